@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Errors that a user can act on: what was found, where, what was expected, what to do."""
+
+from __future__ import annotations
+
+
+class MedadError(Exception):
+    """Base of every error whose message alone is enough; a traceback would add nothing."""
+
+
+class InputError(MedadError):
+    """An input (file, data set, configuration value) cannot be used.
+
+    Args:
+        what: what was found, as a clause: ``"3 channels found"``.
+        where: the file, data set or setting.
+        expected: what would have been right.
+        remedy: one sentence that says what to do, ending with a period.
+    """
+
+    def __init__(self, what: str, *, where: object, expected: str, remedy: str) -> None:
+        self.what = what
+        self.where = str(where)
+        self.expected = expected
+        self.remedy = remedy
+        super().__init__(f"{where}: {what}. Expected {expected}. {remedy}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive the way back from a data-loading worker process."""
+        return _rebuild_input_error, (type(self), self.what, self.where, self.expected, self.remedy)
+
+
+class CalibrationError(MedadError):
+    """There is no usable calibration, so no mask or decision can be given."""
+
+
+def _rebuild_input_error(kind: type[InputError], what: str, where: str, expected: str, remedy: str) -> InputError:
+    return kind(what, where=where, expected=expected, remedy=remedy)
+
+
+def find_medad_error(exception: BaseException | None) -> MedadError | None:
+    """Find the ``MedadError`` behind an exception.
+
+    MONAI wraps whatever a transform raises in a ``RuntimeError``; the cause holds the message for the user.
+
+    Args:
+        exception: any exception, or ``None``.
+
+    Returns:
+        The first ``MedadError`` along the chain of causes, or ``None``.
+    """
+    seen: set[int] = set()
+    while exception is not None and id(exception) not in seen:
+        if isinstance(exception, MedadError):
+            return exception
+        seen.add(id(exception))
+        exception = exception.__cause__ or exception.__context__
+    return None

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fixed words: the dictionary keys that every transform, engine and handler of medad shares."""
+
+from __future__ import annotations
+
+from monai.utils.enums import StrEnum
+
+
+class Keys(StrEnum):
+    """Names of the entries of one case, from the data list to the files written.
+
+    The label convention is the same everywhere: 0 is normal, 1 is abnormal.
+    """
+
+    IMAGE = "image"
+    """Input image ``(C, *spatial)``."""
+    LABEL = "label"
+    """Image-level truth: 0 normal, 1 abnormal."""
+    MASK = "mask"
+    """Pixel-level truth ``(1, *spatial)`` on the grid of the file, 0/1."""
+    FOREGROUND = "foreground"
+    """Where the object is (head, breast, ...), 0/1."""
+    SUBJECT_ID = "subject_id"
+    """Whose image it is; images of one subject are not exchangeable with others."""
+    CASE = "case"
+    """Unique, file-name-safe name of the image; names its output folder."""
+    PRED = "pred"
+    """The network's or inferer's output; after post-processing the 0/1 mask."""
+    RECONSTRUCTION = "reconstruction"
+    """The pseudo-healthy image ``(C, *spatial)``."""
+    ANOMALY_MAP = "anomaly_map"
+    """Anomaly per voxel ``(1, *spatial)``, at least 0, on one fixed scale."""
+    ANOMALY_SCORE = "anomaly_score"
+    """Anomaly of the whole image, one number."""
+    P_VALUE = "p_value"
+    """Conformal p-value of the score against the calibration normals."""
+    DECISION = "decision"
+    """0 normal, 1 abnormal, at the chosen image false-positive rate."""
