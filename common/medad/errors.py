@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import TracebackType
+
 
 class MedadError(Exception):
     """Base of every error whose message alone is enough; a traceback would add nothing."""
@@ -56,3 +59,20 @@ def find_medad_error(exception: BaseException | None) -> MedadError | None:
         seen.add(id(exception))
         exception = exception.__cause__ or exception.__context__
     return None
+
+
+def plain_errors() -> None:
+    """Show errors that a user can act on as one message instead of a traceback; for command-line runs.
+
+    Other exceptions keep their traceback, and the exit status is 1 either way.
+    """
+    previous = sys.excepthook
+
+    def show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        known = find_medad_error(error)
+        if known is None:
+            previous(kind, error, traceback)
+        else:
+            sys.stderr.write(f"\nerror: {known}\n")
+
+    sys.excepthook = show

@@ -1,0 +1,45 @@
+# Two commands do everything on a fresh machine:
+#   make demo   set-up, then train, calibrate, evaluate and infer on phantom heads (about 5 minutes)
+#   make test   set-up, then all fast tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+BUNDLE ?= denoising_autoencoder
+DEMO := demo
+
+.PHONY: setup demo test test-slow test-gpu lint format clean
+
+setup: $(STAMP)
+
+$(STAMP): requirements.txt setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' requirements.txt)"
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt "setuptools>=77"
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $(STAMP)
+
+demo: setup
+	$(BIN)/python -m medad.demo --bundle bundles/$(BUNDLE) --out $(DEMO)
+
+test: setup lint
+	$(BIN)/python -m pytest -m "not slow and not gpu" --numprocesses 2 --dist loadfile
+
+test-slow: setup
+	$(BIN)/python -m pytest -m "slow and not gpu"
+
+test-gpu: setup
+	$(BIN)/python -m pytest -m gpu
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy common/medad
+	$(BIN)/codespell README.md docs common bundles tests --skip "*.csv,*.png"
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(DEMO) dist build .mypy_cache .pytest_cache .ruff_cache

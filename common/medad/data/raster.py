@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PNG, JPEG, TIFF and BMP without loss: 8 and 16 bits, gray and color; a TIFF with several pages is a volume."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from monai.utils import optional_import
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .formats import has_suffix
+from .loaded_image import LoadedImage
+
+pil_image, _ = optional_import("PIL.Image")
+
+_PLAIN_MODES = ("L", "LA", "I", "F", "RGB", "RGBA")
+_CONVERTED_MODES = {"1": "L", "P": "RGB", "PA": "RGBA", "YCbCr": "RGB"}
+_TIFF_BITS, _TIFF_SAMPLES, _TIFF_FORMAT = 258, 277, 339
+_TIFF_UNSIGNED = 1
+_PNG_BITS_AT, _PNG_COLOR_AT = 24, 25
+_PNG_COLOR_TYPES = (2, 4, 6)
+
+
+def read_raster(path: str) -> LoadedImage:
+    """Read one PNG, JPEG, TIFF or BMP file.
+
+    Pillow reads it, except where Pillow would drop bits (color with more than 8 bits, unsigned 32 bits): there ITK does.
+    A palette becomes RGB, one bit becomes 0 and 255, gray stays gray.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Array ``(x, y)`` or ``(x, y, page)``, with a last axis for color; no physical geometry.
+
+    Raises:
+        InputError: if the color mode is not supported, the pages differ in shape, or bits would be lost.
+    """
+    try:
+        image = pil_image.open(path)
+    except pil_image.UnidentifiedImageError:
+        if not has_suffix(path, (".tif", ".tiff")):
+            raise
+        return _with_axes_reversed(*_read_with_itk(path), path)
+    with image:
+        if _pillow_would_lose_bits(path, image):
+            return _with_axes_reversed(*_read_with_itk(path), path)
+        pages = [_page(image, index, path) for index in range(getattr(image, "n_frames", 1))]
+    if len({page.shape for page in pages}) > 1:
+        raise InputError(
+            f"its {len(pages)} pages have different shapes {sorted({page.shape for page in pages})}",
+            where=path,
+            expected="one image, or a stack of pages of one shape",
+            remedy="Save the page you need as a file of its own.",
+        )
+    has_channels = pages[0].ndim > 2
+    return _with_axes_reversed(pages[0] if len(pages) == 1 else np.stack(pages), has_channels, path)
+
+
+def count_pages(path: str) -> int:
+    """Count the pages of a TIFF file from its header; 1 for any other file."""
+    if not has_suffix(path, (".tif", ".tiff")):
+        return 1
+    try:
+        with pil_image.open(path) as image:
+            return int(getattr(image, "n_frames", 1))
+    except OSError:
+        return 1
+
+
+def _page(image: Any, index: int, path: str) -> NDArray[np.generic]:
+    if index:
+        image.seek(index)
+    mode = image.mode
+    if mode in _CONVERTED_MODES:
+        image = image.convert(_CONVERTED_MODES[mode])
+    elif mode not in _PLAIN_MODES and not mode.startswith("I;16"):
+        raise InputError(
+            f"color mode {mode} found",
+            where=path,
+            expected="gray, RGB, RGBA or a palette",
+            remedy="Convert the file to gray or RGB.",
+        )
+    return np.asarray(image)
+
+
+def _pillow_would_lose_bits(path: str, image: Any) -> bool:
+    if image.format == "PNG":
+        with open(path, "rb") as file:  # noqa: PTH123 - the reader holds plain strings
+            header = file.read(_PNG_COLOR_AT + 1)
+        return header[_PNG_BITS_AT] > 8 and header[_PNG_COLOR_AT] in _PNG_COLOR_TYPES
+    if image.format == "TIFF":
+        bits = max(image.tag_v2.get(_TIFF_BITS, (1,)))
+        unsigned = _TIFF_UNSIGNED in image.tag_v2.get(_TIFF_FORMAT, (_TIFF_UNSIGNED,))
+        return bool(bits > 8 and image.tag_v2.get(_TIFF_SAMPLES, 1) > 1) or bool(bits == 32 and unsigned)
+    return False
+
+
+def _read_with_itk(path: str) -> tuple[NDArray[np.generic], bool]:
+    import itk  # noqa: PLC0415 - slow to import and rarely needed
+
+    image_io = itk.ImageIOFactory.CreateImageIO(path, itk.CommonEnums.IOFileMode_ReadMode)
+    if image_io is None:
+        raise ValueError("neither Pillow nor ITK knows this kind of file")
+    display = itk.Object.GetGlobalWarningDisplay()
+    itk.Object.SetGlobalWarningDisplay(False)
+    try:
+        image_io.SetFileName(path)
+        image_io.ReadImageInformation()
+        if image_io.GetComponentTypeAsString(image_io.GetComponentType()) == "unsigned_char":
+            raise InputError(
+                "this form of TIFF could only be read with 8 bits",
+                where=path,
+                expected="samples stored together, strips, 8 or 16 bits, or 32-bit float",
+                remedy="Save the file again with interleaved channels.",
+            )
+        channels = int(image_io.GetNumberOfComponents())
+        pixel = itk.F if channels == 1 else itk.Vector[itk.F, channels]
+        return np.array(itk.array_view_from_image(itk.imread(path, pixel_type=pixel))), channels > 1
+    finally:
+        itk.Object.SetGlobalWarningDisplay(display)
+
+
+def _with_axes_reversed(array: NDArray[np.generic], has_channels: bool, path: str) -> LoadedImage:
+    """Turn (page, row, column[, channel]) into (column, row, page[, channel])."""
+    spatial = array.ndim - int(has_channels)
+    order = (*reversed(range(spatial)), *range(spatial, array.ndim))
+    return LoadedImage(np.ascontiguousarray(array.transpose(order)), path, has_channels)

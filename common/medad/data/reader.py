@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One MONAI reader for all formats: NIfTI, PNG, JPEG, TIFF, BMP, DICOM series, and images in a MedMNIST archive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.data import ImageReader, NibabelReader
+from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .dicom_image import read_dicom
+from .formats import SUPPORTED_FORMATS, is_dicom, is_nifti, is_raster
+from .loaded_image import LoadedImage
+from .npz_reference import is_npz_reference, read_npz_reference
+from .raster import read_raster
+
+_SAME_AFFINE = 1e-3
+
+
+class MedicalImageReader(ImageReader):
+    """Read any supported image as MONAI does: first array axis along columns (x), affine to RAS.
+
+    Differs from MONAI's readers: the file decides which reader is used (suffix, or content where there is none), a DICOM
+    file stands for its whole series, 16-bit color is kept, and every failure is an ``InputError``. The metadata holds
+    geometry only, no header fields, so no patient data and nothing that a batch could not hold.
+
+    Decisions on dimensions: a volume with one slice stays a volume ``(x, y, 1)``; a DICOM series of one image is 2D; the
+    pages of a TIFF are slices; the fourth axis of a NIfTI file holds channels.
+    """
+
+    def verify_suffix(self, filename: Sequence[str | PathLike[str]] | str | PathLike[str]) -> bool:
+        """Say whether every file (or folder of a DICOM series) is of a format that this reader knows."""
+        return all(_format_reader(str(name)) is not None for name in ensure_tuple(filename))
+
+    def read(
+        self, data: Sequence[str | PathLike[str]] | str | PathLike[str], **_: Any
+    ) -> LoadedImage | list[LoadedImage]:
+        """Read one image, or one image per channel.
+
+        Args:
+            data: a path, or a list with one path per channel.
+
+        Returns:
+            The image, or a list of them where there are several paths.
+
+        Raises:
+            InputError: if a file cannot be read or the channels do not fit together.
+        """
+        images = [_read(str(name)) for name in ensure_tuple(data)]
+        if len(images) == 1:
+            return images[0]
+        _require_same_grid(images)
+        return images
+
+    def get_data(self, img: LoadedImage | Sequence[LoadedImage]) -> tuple[NDArray[np.generic], dict[str, Any]]:
+        """Return the array and its metadata; several images are stacked along a new first axis, the channel axis.
+
+        Args:
+            img: what ``read`` returned.
+
+        Returns:
+            Array ``(*spatial)``, ``(*spatial, C)`` or ``(C, *spatial)`` and metadata that say which it is.
+        """
+        images = [img] if isinstance(img, LoadedImage) else list(img)
+        first = images[0]
+        array = first.array if len(images) == 1 else np.stack([image.array for image in images])
+        if len(images) > 1:
+            channel_dim = 0.0
+        else:
+            channel_dim = -1.0 if first.has_channels else float("nan")
+        meta: dict[str, Any] = {
+            MetaKeys.AFFINE.value: first.affine.copy(),
+            MetaKeys.ORIGINAL_AFFINE.value: first.affine.copy(),
+            MetaKeys.SPACE.value: SpaceKeys.RAS,
+            MetaKeys.SPATIAL_SHAPE.value: np.asarray(first.spatial_shape),
+            MetaKeys.ORIGINAL_CHANNEL_DIM.value: channel_dim,
+        }
+        return array, meta
+
+
+def _format_reader(path: str) -> Any:
+    if is_npz_reference(path):
+        return read_npz_reference
+    if Path(path).is_dir() or is_dicom(path):
+        return read_dicom
+    if is_nifti(path):
+        return _read_nifti
+    return read_raster if is_raster(path) else None
+
+
+def _read(path: str) -> LoadedImage:
+    if not is_npz_reference(path) and not Path(path).exists():
+        raise InputError(
+            "the file does not exist", where=path, expected="an image file", remedy="Check the path in the data list."
+        )
+    read = _format_reader(path)
+    if read is None:
+        raise InputError(
+            "unknown file format", where=path, expected=SUPPORTED_FORMATS, remedy="Convert the file to one of these."
+        )
+    try:
+        image: LoadedImage = read(path)
+    except InputError:
+        raise
+    except Exception as error:  # each library raises its own kinds for a damaged file
+        raise InputError(
+            f"the file cannot be read ({type(error).__name__}: {error})",
+            where=path,
+            expected=f"an intact file: {SUPPORTED_FORMATS}",
+            remedy="Open it in a viewer to see whether it is damaged, and export it again.",
+        ) from error
+    _require_plain_numbers(image)
+    return image
+
+
+def _read_nifti(path: str) -> LoadedImage:
+    reader = NibabelReader()
+    array, meta = reader.get_data(reader.read(path))
+    array = np.asarray(array)
+    if array.ndim == 5 and array.shape[3] == 1:  # (x, y, z, time, vector): the intent of NIfTI vector images
+        array = array[:, :, :, 0]
+    if not 2 <= array.ndim <= 4:
+        raise InputError(
+            f"{array.ndim}D array of shape {array.shape} found",
+            where=path,
+            expected="(x, y), (x, y, z) or (x, y, z, channel)",
+            remedy="Save one image per file.",
+        )
+    affine = np.asarray(meta[MetaKeys.AFFINE], dtype=np.float64)
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < np.finfo(np.float32).tiny:
+        raise InputError(
+            "the affine in the header is singular or not finite",
+            where=path,
+            expected="an invertible affine",
+            remedy="Repair the qform or sform of the file.",
+        )
+    return LoadedImage(array, path, array.ndim == 4, affine)
+
+
+def _require_plain_numbers(image: LoadedImage) -> None:
+    if image.array.dtype.kind not in "biuf":
+        raise InputError(
+            f"values of type {image.array.dtype} found",
+            where=image.path,
+            expected="integers or real numbers",
+            remedy="Save the magnitude of complex data, or the color planes as separate channels.",
+        )
+
+
+def _require_same_grid(images: list[LoadedImage]) -> None:
+    first = images[0]
+    for image in images:
+        if image.has_channels:
+            raise InputError(
+                f"{image.array.shape[-1]} channels found in one of {len(images)} channel files",
+                where=image.path,
+                expected="one path per channel, each with one channel",
+                remedy="Save each channel as a gray file.",
+            )
+        same_shape = image.spatial_shape == first.spatial_shape
+        if not same_shape or not np.allclose(image.affine, first.affine, atol=_SAME_AFFINE):
+            found = f"shape {image.spatial_shape}" if not same_shape else "another position or orientation (affine)"
+            raise InputError(
+                f"channel with {found}",
+                where=image.path,
+                expected=f"the grid of the first channel {first.path}, shape {first.spatial_shape}",
+                remedy="Resample all channels of a case to one grid.",
+            )
+    series = [image.series for image in images if image.series]
+    if len(set(series)) < len(series):
+        raise InputError(
+            "two channel paths stand for the same DICOM series",
+            where=images[0].path,
+            expected="one path per channel; a DICOM file stands for its whole series",
+            remedy="Name the folder, or one file, of each series once.",
+        )

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run a trained method over a cohort; one bad case never costs the others."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.engines import SupervisedEvaluator
+from monai.engines.utils import IterationEvents
+from monai.inferers import Inferer
+from monai.transforms import Compose
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from ..errors import CalibrationError, InputError, MedadError, find_medad_error
+from ..keys import Keys
+from .prepare_batch import prepare_image
+
+_logger = logging.getLogger(__name__)
+
+
+class CohortError(MedadError):
+    """The run is over, its results are written, and some cases are missing from them."""
+
+
+class AnomalyEvaluator(SupervisedEvaluator):
+    """MONAI's evaluator for cohorts of single cases.
+
+    Differs from ``SupervisedEvaluator`` in what happens when something is wrong. A case that cannot be read or
+    processed is recorded in ``state.failures`` and left out. Where only the calibration is missing, the case keeps its
+    anomaly map and score and gets no mask. ``run`` raises at the end, when everything else is written.
+
+    Args:
+        device: where the network runs.
+        val_data_loader: loader with :func:`medad.data.collate_cases`.
+        network: the method's network.
+        inferer: the method's inferer.
+        postprocessing: dictionary transforms from the inferer's output to map, score and mask.
+        val_handlers: what happens with the results; they find one dictionary per case in ``state.output``.
+        amp: whether to use automatic mixed precision.
+        kwargs: further arguments of ``SupervisedEvaluator``.
+    """
+
+    def __init__(
+        self,
+        device: torch.device | str,
+        val_data_loader: DataLoader[Any],
+        network: nn.Module,
+        inferer: Inferer | None = None,
+        postprocessing: Compose | None = None,
+        val_handlers: Sequence[Any] | None = None,
+        amp: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            device=torch.device(device),
+            val_data_loader=val_data_loader,
+            network=network,
+            inferer=inferer,
+            postprocessing=postprocessing,
+            val_handlers=val_handlers,
+            amp=amp,
+            **{"prepare_batch": prepare_image, **kwargs},
+        )
+        self.state.failures = []
+        self.state.seconds_per_case = 0.0
+
+    def run(self) -> None:  # type: ignore[override]
+        """Process the cohort.
+
+        Raises:
+            InputError: if the cohort is empty.
+            CalibrationError: after the run, if maps and scores were written but masks could not be.
+            CohortError: after the run, if cases failed.
+        """
+        if len(self.data_loader) == 0:
+            raise InputError(
+                "no case to process", where="data loader", expected="at least one image", remedy="Check dataset_dir."
+            )
+        self.state.failures = []
+        self.state.calibration_error = None
+        super().run()
+        if self.state.calibration_error is not None:
+            raise self.state.calibration_error
+        if self.state.failures:
+            first = self.state.failures[0]
+            raise CohortError(
+                f"{len(self.state.failures)} of {self.state.cases} cases failed; the others are complete. "
+                f"First: {first[Keys.CASE]}: {first['failure']}"
+            )
+
+    def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> Any:
+        """Process one batch, or only record its failures when no case of it could be read."""
+        started = time.perf_counter()
+        if self.state.iteration == 1:
+            self.state.cases = 0
+        for failure in batchdata.pop("failures", []):
+            self._fail(failure[Keys.CASE], failure["failure"])
+        if Keys.IMAGE not in batchdata:
+            self.state.batch, self.state.output = [], []
+            return []
+        for key, value in batchdata.items():
+            if isinstance(value, Tensor):
+                batchdata[key] = value.to(self.state.device, non_blocking=self.non_blocking)
+        super()._iteration(engine, batchdata)
+        self.state.seconds_per_case = (time.perf_counter() - started) / max(1, len(self.state.output))
+        self.state.cases += len(self.state.output)
+        return self.state.output
+
+    def _fail(self, case: str, message: str) -> None:
+        _logger.error("%s: %s", case, message)
+        self.state.cases += 1
+        self.state.failures.append({str(Keys.CASE): case, "failure": message})
+
+    def _register_postprocessing(self, posttrans: Callable[..., Any]) -> None:
+        """Post-process case by case, so that a failure stays with its case."""
+        steps = posttrans.flatten().transforms if isinstance(posttrans, Compose) else (posttrans,)
+
+        @self.on(IterationEvents.MODEL_COMPLETED)
+        def _postprocess(engine: SupervisedEvaluator) -> None:
+            outputs = []
+            for batch, output in zip(self.state.batch, self.state.output, strict=True):
+                case = {**batch, **output}
+                try:
+                    for step in steps:
+                        case = step(case)
+                except Exception as error:
+                    known = find_medad_error(error)
+                    if isinstance(known, CalibrationError):
+                        self.state.calibration_error = known
+                    elif known is not None:
+                        self._fail(str(case[Keys.CASE]), str(known))
+                        continue
+                    else:
+                        raise
+                outputs.append(case)
+            self.state.output = outputs
+
+
+def load_weights(network: nn.Module, path: str | Path, device: torch.device | str = "cpu") -> None:
+    """Load ``models/model.pt`` into a network, every tensor of it and nothing else.
+
+    Args:
+        network: the method's network.
+        path: file with a plain state dict.
+        device: where to load the tensors.
+
+    Raises:
+        InputError: if the file is missing, is no tensor-only state dict or belongs to another network.
+    """
+    remedy = "Train with configs/train.json, or put the weights there, or give --ckpt_path."
+    if not Path(path).is_file():
+        raise InputError("no weights there", where=path, expected="a trained model.pt", remedy=remedy)
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+        network.load_state_dict(state, strict=True)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"weights do not fit ({reason})",
+            where=path,
+            expected=f"a tensor-only state dict of {type(network).__name__} as configured",
+            remedy="Use the configuration (overlays included) that the weights were trained with.",
+        ) from None

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a batch of cases to what the network gets and what it should give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from monai.data import MetaTensor
+from monai.engines import PrepareBatch
+from torch import Tensor
+
+from ..keys import Keys
+
+
+def on_device(value: Any, device: torch.device | str | None, non_blocking: bool) -> Tensor:
+    """Move a tensor to the device and drop its metadata, which every operation of a network would copy."""
+    plain = value.as_tensor() if isinstance(value, MetaTensor) else value
+    return plain.to(device=device, non_blocking=non_blocking)
+
+
+def prepare_image(
+    batchdata: dict[str, Any],
+    device: torch.device | str | None = None,
+    non_blocking: bool = False,
+    **kwargs: Any,
+) -> tuple[Any, None]:
+    """Take the images of a batch: at test time nothing else reaches the network.
+
+    Args:
+        batchdata: collated cases.
+        device: where the network is.
+        non_blocking: whether the copy may overlap with computation.
+        kwargs: unused, part of MONAI's calling convention.
+
+    Returns:
+        The images with their metadata, and no target.
+    """
+    return batchdata[Keys.IMAGE].to(device=device, non_blocking=non_blocking), None
+
+
+class PrepareDenoising(PrepareBatch):
+    """Corrupt images inside their foreground: noisy image in, clean image and foreground out.
+
+    Every sample of every batch draws its own seed from torch's global generator, so a run is reproducible from its seed.
+
+    Args:
+        noise: called with images ``(B, C, *spatial)`` and ``int64`` seeds ``(B,)``, returns noise of the same shape,
+            such as :class:`medad.noise.CoarseNoise`.
+    """
+
+    def __init__(self, noise: Callable[[Tensor, Tensor], Tensor]) -> None:
+        self.noise = noise
+
+    def __call__(
+        self,
+        batchdata: dict[str, Any],
+        device: torch.device | str | None = None,
+        non_blocking: bool = False,
+        **kwargs: Any,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Corrupt one batch.
+
+        Args:
+            batchdata: collated cases with image ``(B, C, *spatial)`` and foreground ``(B, 1, *spatial)``.
+            device: where the network is.
+            non_blocking: whether the copy may overlap with computation.
+            kwargs: unused, part of MONAI's calling convention.
+
+        Returns:
+            Noisy images, and the pair of clean images and foreground that ``ForegroundLoss`` expects.
+        """
+        images = on_device(batchdata[Keys.IMAGE], device, non_blocking)
+        foreground = on_device(batchdata[Keys.FOREGROUND], device, non_blocking).to(images.dtype)
+        seeds = torch.randint(2**62, (len(images),))
+        return images + foreground * self.noise(images, seeds), (images, foreground)

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write the map, the mask and the pseudo-healthy image of each case, in the geometry of its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+from PIL import Image
+
+from ..keys import Keys
+from .files import atomic_path
+
+_FULL_SCALE = 65535
+
+
+def _array(volume: Any) -> np.ndarray:
+    """Channel-first tensor to an array with the channels, if there are several, last."""
+    array = torch.as_tensor(volume).cpu().numpy()
+    return array[0] if len(array) == 1 else np.moveaxis(array, 0, -1)
+
+
+class CaseSaver:
+    """Write ``<output_dir>/<case>/<case>_{anomaly_map,mask,reconstruction}`` for each case of a run.
+
+    A volume (NIfTI, DICOM) gives ``.nii.gz`` files with the affine and shape of the input: map and reconstruction are
+    float32, the mask is uint8. A 2D image gives ``.npy`` files with the same numbers, laid out (rows, columns), and PNG
+    files to look at: the mask as 0/255, the map in 16 bits where white is ``map_white`` for every image of every run.
+    The folder of a case appears when it is complete.
+
+    Args:
+        output_dir: folder of the run.
+        map_white: value of the map that becomes white in a PNG.
+        pred_name: name of what ``pred`` is: ``"mask"``, or that of a heat map.
+    """
+
+    def __init__(self, output_dir: str | Path, map_white: float = 1.0, pred_name: str = "mask") -> None:
+        self.output_dir = Path(output_dir)
+        self.map_white = map_white
+        self.pred_name = pred_name
+
+    def attach(self, engine: Engine) -> None:
+        """Save the cases of every iteration."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Save the cases of this iteration."""
+        for case in engine.state.output:
+            self.save(case)
+
+    def save(self, case: dict[str, Any]) -> None:
+        """Save one post-processed case.
+
+        Args:
+            case: dictionary with ``case``, ``anomaly_map`` and, where there are any, ``pred`` and ``reconstruction``,
+                each ``(C, *spatial)`` on the grid of the file.
+        """
+        name = str(case[Keys.CASE])
+        affine = np.asarray(case[Keys.ANOMALY_MAP].affine.cpu(), dtype=np.float64)
+        with atomic_path(self.output_dir / name) as folder:
+            folder.mkdir(parents=True)
+            for key, what in (
+                (Keys.ANOMALY_MAP, "anomaly_map"),
+                (Keys.PRED, self.pred_name),
+                (Keys.RECONSTRUCTION, "reconstruction"),
+            ):
+                if key in case:
+                    array = _array(case[key]).astype(np.uint8 if key == Keys.PRED else np.float32)
+                    self._write(folder / f"{name}_{what}", array, affine, volume=case[key].ndim == 4)
+
+    def _write(self, stem: Path, array: np.ndarray, affine: np.ndarray, volume: bool) -> None:
+        if volume:
+            nibabel.save(nibabel.Nifti1Image(array, affine), stem.with_name(stem.name + ".nii.gz"))
+            return
+        array = np.ascontiguousarray(array.swapaxes(0, 1))  # (x, y) in the pipeline, (rows, columns) in a picture
+        np.save(stem.with_name(stem.name + ".npy"), array)
+        if array.dtype == np.uint8:
+            picture = array * np.uint8(255 if array.max(initial=0) <= 1 else 1)
+        elif array.ndim == 2:
+            picture = (np.clip(array / self.map_white, 0, 1) * _FULL_SCALE).astype(np.uint16)
+        else:
+            picture = (np.clip(array / self.map_white, 0, 1) * 255).astype(np.uint8)
+        Image.fromarray(picture).save(stem.with_name(stem.name + ".png"))

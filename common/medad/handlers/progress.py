@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One progress bar for a whole run."""
+
+from __future__ import annotations
+
+import ignite.distributed as idist
+from ignite.engine import Engine, Events
+from tqdm import tqdm
+
+
+class ProgressBar:
+    """Show iterations done, time left and, in training, the smoothed loss.
+
+    Ignite's bar starts anew with every epoch, which hides how long a run of many short epochs still takes.
+
+    Args:
+        description: what is going on.
+        loss_key: entry of ``state.output`` with the loss, or ``None``.
+    """
+
+    def __init__(self, description: str, loss_key: str | None = None) -> None:
+        self.description = description
+        self.loss_key = loss_key
+        self.loss: float | None = None
+
+    def attach(self, engine: Engine) -> None:
+        """Follow one run."""
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.step)
+        engine.add_event_handler(Events.COMPLETED, self.close)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self.fail)
+
+    def start(self, engine: Engine) -> None:
+        """Open the bar where the run starts or resumes."""
+        total = (engine.state.epoch_length or 0) * (engine.state.max_epochs or 1)
+        self.loss = None
+        self.bar = tqdm(
+            desc=self.description,
+            total=total or None,
+            initial=engine.state.iteration,
+            disable=idist.get_rank() != 0,
+            dynamic_ncols=True,
+            mininterval=0.5,
+        )
+
+    def step(self, engine: Engine) -> None:
+        """Advance; the loss is read every 10th iteration only, since reading it waits for the device."""
+        self.bar.update()
+        if self.loss_key is not None and engine.state.iteration % 10 == 0:
+            output = engine.state.output[0] if isinstance(engine.state.output, list) else engine.state.output
+            value = float(output[self.loss_key])
+            self.loss = value if self.loss is None else 0.9 * self.loss + 0.1 * value
+            self.bar.set_postfix(loss=f"{self.loss:.4g}")
+
+    def close(self, engine: Engine) -> None:
+        """Close the bar."""
+        self.bar.close()
+
+    def fail(self, engine: Engine, error: BaseException) -> None:
+        """Close the bar and let the error go on."""
+        self.bar.close()
+        raise error

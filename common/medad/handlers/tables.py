@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two tables of a run: ``scores.csv`` (case, score, p-value, decision) and ``failures.csv`` (case, reason)."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+from ignite.engine import Engine, Events
+
+from ..keys import Keys
+from .files import read_csv, write_csv
+
+SCORE_COLUMNS = ("case", "score", "p_value", "decision")
+FAILURE_COLUMNS = ("case", "failure")
+
+
+def score_row(case: dict[str, Any]) -> dict[str, str]:
+    """One row of ``scores.csv``; p-value and decision are empty where there is no calibration."""
+    p_value, decision = case.get(Keys.P_VALUE), case.get(Keys.DECISION)
+    return {
+        "case": str(case[Keys.CASE]),
+        "score": f"{float(case[Keys.ANOMALY_SCORE]):.9g}",
+        "p_value": "" if p_value is None else f"{float(p_value):.6g}",
+        "decision": "" if decision is None else str(int(decision)),
+    }
+
+
+class ScoreTable:
+    """Write ``scores.csv``: a row as soon as a case is done, and the whole table, sorted by case, at the end.
+
+    Args:
+        output_dir: folder of the run.
+        resume: whether rows of an earlier run are kept.
+    """
+
+    def __init__(self, output_dir: str | Path, resume: bool = False) -> None:
+        self.path = Path(output_dir) / "scores.csv"
+        self.resume = resume
+        self.rows: dict[str, dict[str, str]] = {}
+
+    def attach(self, engine: Engine) -> None:
+        """Follow one run."""
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.append)
+        engine.add_event_handler(Events.COMPLETED, self.finish)
+
+    def start(self, engine: Engine) -> None:
+        """Begin with the rows of the earlier run, or with none."""
+        self.rows = {row["case"]: row for row in read_csv(self.path)} if self.resume else {}
+        if idist.get_rank() == 0:
+            write_csv(self.path, SCORE_COLUMNS, list(self.rows.values()))
+
+    def append(self, engine: Engine) -> None:
+        """Add the cases of this iteration."""
+        rows = [score_row(case) for case in engine.state.output]
+        self.rows.update((row["case"], row) for row in rows)
+        if idist.get_rank() == 0 and rows:
+            with self.path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, SCORE_COLUMNS).writerows(rows)
+
+    def finish(self, engine: Engine) -> None:
+        """Write the table of all ranks in order."""
+        gathered = idist.all_gather(self.rows)
+        if idist.get_rank() == 0:
+            rows = {case: row for part in gathered for case, row in part.items()}
+            write_csv(self.path, SCORE_COLUMNS, [rows[case] for case in sorted(rows)])
+
+
+class FailureTable:
+    """Write ``failures.csv`` at the end of a run; an empty table says that nothing failed.
+
+    Args:
+        output_dir: folder of the run.
+    """
+
+    def __init__(self, output_dir: str | Path) -> None:
+        self.path = Path(output_dir) / "failures.csv"
+
+    def attach(self, engine: Engine) -> None:
+        """Follow one run."""
+        engine.add_event_handler(Events.COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Write the failures of all ranks."""
+        gathered = idist.all_gather(engine.state.failures)
+        if idist.get_rank() == 0:
+            failures = sorted((row for part in gathered for row in part), key=lambda row: row["case"])
+            write_csv(self.path, FAILURE_COLUMNS, failures)

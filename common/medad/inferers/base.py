@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all methods share at test time: one tensor out, and a 2D network on a volume."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from monai.data import MetaTensor
+from monai.inferers import Inferer
+from torch import Tensor, nn
+
+
+class AnomalyInferer(Inferer):
+    """Turn images into anomaly maps and, where the method has them, pseudo-healthy images.
+
+    A 2D network (``spatial_dims=2``) meets a volume slice by slice along its last axis: the slices become the batch and
+    are processed ``slice_batch_size`` at a time.
+
+    Args:
+        spatial_dims: spatial axes of the network, 2 or 3.
+        slice_batch_size: how many slices go through the network together.
+
+    Shape:
+        ``inputs``: ``(B, C, *spatial)``. Result: ``(B, 1 + R, *spatial)``: channel 0 is the anomaly map (at least 0),
+        the other R channels (0 or C) are the reconstruction.
+
+    Raises:
+        ValueError: if an argument or the number of axes does not fit.
+    """
+
+    def __init__(self, spatial_dims: int, slice_batch_size: int = 32) -> None:
+        super().__init__()
+        if spatial_dims not in (2, 3):
+            raise ValueError(f"spatial_dims={spatial_dims}: must be 2 or 3.")
+        if slice_batch_size < 1:
+            raise ValueError(f"slice_batch_size={slice_batch_size}: must be at least 1.")
+        self.spatial_dims = spatial_dims
+        self.slice_batch_size = slice_batch_size
+
+    @abstractmethod
+    def infer(self, images: Tensor, network: nn.Module) -> Tensor:
+        """Do the method's work on images of the network's own dimension.
+
+        Args:
+            images: ``(B, C, *spatial)`` with ``spatial_dims`` spatial axes.
+            network: the method's network.
+
+        Returns:
+            ``(B, 1 + R, *spatial)``.
+        """
+
+    def __call__(self, inputs: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> Tensor:
+        """Process a batch of images, or of volumes slice by slice."""
+        if isinstance(inputs, MetaTensor):
+            # metadata would be copied at every operation of the network: take it off and put it back once
+            return MetaTensor(self(inputs.as_tensor(), network)).copy_meta_from(inputs)
+        axes = inputs.ndim - 2
+        if axes == self.spatial_dims:
+            return self.infer(inputs, network)
+        if (axes, self.spatial_dims) != (3, 2):
+            raise ValueError(
+                f"image of shape {tuple(inputs.shape)}: a network with spatial_dims={self.spatial_dims} "
+                f"cannot take {axes} spatial axes."
+            )
+        batch, depth = inputs.shape[0], inputs.shape[-1]
+        slices = inputs.movedim(-1, 1).flatten(0, 1)
+        outputs = torch.cat([self.infer(chunk, network) for chunk in slices.split(self.slice_batch_size)])
+        return outputs.unflatten(0, (batch, depth)).movedim(1, -1)

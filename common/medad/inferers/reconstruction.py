@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Anomaly = what the network does not reproduce: A(x) = mean over channels of |x - g(x)|^p."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .base import AnomalyInferer
+
+_RESIDUALS = {"l1": torch.abs, "l2": torch.square}
+
+
+class ReconstructionInferer(AnomalyInferer):
+    """Compare an image with its reconstruction.
+
+    Args:
+        spatial_dims: spatial axes of the network, 2 or 3.
+        residual: ``"l1"`` (absolute) or ``"l2"`` (squared) difference, averaged over the channels.
+        slice_batch_size: how many slices of a volume go through a 2D network together.
+
+    Returns:
+        ``(B, 1 + C, *spatial)``: anomaly map, then the reconstruction.
+
+    Raises:
+        ValueError: if an argument does not fit.
+
+    Example:
+        >>> inferer = ReconstructionInferer(spatial_dims=2)
+        >>> inferer(torch.ones(1, 1, 8, 8), nn.Identity()).shape
+        torch.Size([1, 2, 8, 8])
+    """
+
+    def __init__(self, spatial_dims: int, residual: str = "l1", slice_batch_size: int = 32) -> None:
+        super().__init__(spatial_dims, slice_batch_size)
+        if residual not in _RESIDUALS:
+            raise ValueError(f"residual={residual!r}: must be one of {sorted(_RESIDUALS)}.")
+        self.residual = residual
+
+    def infer(self, images: Tensor, network: nn.Module) -> Tensor:
+        """Reconstruct ``images`` and take the residual."""
+        reconstruction = network(images)
+        anomaly_map = _RESIDUALS[self.residual](images - reconstruction).mean(dim=1, keepdim=True)
+        return torch.cat([anomaly_map, reconstruction], dim=1)

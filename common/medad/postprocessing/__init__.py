@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the tensor of an inferer to map, score, decision and mask: transforms of one case, and their calibration."""
+
+from __future__ import annotations
+
+from .calibration import Calibration, load_calibration, voxel_rate_grid
+from .calibration_builder import CalibrationBuilder, images_per_subject
+from .components import RemoveSmallComponentsd, remove_small_components
+from .decision import Calibrated, Thresholdd, calibration_of_weights
+from .foreground import MaskForegroundd, erode
+from .hashing import data_hash, weights_hash
+from .heatmap import HeatmapPredd, ScoreBinPredd
+from .score import AnomalyScored, anomaly_score
+from .smoothing import GaussianSmoothMapd, MedianSmoothMapd, gaussian_smooth, median_smooth
+from .split import SplitAnomalyMapd
+
+__all__ = [
+    "AnomalyScored",
+    "Calibrated",
+    "Calibration",
+    "CalibrationBuilder",
+    "GaussianSmoothMapd",
+    "HeatmapPredd",
+    "MaskForegroundd",
+    "MedianSmoothMapd",
+    "RemoveSmallComponentsd",
+    "ScoreBinPredd",
+    "SplitAnomalyMapd",
+    "Thresholdd",
+    "anomaly_score",
+    "calibration_of_weights",
+    "data_hash",
+    "erode",
+    "gaussian_smooth",
+    "images_per_subject",
+    "load_calibration",
+    "median_smooth",
+    "remove_small_components",
+    "voxel_rate_grid",
+    "weights_hash",
+]

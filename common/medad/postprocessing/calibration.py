@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What held-out normal images say about new ones: conformal p-values and voxel thresholds.
+
+``p(s) = (1 + sum_i w_i [s_i >= s]) / (n + 1)`` over the ``n`` normal scores ``s_i``, where ``w_i = n / (S * n_i)`` for an
+image whose subject has ``n_i`` of them, ``S`` subjects in all: every subject weighs the same and the weights sum to ``n``.
+With one image per subject ``P(p <= alpha) <= alpha`` for a new normal image exchangeable with them.
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import functools
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .hashing import refusal
+
+FORMAT = "medad.calibration/1"
+HIGHEST_VOXEL_RATE, LOWEST_VOXEL_RATE = 0.5, 1e-5
+_USUAL_RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5)
+_SLACK = 1e-12
+_RECALIBRATE = "Run calibrate.json on your own normal images"
+
+
+def voxel_rate_grid() -> tuple[float, ...]:
+    """List the voxel false-positive rates that a calibration tabulates: 50 per decade and the usual ones, falling."""
+    spaced = np.logspace(math.log10(HIGHEST_VOXEL_RATE), math.log10(LOWEST_VOXEL_RATE), 236)
+    return tuple(sorted({float(f"{rate:.6g}") for rate in spaced} | set(_USUAL_RATES), reverse=True))
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """Scores and voxel quantiles of held-out normal images; one JSON file.
+
+    Several images of a subject are not exchangeable with the images of others; they are weighted by subject and the
+    rates then hold only approximately (:attr:`approximate`).
+
+    Args:
+        scores: normal scores, rising.
+        score_weights: weight of each score; they sum to the number of images.
+        subjects: number of subjects.
+        voxels: number of foreground voxels seen.
+        effective_voxels: Kish's effective number, smaller where the weights differ; says how low a rate can go.
+        voxel_rates: tabulated voxel false-positive rates, falling.
+        voxel_thresholds: for each rate the threshold ``t`` such that at most this share of the normal foreground voxels
+            (every subject weighing the same) is above ``t``; rising.
+        data_sha256: :func:`~.hashing.data_hash` of the normal images.
+        weights_sha256: :func:`~.hashing.weights_hash` of the network's weights.
+        medad_version: version of medad that wrote it.
+
+    Raises:
+        ValueError: if the entries do not fit together.
+
+    References:
+        1. V. Vovk, A. Gammerman, G. Shafer, Algorithmic Learning in a Random World, 2nd ed. 2022, section 2.2
+           (conformal p-values), doi:10.1007/978-3-031-06649-8.
+        2. S. Bates et al., Testing for Outliers with Conformal p-values, Annals of Statistics 2023, eq. 2,
+           arXiv:2104.08279.
+    """
+
+    scores: tuple[float, ...]
+    score_weights: tuple[float, ...]
+    subjects: int
+    voxels: int
+    effective_voxels: float
+    voxel_rates: tuple[float, ...]
+    voxel_thresholds: tuple[float, ...]
+    data_sha256: str
+    weights_sha256: str
+    medad_version: str
+
+    def __post_init__(self) -> None:
+        """Check that the entries fit together."""
+        for name in ("scores", "score_weights", "voxel_rates", "voxel_thresholds"):
+            values = getattr(self, name)
+            if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values):
+                raise ValueError(f"{name} must hold finite numbers")
+        if not self.scores or len(self.scores) != len(self.score_weights):
+            raise ValueError("scores and score_weights must be of one length, at least 1")
+        if len(self.voxel_rates) != len(self.voxel_thresholds):
+            raise ValueError("voxel_rates and voxel_thresholds must be of one length")
+        if not 1 <= self.subjects <= self.images:
+            raise ValueError(f"subjects must lie in [1, {self.images}], got {self.subjects}")
+        if min(self.score_weights) <= 0 or abs(sum(self.score_weights) - self.images) > 1e-6 * self.images:
+            raise ValueError("score_weights must be positive and sum to the number of images")
+        if list(self.scores) != sorted(self.scores) or list(self.voxel_thresholds) != sorted(self.voxel_thresholds):
+            raise ValueError("scores and voxel_thresholds must rise")
+        if list(self.voxel_rates) != sorted(self.voxel_rates, reverse=True):
+            raise ValueError("voxel_rates must fall")
+
+    @property
+    def images(self) -> int:
+        """Number of normal images."""
+        return len(self.scores)
+
+    @property
+    def approximate(self) -> bool:
+        """Whether some subject has several images, so that the rates hold only approximately."""
+        return self.images > self.subjects
+
+    @functools.cached_property
+    def _weight_from(self) -> list[float]:
+        """Weight of the i-th score and all higher ones, for every i, and 0 at the end."""
+        return [*np.cumsum(self.score_weights[::-1])[::-1].tolist(), 0.0]
+
+    def p_value(self, score: float) -> float:
+        """Give the conformal p-value of a score.
+
+        Args:
+            score: score of a new image.
+
+        Returns:
+            In ``[1 / (n + 1), 1]``; small means unlike the normal images.
+
+        Raises:
+            ValueError: if the score is not a number.
+        """
+        if math.isnan(score):
+            raise ValueError("score must be a number, got nan")
+        at_least = self._weight_from[bisect.bisect_left(self.scores, score)]
+        return min(1.0, (1.0 + at_least) / (self.images + 1.0))
+
+    def decision(self, score: float, rate: float) -> int:
+        """Call an image abnormal if its p-value is at most ``rate``.
+
+        Args:
+            score: score of a new image.
+            rate: image false-positive rate, in (0, 1).
+
+        Returns:
+            0 normal, 1 abnormal.
+
+        Raises:
+            CalibrationError: if there are fewer than ``ceil(1 / rate) - 1`` normal images: no score could be called
+                abnormal then.
+            ValueError: if the rate lies outside (0, 1).
+        """
+        check_rate("rate", rate)
+        needed = math.ceil(1.0 / rate * (1 - _SLACK)) - 1
+        if self.images < needed:
+            raise refusal(
+                "calibration",
+                f"{self.images} normal images cannot support an image false-positive rate of {rate:g}",
+                f"at least {needed} normal images",
+                f"{_RECALIBRATE}, or set image_false_positive_rate to {1.0 / (self.images + 1):.3g} or more.",
+            )
+        return int(self.p_value(score) <= rate * (1 + _SLACK))
+
+    def voxel_threshold(self, rate: float) -> float:
+        """Give the threshold above which at most a share ``rate`` of the normal foreground voxels lie.
+
+        Between two tabulated rates (at most 5 % apart) the lower one counts, so the share is never exceeded on the
+        calibration images.
+
+        Args:
+            rate: voxel false-positive rate.
+
+        Returns:
+            Threshold for ``anomaly_map > threshold``.
+
+        Raises:
+            CalibrationError: if the rate is above 0.5, below 1e-5, or below what the number of voxels supports.
+        """
+        check_rate("rate", rate)
+        if not LOWEST_VOXEL_RATE * (1 - _SLACK) <= rate <= HIGHEST_VOXEL_RATE:
+            raise refusal(
+                "calibration",
+                f"voxel false-positive rate of {rate:g} asked for",
+                f"a rate from {LOWEST_VOXEL_RATE:g} to {HIGHEST_VOXEL_RATE:g}",
+                "Set voxel_false_positive_rate in this range, or give --threshold.",
+            )
+        for tabulated, threshold in zip(self.voxel_rates, self.voxel_thresholds, strict=True):
+            if tabulated <= rate * (1 + _SLACK):
+                return threshold
+        raise refusal(
+            "calibration",
+            f"{self.effective_voxels:.0f} effective normal voxels cannot support a voxel false-positive rate of {rate:g}",
+            f"at least {math.ceil(1.0 / rate * (1 - _SLACK)) - 1} voxels",
+            f"{_RECALIBRATE}, raise voxel_false_positive_rate, or give --threshold.",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """List the entries of the JSON file, in its order."""
+        rest = dataclasses.asdict(self)
+        head = {"format": FORMAT, "images": self.images, "subjects": rest.pop("subjects")}
+        head |= {"approximate": self.approximate, "voxels": rest.pop("voxels")}
+        head |= {name: rest.pop(name) for name in ("medad_version", "data_sha256", "weights_sha256")}
+        return head | rest
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the JSON file whole or not at all; equal calibrations give equal files."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def load_calibration(path: str | os.PathLike[str]) -> Calibration:
+    """Read a calibration file; kept in memory until the file changes.
+
+    Args:
+        path: the JSON file.
+
+    Returns:
+        The calibration.
+
+    Raises:
+        CalibrationError: if the file is missing or broken.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise refusal(
+            file,
+            "no calibration found",
+            "calibration.json, written from held-out normal images",
+            "Run train.json to its end or calibrate.json, or give --threshold for a mask without a decision.",
+        )
+    status = file.stat()
+    return _load(str(file.resolve()), status.st_mtime_ns, status.st_size)
+
+
+def check_rate(name: str, rate: float) -> None:
+    """Refuse a rate outside (0, 1).
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    if not 0.0 < rate < 1.0:
+        raise ValueError(f"{name} must lie in (0, 1), got {rate}")
+
+
+@functools.lru_cache(maxsize=8)
+def _load(path: str, _mtime_ns: int, _size: int) -> Calibration:
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        if content.get("format") != FORMAT:
+            raise ValueError(f"format must be {FORMAT!r}, got {content.get('format')!r}")
+        fields = {field.name: content[field.name] for field in dataclasses.fields(Calibration)}
+        return Calibration(**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        raise refusal(
+            path,
+            f"cannot be read as a calibration ({type(error).__name__}: {error})",
+            f"a JSON file of the format {FORMAT}",
+            "Run calibrate.json again; it writes the file anew.",
+        ) from error

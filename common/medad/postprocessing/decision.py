@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From map and score to mask and decision, at the false-positive rates that the calibration fixes.
+
+``pred = [anomaly_map > t(voxel rate)]``, ``decision = [p(score) <= image rate]``.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.transforms import Transform
+
+from ..errors import CalibrationError
+from ..keys import Keys
+from .calibration import Calibration, check_rate, load_calibration
+from .grid import entry, like, on_grid_of, plain
+from .hashing import refusal, weights_hash
+
+logger = logging.getLogger(__name__)
+
+PathLike = str | Path
+
+
+def calibration_of_weights(calibration_path: PathLike | None, weights_path: PathLike | None) -> Calibration:
+    """Load a calibration and check that it was made with these weights.
+
+    Cheap to call per image: file and hash are read again only when a file changes.
+
+    Args:
+        calibration_path: the JSON file.
+        weights_path: the network's weights; ``None`` skips the check, for networks that never came from a file.
+
+    Returns:
+        The calibration.
+
+    Raises:
+        CalibrationError: if there is none, it is broken, or it belongs to other weights.
+    """
+    if calibration_path is None:
+        raise refusal(
+            "calibration_path",
+            "no calibration named",
+            "the path of calibration.json",
+            "Set calibration_path, or give --threshold for a mask without a decision.",
+        )
+    calibration = load_calibration(calibration_path)
+    if weights_path is not None and weights_hash(weights_path) != calibration.weights_sha256:
+        raise refusal(
+            calibration_path,
+            f"calibration of other weights than {weights_path}",
+            f"weights with the SHA-256 {calibration.weights_sha256[:12]}...",
+            "Run calibrate.json with these weights, or give --threshold.",
+        )
+    return calibration
+
+
+class Calibrated(Transform):
+    """Give a case its ``p_value`` and its ``decision`` (0 normal, 1 abnormal).
+
+    Nothing is read before the first case. With an explicit ``threshold`` the mask needs no calibration; where there is
+    none then (or one of other weights, or with too few images), a warning is logged and both are ``None``.
+
+    Args:
+        calibration_path: calibration.json.
+        weights_path: the network's weights, which the calibration must belong to; ``None`` skips the check.
+        image_false_positive_rate: share of normal images that may be called abnormal, in (0, 1).
+        threshold: the explicit map threshold, where one is given; it does not change the p-value.
+        score_key: the score.
+        p_value_key: where the p-value goes (float or ``None``).
+        decision_key: where the decision goes (int or ``None``).
+
+    Raises:
+        ValueError: at construction, if an argument is out of its range.
+        CalibrationError: at a case, if there is no usable calibration and no ``threshold``.
+    """
+
+    def __init__(
+        self,
+        calibration_path: PathLike | None,
+        weights_path: PathLike | None = None,
+        image_false_positive_rate: float = 0.05,
+        threshold: float | None = None,
+        score_key: str = Keys.ANOMALY_SCORE,
+        p_value_key: str = Keys.P_VALUE,
+        decision_key: str = Keys.DECISION,
+    ) -> None:
+        check_rate("image_false_positive_rate", image_false_positive_rate)
+        check_threshold(threshold)
+        self.calibration_path = calibration_path
+        self.weights_path = weights_path
+        self.image_false_positive_rate = image_false_positive_rate
+        self.threshold = threshold
+        self.score_key = score_key
+        self.p_value_key = p_value_key
+        self.decision_key = decision_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Judge the case."""
+        score = float(entry(data, self.score_key, "Calibrated"))
+        p_value: float | None = None
+        decision: int | None = None
+        try:
+            calibration = calibration_of_weights(self.calibration_path, self.weights_path)
+            decision = calibration.decision(score, self.image_false_positive_rate)
+            p_value = calibration.p_value(score)
+        except CalibrationError as error:
+            if self.threshold is None:
+                raise
+            logger.warning("no p-value and no decision: %s", error)
+        return {**data, self.p_value_key: p_value, self.decision_key: decision}
+
+
+class Thresholdd(Transform):
+    """Turn the map of a case into its mask, strictly above the threshold.
+
+    Nothing is read before the first case, and nothing at all if ``threshold`` is given.
+
+    Args:
+        calibration_path: calibration.json.
+        weights_path: the network's weights, which the calibration must belong to; ``None`` skips the check.
+        voxel_false_positive_rate: share of normal foreground voxels that may lie in the mask, from 1e-5 to 0.5.
+        threshold: explicit threshold; ``None`` takes the calibrated one.
+        map_key: the map.
+        pred_key: where the mask goes.
+        foreground_key: nothing outside this mask is ever marked; ``None`` means no restriction.
+
+    Shape:
+        anomaly_map: ``(1, *spatial)``; pred: ``(1, *spatial)``, uint8 0/1.
+
+    Raises:
+        ValueError: at construction, if an argument is out of its range.
+        CalibrationError: at a case, if there is no usable calibration and no ``threshold``.
+    """
+
+    def __init__(
+        self,
+        calibration_path: PathLike | None,
+        weights_path: PathLike | None = None,
+        voxel_false_positive_rate: float = 0.002,
+        threshold: float | None = None,
+        map_key: str = Keys.ANOMALY_MAP,
+        pred_key: str = Keys.PRED,
+        foreground_key: str | None = None,
+    ) -> None:
+        check_rate("voxel_false_positive_rate", voxel_false_positive_rate)
+        check_threshold(threshold)
+        self.calibration_path = calibration_path
+        self.weights_path = weights_path
+        self.voxel_false_positive_rate = voxel_false_positive_rate
+        self.threshold = threshold
+        self.map_key = map_key
+        self.pred_key = pred_key
+        self.foreground_key = foreground_key
+
+    def resolve(self) -> float:
+        """Give the threshold in use: the explicit one, else the calibrated one."""
+        if self.threshold is not None:
+            return float(self.threshold)
+        calibration = calibration_of_weights(self.calibration_path, self.weights_path)
+        return calibration.voxel_threshold(self.voxel_false_positive_rate)
+
+    def label(self, values: torch.Tensor) -> torch.Tensor:
+        """Turn map values into labels; what a subclass replaces.
+
+        Args:
+            values: float32 map ``(1, *spatial)`` without metadata.
+
+        Returns:
+            uint8 labels of the same shape.
+        """
+        return (values > self.resolve()).to(torch.uint8)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Label the voxels of the case."""
+        step = type(self).__name__
+        x: torch.Tensor = entry(data, self.map_key, step)
+        labels = self.label(plain(x).float())
+        if self.foreground_key is not None:
+            labels = labels * on_grid_of(entry(data, self.foreground_key, step), x)
+        return {**data, self.pred_key: like(labels, x)}
+
+
+def check_threshold(threshold: float | None) -> None:
+    """Refuse a threshold that is no finite number.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    if threshold is not None and not math.isfinite(threshold):
+        raise ValueError(f"threshold must be a finite number or None, got {threshold}")

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One number per image: the anomaly map reduced over the foreground.
+
+``mean``: average over the foreground; ``max``: its largest value;
+``top_fraction``: average of the ``ceil(fraction * n)`` largest of its ``n`` voxels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import torch
+from monai.transforms import Transform
+
+from ..keys import Keys
+from .grid import entry, on_grid_of, plain
+
+REDUCTIONS = ("mean", "max", "top_fraction")
+
+
+def anomaly_score(
+    anomaly_map: torch.Tensor,
+    foreground: torch.Tensor | None = None,
+    reduction: str = "mean",
+    fraction: float = 0.01,
+) -> torch.Tensor:
+    """Reduce a map to the score of its image.
+
+    A volume of a 2D method has one score, over all its voxels. An image without foreground has the score 0: nothing
+    was looked at, so nothing is abnormal.
+
+    Args:
+        anomaly_map: map ``(1, *spatial)``.
+        foreground: 0/1 mask ``(1, *spatial)`` of the voxels that count; ``None`` counts all.
+        reduction: ``"mean"``, ``"max"`` or ``"top_fraction"``.
+        fraction: share of the foreground that ``"top_fraction"`` averages, in (0, 1].
+
+    Returns:
+        Scalar float32 tensor on the map's device.
+
+    Raises:
+        ValueError: if an argument is out of its range or the shapes differ.
+    """
+    _check_settings(reduction, fraction)
+    values = plain(anomaly_map).float()
+    if foreground is not None:
+        inside = on_grid_of(foreground, values)
+        values = values[inside]
+    values = values.reshape(-1)
+    if values.numel() == 0:
+        return values.new_zeros(())
+    if reduction == "max":
+        return values.max()
+    if reduction == "top_fraction":
+        # the tolerance keeps 0.01 * 700 = 7.000000000000001 at 7 voxels
+        values = values.topk(math.ceil(fraction * values.numel() * (1 - 1e-12)), sorted=False).values
+    return values.mean(dtype=torch.float64).float()
+
+
+class AnomalyScored(Transform):
+    """Give a case its ``anomaly_score``.
+
+    Args:
+        reduction: see :func:`anomaly_score`.
+        fraction: see :func:`anomaly_score`.
+        map_key: the map.
+        foreground_key: the mask of the voxels that count; ``None`` counts all.
+        score_key: where the score goes.
+
+    Shape:
+        anomaly_map: ``(1, *spatial)``; anomaly_score: scalar, float32.
+
+    Raises:
+        ValueError: at construction, if an argument is out of its range.
+        KeyError: if the map, or the foreground where one is named, is missing.
+    """
+
+    def __init__(
+        self,
+        reduction: str = "mean",
+        fraction: float = 0.01,
+        map_key: str = Keys.ANOMALY_MAP,
+        foreground_key: str | None = None,
+        score_key: str = Keys.ANOMALY_SCORE,
+    ) -> None:
+        _check_settings(reduction, fraction)
+        self.reduction = reduction
+        self.fraction = fraction
+        self.map_key = map_key
+        self.foreground_key = foreground_key
+        self.score_key = score_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Score the case."""
+        x = entry(data, self.map_key, "AnomalyScored")
+        mask = None if self.foreground_key is None else entry(data, self.foreground_key, "AnomalyScored")
+        return {**data, self.score_key: anomaly_score(x, mask, self.reduction, self.fraction)}
+
+
+def _check_settings(reduction: str, fraction: float) -> None:
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}")
+    if not 0.0 < fraction <= 1.0:
+        raise ValueError(f"fraction must lie in (0, 1], got {fraction}")

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MONAI transforms that MONAI does not have: grid, foreground, normalization."""
+
+from __future__ import annotations
+
+from .fit import FitToGrid, FitToGridd
+from .foreground import ForegroundMaskd, foreground_mask
+from .normalization import ScaleByForegroundd, scale_by_foreground
+
+__all__ = [
+    "FitToGrid",
+    "FitToGridd",
+    "ForegroundMaskd",
+    "ScaleByForegroundd",
+    "foreground_mask",
+    "scale_by_foreground",
+]

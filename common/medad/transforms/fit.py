@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bring an image to the grid of the network and its maps back to the grid of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+
+from monai.config import KeysCollection
+from monai.transforms import InvertibleTransform, MapTransform, Resize, SpatialPad
+from monai.transforms.transform import Transform
+from monai.utils import ensure_tuple_rep
+from monai.utils.enums import TraceKeys
+from torch import Tensor
+
+_MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
+
+
+def _untie_from_instance(image: Tensor) -> Tensor:
+    """Let any object of the same class invert the last step, since its arguments depend on the image."""
+    image.applied_operations[-1][TraceKeys.ID] = TraceKeys.NONE  # type: ignore[attr-defined]
+    return image
+
+
+class FitToGrid(Transform):
+    """Resize an image to the grid of the network.
+
+    The leading ``len(spatial_size)`` axes are resized; further axes stay. So a 2D network takes an image as well as
+    every slice of a volume. With ``keep_aspect`` the image keeps its proportions and is extended to the grid by
+    repeating its border; without it each axis is stretched to fit.
+
+    Args:
+        spatial_size: grid of the network, one entry for each of its spatial axes.
+        keep_aspect: whether to keep the proportions of the image.
+        nearest: whether to take the nearest value, as masks need, instead of interpolating.
+
+    Shape:
+        ``(C, *spatial)`` to ``(C, *spatial_size, *further axes)``; the result is a ``MetaTensor`` and invertible.
+
+    Raises:
+        ValueError: if the image has fewer axes than the grid.
+    """
+
+    def __init__(self, spatial_size: Sequence[int], keep_aspect: bool = True, nearest: bool = False) -> None:
+        self.spatial_size = tuple(int(size) for size in spatial_size)
+        self.keep_aspect = keep_aspect
+        self.nearest = nearest
+        self._resize = Resize(spatial_size=self.spatial_size)
+        self._pad = SpatialPad(spatial_size=self.spatial_size)
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Resize ``image``."""
+        size = tuple(image.shape[1:])
+        grid = len(self.spatial_size)
+        if len(size) < grid:
+            raise ValueError(f"image with spatial size {size}: at least {grid} spatial axes are expected.")
+        target = self.spatial_size
+        if self.keep_aspect:
+            scale = min(new / old for new, old in zip(target, size[:grid], strict=True))
+            target = tuple(max(1, round(old * scale)) for old in size[:grid])
+        mode = "nearest-exact" if self.nearest else _MODES[len(size)]
+        # smoothed before it shrinks: otherwise fine texture turns into false structure
+        resize = Resize((*target, *size[grid:]), mode=mode, anti_aliasing=not self.nearest)
+        image = _untie_from_instance(resize(image))
+        if self.keep_aspect:
+            pad = SpatialPad((*self.spatial_size, *size[grid:]), mode="edge")
+            image = _untie_from_instance(pad(image))
+        return image
+
+    def inverse(self, image: Tensor) -> Tensor:
+        """Bring ``image`` back to the grid it came from."""
+        if self.keep_aspect:
+            image = self._pad.inverse(image)
+        return self._resize.inverse(image)
+
+
+class FitToGridd(MapTransform, InvertibleTransform):
+    """Dictionary form of :class:`FitToGrid`.
+
+    Args:
+        keys: keys of the images.
+        spatial_size: grid of the network.
+        keep_aspect: whether to keep the proportions of the image.
+        nearest: whether to take the nearest value, one entry for all keys or one for each.
+        allow_missing_keys: whether a missing key is passed over.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        spatial_size: Sequence[int],
+        keep_aspect: bool = True,
+        nearest: bool | Sequence[bool] = False,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.fits = {
+            key: FitToGrid(spatial_size, keep_aspect, each)
+            for key, each in zip(self.keys, ensure_tuple_rep(nearest, len(self.keys)), strict=True)
+        }
+
+    def __call__(self, data: Mapping[Hashable, Tensor]) -> dict[Hashable, Tensor]:
+        """Resize the images of one case."""
+        case = dict(data)
+        for key in self.key_iterator(case):
+            case[key] = self.fits[key](case[key])
+        return case
+
+    def inverse(self, data: Mapping[Hashable, Tensor]) -> dict[Hashable, Tensor]:
+        """Bring the images of one case back to their own grids."""
+        case = dict(data)
+        for key in self.key_iterator(case):
+            case[key] = self.fits[key].inverse(case[key])
+        return case
+
+

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the object is: brighter than a fraction of the robust intensity range, small pieces dropped, holes filled.
+
+``foreground(x) = any_c [ image_c(x) > low_c + threshold * (high_c - low_c) ]``
+with ``low_c``, ``high_c`` the 1st and 99th percentile of channel ``c``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from monai.data import MetaTensor
+from monai.transforms import Transform
+from monai.utils import convert_to_dst_type
+from scipy import ndimage
+
+from ..errors import InputError
+from ..keys import Keys
+
+_LOW, _HIGH = 0.01, 0.99
+
+
+def neighborhood(ndim: int, spatial_dims: int, connectivity: int = 1) -> npt.NDArray[np.bool_]:
+    """Say which voxels are neighbors of the central one, for ``scipy.ndimage.label``.
+
+    Args:
+        ndim: number of axes of the array.
+        spatial_dims: how many of the first axes connect; voxels along the other axes are never neighbors, so that
+            one call treats a volume slice by slice.
+        connectivity: how many axes may change at once, 1 (faces) to ``spatial_dims`` (corners too).
+
+    Returns:
+        Boolean array of shape ``(3,) * ndim``.
+    """
+    structure = np.zeros((3,) * ndim, dtype=bool)
+    inner = ndimage.generate_binary_structure(spatial_dims, connectivity)
+    structure[(..., *(1,) * (ndim - spatial_dims))] = inner
+    return structure
+
+
+def foreground_mask(
+    image: torch.Tensor, spatial_dims: int, threshold: float = 0.1, min_component: float = 0.1
+) -> torch.Tensor:
+    """Find the object on a darker background.
+
+    Range, threshold and pieces belong to the whole image, also for the volume of a 2D method, because an empty slice
+    has no range of its own; holes are then filled slice by slice. An image in which nothing is brighter than its
+    background (a constant one) has an empty foreground. Where the object fills the frame (skin, histology) there is
+    no background to tell apart: use no foreground there. Deterministic; the pieces are found on the CPU.
+
+    Args:
+        image: image ``(C, *spatial)``; ``*spatial`` has ``spatial_dims`` axes, or 3 where ``spatial_dims`` is 2 (a
+            volume seen as slices along its last axis).
+        spatial_dims: 2 or 3.
+        threshold: fraction of the robust range above which a voxel is object, in (0, 1).
+        min_component: pieces smaller than this fraction of the largest are dropped, in (0, 1]; 1 keeps the largest
+            only (and its equals). Two lungs or the two temporal lobes of one slice are one object in two pieces.
+
+    Returns:
+        Boolean mask ``(1, *spatial)`` on the image's device.
+
+    Raises:
+        ValueError: if an argument is out of its range or the image has another number of axes.
+    """
+    _check_settings(spatial_dims, threshold, min_component)
+    x = image.as_tensor() if isinstance(image, MetaTensor) else image
+    if x.ndim - 1 != spatial_dims and not (spatial_dims == 2 and x.ndim == 4):
+        raise ValueError(f"image must be (C, *spatial) with spatial_dims={spatial_dims}, got shape {tuple(x.shape)}")
+    bright = torch.zeros(x.shape[1:], dtype=torch.bool, device=x.device)
+    for channel in x:
+        values = channel.float()
+        low, high = _quantile(values, _LOW), _quantile(values, _HIGH)
+        high = torch.where(high > low, high, values.max())  # an object smaller than 1 % of the frame
+        bright |= values > low + threshold * (high - low)
+    mask = _fill_holes(_drop_small(bright.cpu().numpy(), min_component), spatial_dims)
+    return torch.from_numpy(mask).to(x.device)[None]
+
+
+class ForegroundMaskd(Transform):
+    """Give every case a foreground: the one of the data list, else the one computed from the image.
+
+    A mask of the data list wins; it must already lie on the grid of the image and becomes 0/1 uint8. A computed one
+    carries the image's affine and history, so that ``Invertd(orig_keys="image")`` takes it back with the map.
+
+    Args:
+        spatial_dims: see :func:`foreground_mask`.
+        image_key: the image to look at.
+        foreground_key: where the mask is, or goes.
+        threshold: see :func:`foreground_mask`.
+        min_component: see :func:`foreground_mask`.
+
+    Shape:
+        image: ``(C, *spatial)``; foreground: ``(1, *spatial)``, uint8.
+
+    Raises:
+        ValueError: at construction, if an argument is out of its range.
+        InputError: if the mask of the data list has another shape than the image.
+    """
+
+    def __init__(
+        self,
+        spatial_dims: int,
+        image_key: str = Keys.IMAGE,
+        foreground_key: str = Keys.FOREGROUND,
+        threshold: float = 0.1,
+        min_component: float = 0.1,
+    ) -> None:
+        _check_settings(spatial_dims, threshold, min_component)
+        self.spatial_dims = spatial_dims
+        self.image_key = image_key
+        self.foreground_key = foreground_key
+        self.threshold = threshold
+        self.min_component = min_component
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Add the foreground to the case."""
+        result = dict(data)
+        image = result[self.image_key]
+        given = result.get(self.foreground_key)
+        if given is None:
+            mask, like = foreground_mask(image, self.spatial_dims, self.threshold, self.min_component), image
+        else:
+            mask, like = torch.as_tensor(given) > 0, given
+            if mask.shape != (1, *image.shape[1:]):
+                raise InputError(
+                    f"foreground of shape {tuple(mask.shape)} found",
+                    where=result.get(Keys.CASE, self.foreground_key),
+                    expected=f"{(1, *image.shape[1:])}, one channel on the grid of the image",
+                    remedy="Resample the foreground with the image, or leave it out of the data list.",
+                )
+        result[self.foreground_key] = _like(mask, like)
+        return result
+
+
+def _like(mask: torch.Tensor, like: Any) -> torch.Tensor:
+    plain = mask.as_tensor() if isinstance(mask, MetaTensor) else mask
+    plain = plain.to(torch.uint8)
+    return convert_to_dst_type(plain, dst=like, dtype=torch.uint8)[0] if isinstance(like, MetaTensor) else plain
+
+
+def _check_settings(spatial_dims: int, threshold: float, min_component: float) -> None:
+    if spatial_dims not in (2, 3):
+        raise ValueError(f"spatial_dims must be 2 or 3, got {spatial_dims}")
+    if not 0.0 < threshold < 1.0:
+        raise ValueError(f"threshold must lie in (0, 1), got {threshold}")
+    if not 0.0 < min_component <= 1.0:
+        raise ValueError(f"min_component must lie in (0, 1], got {min_component}")
+
+
+def _quantile(values: torch.Tensor, q: float) -> torch.Tensor:
+    """Take the value at the nearest rank; ``torch.quantile`` sorts and refuses more than 16 million voxels."""
+    flat = values.reshape(-1)
+    return flat.kthvalue(round(q * (flat.numel() - 1)) + 1).values
+
+
+def _drop_small(mask: npt.NDArray[np.bool_], min_component: float) -> npt.NDArray[np.bool_]:
+    labels, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    sizes = np.bincount(labels.reshape(-1))
+    sizes[0] = 0
+    return np.asarray(sizes >= min_component * sizes.max())[labels]
+
+
+def _fill_holes(mask: npt.NDArray[np.bool_], spatial_dims: int) -> npt.NDArray[np.bool_]:
+    """Fill the background that reaches no border of its slice (2D) or of the volume (3D), in one labeling."""
+    labels, count = ndimage.label(~mask, neighborhood(mask.ndim, spatial_dims))
+    outside = np.zeros(count + 1, dtype=bool)
+    for axis in range(spatial_dims):
+        outside[labels.take(0, axis=axis)] = True
+        outside[labels.take(-1, axis=axis)] = True
+    outside[0] = False
+    return ~outside[labels]

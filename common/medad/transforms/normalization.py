@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bring intensities to one scale: x / (quantile of the foreground), so that scanner gain does not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+
+import torch
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+from torch import Tensor
+
+from ..keys import Keys
+
+
+def scale_by_foreground(
+    image: Tensor, foreground: Tensor, spatial_dims: int, quantile: float, target: float, clip: float
+) -> Tensor:
+    """Divide an image by a quantile of its foreground.
+
+    The statistic belongs to one image of ``spatial_dims`` axes: with 2, each slice of a volume has its own scale and
+    is treated exactly as if it came alone.
+
+    Args:
+        image: ``(C, *spatial)``.
+        foreground: ``(1, *spatial)``, nonzero where the object is.
+        spatial_dims: axes of one image, 2 or 3.
+        quantile: which quantile of the foreground, in (0, 1).
+        target: value that this quantile gets.
+        clip: upper limit of the result; the lower one is 0.
+
+    Returns:
+        Tensor of the shape of ``image`` in [0, ``clip``]; 0 where there is no foreground at all.
+    """
+    flat = image.flatten(1, spatial_dims)  # (C, one image, slices or nothing)
+    inside = flat.masked_fill(foreground.flatten(1, spatial_dims) == 0, torch.nan)
+    scale = torch.nanquantile(inside, quantile, dim=1, keepdim=True)
+    scaled = target * flat / torch.where(scale > 0, scale, torch.inf)
+    return scaled.clamp(0.0, clip).reshape(image.shape)
+
+
+class ScaleByForegroundd(MapTransform):
+    """Divide images by a quantile of their foreground and clip; see :func:`scale_by_foreground`.
+
+    Args:
+        keys: keys of the images ``(C, *spatial)``.
+        spatial_dims: axes of one image, 2 or 3; with 2 each slice of a volume has its own scale.
+        foreground_key: key of the foreground ``(1, *spatial)``.
+        quantile: which quantile of the foreground, in (0, 1).
+        target: value that this quantile gets.
+        clip: upper limit of the result; the lower one is 0.
+        allow_missing_keys: whether a missing key is passed over.
+
+    Raises:
+        ValueError: if an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        spatial_dims: int,
+        foreground_key: str = Keys.FOREGROUND,
+        quantile: float = 0.99,
+        target: float = 1.0,
+        clip: float = 1.5,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        if not 0.0 < quantile < 1.0:
+            raise ValueError(f"quantile={quantile}: must lie between 0 and 1.")
+        if not 0.0 < target <= clip:
+            raise ValueError(f"target={target}, clip={clip}: 0 < target <= clip is expected.")
+        self.spatial_dims = spatial_dims
+        self.foreground_key = foreground_key
+        self.quantile = quantile
+        self.target = target
+        self.clip = clip
+
+    def __call__(self, data: Mapping[Hashable, Tensor]) -> dict[Hashable, Tensor]:
+        """Scale the images of one case."""
+        case = dict(data)
+        for key in self.key_iterator(case):
+            case[key] = scale_by_foreground(
+                case[key], case[self.foreground_key], self.spatial_dims, self.quantile, self.target, self.clip
+            )
+        return case

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write a PNG figure of a few cases for a README or a model card: one row per case, one column per panel."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from .metric_names import format_number, format_p_value
+from .panels import MASK_COLOR, PANEL_TITLES, TRUTH_COLOR, color_table
+from .records import CaseRecord
+
+INK, MUTED, PAPER = (28, 36, 48), (92, 102, 117), (255, 255, 255)
+GAP, MARGIN, NAME_WIDTH, TITLE_HEIGHT, LEGEND_HEIGHT = 8, 18, 132, 30, 42
+LABEL_NAMES: dict[int | None, str] = {1: "abnormal", 0: "normal"}
+DECISION_NAMES: dict[int | None, str] = {1: "called abnormal", 0: "called normal"}
+
+
+def save_contact_sheet(path: str | os.PathLike[str], records: Iterable[CaseRecord]) -> Path:
+    """Write the figure.
+
+    Args:
+        path: the PNG file; its folder is made if need be.
+        records: cases in the order of the rows, all drawn with the same ``map_max``; a column without any picture is
+            left out, a missing picture leaves its place empty.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ValueError: if there are no cases or their color scales differ.
+    """
+    rows = list(records)
+    if not rows:
+        raise ValueError("A contact sheet needs at least one case.")
+    if len({record.map_max for record in rows}) > 1:
+        raise ValueError("The cases were drawn with different map_max: their colors cannot be compared.")
+    columns = [name for name in PANEL_TITLES if any(name in record.panels for record in rows)]
+    pictures = [{name: _open(record.panels[name]) for name in columns if name in record.panels} for record in rows]
+    width = max(picture.width for row in pictures for picture in row.values())
+    heights = [max(picture.height for picture in row.values()) for row in pictures]
+
+    left = MARGIN + NAME_WIDTH
+    sheet_width = left + len(columns) * (width + GAP) - GAP + MARGIN
+    top = MARGIN + TITLE_HEIGHT
+    sheet = Image.new("RGB", (sheet_width, top + sum(heights) + GAP * len(rows) + LEGEND_HEIGHT + MARGIN), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for index, name in enumerate(columns):
+        center = left + index * (width + GAP) + width // 2
+        draw.text((center, MARGIN + 8), PANEL_TITLES[name], fill=INK, font=_font(15), anchor="mm")
+    for record, row, height in zip(rows, pictures, heights, strict=True):
+        _write_case(draw, (MARGIN, top), record)
+        for name, picture in row.items():
+            place = left + columns.index(name) * (width + GAP) + (width - picture.width) // 2
+            sheet.paste(picture, (place, top + (height - picture.height) // 2))
+        top += height + GAP
+    _write_legend(sheet, draw, (left, top + 14), rows[0].map_max, "contours" in columns)
+
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(target, format="PNG", optimize=True)
+    return target
+
+
+def _write_case(draw: ImageDraw.ImageDraw, corner: tuple[int, int], record: CaseRecord) -> None:
+    x, y = corner
+    name = record.name if len(record.name) <= 16 else record.name[:15] + "\u2026"
+    lines = [LABEL_NAMES.get(record.label, ""), f"score {format_number(record.score)}"]
+    if record.p_value is not None:
+        lines.append(f"p {format_p_value(record.p_value)}")
+    lines.append(DECISION_NAMES.get(record.decision, ""))
+    draw.text((x, y + 2), name, fill=INK, font=_font(15))
+    for index, line in enumerate(filter(None, lines)):
+        draw.text((x, y + 26 + 18 * index), line, fill=MUTED, font=_font(13))
+
+
+def _write_legend(
+    sheet: Image.Image, draw: ImageDraw.ImageDraw, corner: tuple[int, int], map_max: float, has_contours: bool
+) -> None:
+    x, y = corner
+    bar = Image.fromarray(color_table()[None]).resize((140, 12))
+    draw.text((x, y + 6), "0", fill=MUTED, font=_font(13), anchor="lm")
+    sheet.paste(bar, (x + 14, y))
+    draw.text((x + 160, y + 6), f"\u2265 {map_max:.3g}", fill=MUTED, font=_font(13), anchor="lm")
+    if not has_contours:
+        return
+    place = x + 250
+    for text, color in (("predicted mask", MASK_COLOR), ("truth", TRUTH_COLOR)):
+        draw.line([(place, y + 6), (place + 22, y + 6)], fill=color, width=3)
+        draw.text((place + 30, y + 6), text, fill=MUTED, font=_font(13), anchor="lm")
+        place += 150
+
+
+def _open(jpeg: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(jpeg)).convert("RGB")
+
+
+def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    return ImageFont.load_default(size)

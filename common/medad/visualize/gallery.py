@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Choose by rule, from a stream of any length, the few cases that a report shows.
+
+Per group (abnormal, normal, unknown truth) the rule keeps the cases with the worst scores (abnormal: lowest, normal and
+unknown: highest) and, of the others, those with the smallest SHA-256 of their name: a fixed pseudo-random sample. Both are
+"k smallest" rules, so the choice depends neither on the order of the cases nor on how ranks shared them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from .panels import draw_case, encode_jpeg
+from .records import CaseRecord
+
+GROUPS = (1, 0, None)
+"""Truth of the groups, in the order in which they are shown."""
+SAMPLED = "sampled"
+WORST = {1: "lowest-scored abnormal", 0: "highest-scored normal", None: "highest-scored"}
+
+
+def select_cases(records: Iterable[CaseRecord], max_cases: int) -> list[CaseRecord]:
+    """Choose the cases to show.
+
+    Args:
+        records: any cases; a name that occurs twice counts once.
+        max_cases: how many to choose at most; abnormal and normal share them equally where there are enough of both.
+
+    Returns:
+        Abnormal, then normal, then unlabeled cases, each by decreasing score, with ``reason`` set.
+    """
+    unique = {record.name: record for record in records}
+    groups = {label: [r for r in unique.values() if r.label == label] for label in GROUPS}
+    quota = _share(max_cases, {label: len(group) for label, group in groups.items()})
+    return [record for label in GROUPS for record in _choose(groups[label], label, quota[label])]
+
+
+class CaseGallery:
+    """Collect the cases of a report while they stream by, in bounded memory.
+
+    A case that is kept is drawn at once to small JPEG panels; its arrays are not held. At most ``3 * max_cases``
+    records exist at any time. The records of several ranks are joined with ``merge``.
+
+    Args:
+        max_cases: how many cases the report will show.
+        map_max: map value of the brightest color, the same for all cases.
+        panel_size: longer side of a panel in pixels.
+
+    Raises:
+        ValueError: if ``max_cases`` or ``map_max`` is not positive.
+    """
+
+    def __init__(self, max_cases: int = 24, *, map_max: float, panel_size: int = 192) -> None:
+        """Start empty; the arguments are explained at the class."""
+        if max_cases < 1:
+            raise ValueError(f"max_cases must be at least 1, got {max_cases}.")
+        if not map_max > 0:
+            raise ValueError(f"map_max must be greater than 0, got {map_max}.")
+        self.max_cases = max_cases
+        self.map_max = float(map_max)
+        self.panel_size = panel_size
+        self._kept: dict[int | None, list[CaseRecord]] = {label: [] for label in GROUPS}
+
+    def __len__(self) -> int:
+        """Number of records held now."""
+        return sum(len(group) for group in self._kept.values())
+
+    def add(
+        self,
+        name: str,
+        image: Any,
+        reconstruction: Any,
+        anomaly_map: Any,
+        mask: Any,
+        truth: Any,
+        score: float,
+        p_value: float | None = None,
+        decision: int | None = None,
+        label: int | None = None,
+    ) -> None:
+        """Offer one case; it is drawn if the rule keeps it.
+
+        Args:
+            name: unique name to print, no patient identifier; a name seen before is ignored.
+            image: input ``(C, *spatial)``, indexed x = columns, y = rows, z = slices.
+            reconstruction: pseudo-healthy image ``(C, *spatial)`` or ``None``.
+            anomaly_map: ``(1, *spatial)``, at least 0.
+            mask: predicted mask ``(1, *spatial)`` or ``None``.
+            truth: true mask ``(1, *spatial)`` or ``None``.
+            score: anomaly score of the image.
+            p_value: conformal p-value of the score.
+            decision: 0 normal, 1 abnormal.
+            label: truth, 0 normal, 1 abnormal, ``None`` unknown.
+
+        Raises:
+            ValueError: if the score is not finite, the label is not 0, 1 or ``None``, or the arrays do not fit.
+        """
+        record = CaseRecord(
+            name=str(name),
+            score=float(score),
+            panels={},
+            map_max=self.map_max,
+            label=None if label is None else int(label),
+            p_value=None if p_value is None else float(p_value),
+            decision=None if decision is None else int(decision),
+        )
+        kept = self._choose_with(record)
+        if kept is None:
+            return
+        drawn = draw_case(
+            image,
+            anomaly_map,
+            map_max=self.map_max,
+            reconstruction=reconstruction,
+            mask=mask,
+            truth=truth,
+            size=self.panel_size,
+        )
+        complete = replace(
+            record,
+            panels={panel: encode_jpeg(picture) for panel, picture in drawn.images.items()},
+            slice_index=drawn.slice_index,
+            slice_count=drawn.slice_count,
+        )
+        self._kept[record.label] = [complete if other.name == record.name else other for other in kept]
+
+    def merge(self, records: Iterable[CaseRecord]) -> None:
+        """Take over the records of another gallery, for instance of another rank.
+
+        Args:
+            records: what ``records`` of the other gallery returned.
+        """
+        for record in records:
+            self._kept[record.label] = self._choose_with(record) or self._kept[record.label]
+
+    def records(self) -> list[CaseRecord]:
+        """All records held, picklable: more than the report shows, because other ranks may hold better ones.
+
+        Returns:
+            At most ``3 * max_cases`` records; ``select_cases`` takes the final choice.
+        """
+        return [record for label in GROUPS for record in self._kept[label]]
+
+    def selected(self) -> list[CaseRecord]:
+        """The cases to show.
+
+        Returns:
+            At most ``max_cases`` records in the order of the report, with ``reason`` set.
+        """
+        return select_cases(self.records(), self.max_cases)
+
+    def _choose_with(self, record: CaseRecord) -> list[CaseRecord] | None:
+        """The record's group as it would be with the record, or ``None`` if the rule does not keep it."""
+        if not math.isfinite(record.score):
+            raise ValueError(f"The score of case {record.name!r} must be finite, got {record.score}.")
+        if record.label not in GROUPS:
+            raise ValueError(f"The label of case {record.name!r} must be 0, 1 or None, got {record.label}.")
+        group = self._kept[record.label]
+        if any(other.name == record.name for other in group):
+            return None
+        chosen = _choose([*group, record], record.label, self.max_cases)
+        return chosen if any(other.name == record.name for other in chosen) else None
+
+
+def _choose(group: list[CaseRecord], label: int | None, count: int) -> list[CaseRecord]:
+    """Choose a third by worst score and the rest by the hash of the name; return them by decreasing score."""
+    worst_count = math.ceil(count / 3)
+    sign = 1.0 if label == 1 else -1.0
+    ranked = sorted(group, key=lambda r: (sign * r.score, _digest(r.name)))
+    worst = [replace(r, reason=WORST[label]) for r in ranked[:worst_count]]
+    others = sorted(ranked[worst_count:], key=lambda r: _digest(r.name))
+    sample = [replace(r, reason=SAMPLED) for r in others[: count - worst_count]]
+    return sorted([*worst, *sample], key=lambda r: (-r.score, _digest(r.name)))
+
+
+def _share(total: int, sizes: dict[int | None, int]) -> dict[int | None, int]:
+    """Share ``total`` places one by one among the groups that still have cases."""
+    quota = dict.fromkeys(sizes, 0)
+    while sum(quota.values()) < total:
+        open_groups = [label for label in sizes if quota[label] < sizes[label]]
+        if not open_groups:
+            break
+        for label in open_groups[: total - sum(quota.values())]:
+            quota[label] += 1
+    return quota
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a report is made of: drawn cases, the scores of all cases, and the calibration they are compared with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class CaseRecord:
+    """One drawn case: a few small pictures and numbers, nothing that identifies a patient.
+
+    Args:
+        name: unique name to print; the caller vouches that it is no patient identifier.
+        score: anomaly score of the image.
+        panels: panel name (a key of ``PANEL_TITLES``) to a JPEG file.
+        map_max: map value of the brightest color.
+        label: truth, 0 normal, 1 abnormal, ``None`` unknown.
+        p_value: conformal p-value of the score.
+        decision: 0 normal, 1 abnormal, ``None`` without calibration.
+        slice_index: shown slice of a volume, counted from 0.
+        slice_count: number of slices of a volume.
+        reason: why this case is shown.
+    """
+
+    name: str
+    score: float
+    panels: Mapping[str, bytes] = field(repr=False)
+    map_max: float
+    label: int | None = None
+    p_value: float | None = None
+    decision: int | None = None
+    slice_index: int | None = None
+    slice_count: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class CalibrationSummary:
+    """What the report says about the calibration on normal images.
+
+    Args:
+        scores: scores of the calibration normals.
+        score_threshold: images with a larger score are called abnormal.
+        voxel_threshold: map values above it are in the mask.
+        image_false_positive_rate: intended share of normal images called abnormal.
+        voxel_false_positive_rate: intended share of normal voxels in the mask.
+        images: number of calibration images; by default the number of scores.
+        subjects: number of calibration subjects, if known.
+    """
+
+    scores: Sequence[float]
+    score_threshold: float | None = None
+    voxel_threshold: float | None = None
+    image_false_positive_rate: float | None = None
+    voxel_false_positive_rate: float | None = None
+    images: int | None = None
+    subjects: int | None = None
+
+    @property
+    def image_count(self) -> int:
+        """Number of calibration images."""
+        return len(self.scores) if self.images is None else self.images
+
+    @property
+    def is_approximate(self) -> bool:
+        """Whether a subject has several images: the intended rate then holds only approximately."""
+        return self.subjects is not None and self.subjects < self.image_count
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Scores, labels and decisions of all cases as columns of equal length.
+
+    Args:
+        score: scores; NaN where there is none.
+        label: 0 normal, 1 abnormal, -1 unknown.
+        decision: 0 normal, 1 abnormal, -1 undecided.
+    """
+
+    score: npt.NDArray[np.float64]
+    label: npt.NDArray[np.int64]
+    decision: npt.NDArray[np.int64]
+
+    def scores_of(self, label: int) -> npt.NDArray[np.float64]:
+        """Finite scores of the cases with a label (0, 1, or -1 for unknown).
+
+        Args:
+            label: 0 normal, 1 abnormal, -1 unknown.
+
+        Returns:
+            The scores ``(n,)``.
+        """
+        chosen: npt.NDArray[np.float64] = self.score[(self.label == label) & np.isfinite(self.score)]
+        return chosen
+
+    @property
+    def has_both_labels(self) -> bool:
+        """Whether there are scored normal and abnormal cases, so that curves exist."""
+        return self.scores_of(0).size > 0 and self.scores_of(1).size > 0
+
+
+def read_scores(rows: Iterable[Mapping[str, object]]) -> ScoreTable:
+    """Read score rows, as written to ``scores.csv``; every other column is ignored.
+
+    Args:
+        rows: mappings with ``anomaly_score`` (or ``score``) and, where known, ``label`` and ``decision``; numbers may
+            be given as text, and an empty text or ``None`` means unknown.
+
+    Returns:
+        The columns.
+    """
+    # the words of medad.keys.Keys; importing them would import MONAI and with it matplotlib
+    table = [
+        (
+            _number(row.get("anomaly_score", row.get("score"))),
+            _number(row.get("label")),
+            _number(row.get("decision")),
+        )
+        for row in rows
+    ]
+    score, label, decision = np.array(table, dtype=np.float64).reshape(-1, 3).T
+    return ScoreTable(score, _class(label), _class(decision))
+
+
+def _number(value: object) -> float:
+    if value is None or value == "":
+        return math.nan
+    return float(str(value)) if isinstance(value, str) else float(value)  # type: ignore[arg-type]  # number or tensor
+
+
+def _class(column: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    return np.nan_to_num(column, nan=-1.0).astype(np.int64)

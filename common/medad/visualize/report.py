@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write one HTML file that shows an evaluation or a cohort's inference, opens offline and stays below 5 MB.
+
+Nothing in it identifies a patient: cases go by the names the caller gives, file names are replaced, and score rows are
+read for their numbers only.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image
+
+from .gallery import select_cases
+from .page import page
+from .records import CalibrationSummary, CaseRecord, read_scores
+from .sections import case_gallery, charts, failure_table, header, metric_table, reading_guide, summary
+
+logger = logging.getLogger(__name__)
+
+MAX_BYTES = 5_000_000
+MAX_PANEL_SIZE = 192
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    *,
+    title: str,
+    cases: Iterable[CaseRecord],
+    metrics: Mapping[str, object] | None,
+    scores: Iterable[Mapping[str, object]],
+    provenance: Mapping[str, object],
+    calibration: CalibrationSummary | None = None,
+    failures: Sequence[tuple[str, str]] = (),
+    max_cases: int = 24,
+) -> Path:
+    """Write the report; the file appears whole or not at all.
+
+    Args:
+        path: the HTML file; its folder is made if need be.
+        title: heading of the report.
+        cases: records of one or several ``CaseGallery.records()``; ``select_cases`` chooses among them.
+        metrics: name to ``{"value", "low", "high", "reason"?}``, and ``lesion_sensitivity_by_size`` as a list of
+            ``{"low", "high", "n", "value"}``; ``None`` without labels.
+        scores: rows as in ``scores.csv``: ``anomaly_score`` (or ``score``), ``label``, ``decision``; other columns are
+            ignored.
+        provenance: ``bundle``, ``version``, ``date``, ``weights_sha256``, ``config_sha256``, ``calibration_sha256``,
+            ``medad``, ``monai``, ``torch``, ``command`` and others, printed with paths replaced.
+        calibration: what the scores are compared with.
+        failures: name and reason of cases without a result.
+        max_cases: how many cases to show.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ValueError: if the cases were drawn with different color scales.
+    """
+    chosen = select_cases(cases, max_cases)
+    if len({record.map_max for record in chosen}) > 1:
+        raise ValueError("The cases were drawn with different map_max: their colors cannot be compared.")
+    table = read_scores(scores)
+    above = [
+        header(title, provenance, table),
+        summary(metrics, table, calibration, len(failures)),
+        metric_table(metrics),
+        charts(metrics, table, calibration),
+    ]
+    below = [failure_table(failures), reading_guide()]
+    voxel_threshold = None if calibration is None else calibration.voxel_threshold
+    shown = _within_budget(chosen, MAX_BYTES - _size("".join(above + below)) - 100_000)
+    gallery = case_gallery(shown, table, voxel_threshold, len(chosen) - len(shown))
+    document = page(title, "\n".join([*above, gallery, *below]))
+
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary.write_text(document, encoding="utf-8")
+    temporary.replace(target)
+    logger.info("Report with %d of %d cases, %.1f MB.", len(shown), len(table.score), _size(document) / 1e6)
+    return target
+
+
+def _within_budget(records: list[CaseRecord], budget: int) -> list[CaseRecord]:
+    """Scale pictures down to the panel size, and leave out cases evenly over the list until all fit."""
+    small = [replace(r, panels={name: _shrink(jpeg) for name, jpeg in r.panels.items()}) for r in records]
+    while small and sum(_record_size(record) for record in small) > budget:
+        keep = max(0, len(small) - max(1, len(small) // 8))
+        small = [small[index * len(small) // keep] for index in range(keep)] if keep else []
+    return small
+
+
+def _shrink(jpeg: bytes) -> bytes:
+    with Image.open(io.BytesIO(jpeg)) as picture:
+        if max(picture.size) <= MAX_PANEL_SIZE:
+            return jpeg
+        smaller = picture.convert("RGB")
+        smaller.thumbnail((MAX_PANEL_SIZE, MAX_PANEL_SIZE))
+    buffer = io.BytesIO()
+    smaller.save(buffer, format="JPEG", quality=85, subsampling=0, optimize=True)
+    return buffer.getvalue()
+
+
+def _record_size(record: CaseRecord) -> int:
+    """Bytes of a record in the page: base64 takes 4 bytes for 3; 4 kB for its text."""
+    return sum(4 * (len(jpeg) + 2) // 3 for jpeg in record.panels.values()) + 4_000
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8"))

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pytest
+import torch
+from medad.transforms import FitToGrid, FitToGridd
+from monai.data import MetaTensor
+from monai.transforms import Compose, Invertd
+
+SIZES = [((50, 60), (32, 32)), ((32, 32), (32, 32)), ((20, 30, 7), (32, 32)), ((20, 30, 12), (16, 16, 16))]
+
+
+@pytest.mark.parametrize(("size", "grid"), SIZES)
+@pytest.mark.parametrize("keep_aspect", [True, False])
+def test_a_map_returns_to_the_grid_of_the_file(size: tuple[int, ...], grid: tuple[int, ...], keep_aspect: bool) -> None:
+    fit = Compose([FitToGridd("image", grid, keep_aspect)])
+    affine = torch.diag(torch.tensor([2.0, 3.0, 4.0, 1.0]))
+    image = MetaTensor(torch.rand(1, *size), affine=affine)
+    case = fit({"image": image})
+    assert case["image"].shape == (1, *grid, *size[len(grid) :])
+    case["anomaly_map"] = MetaTensor(torch.rand(case["image"].shape))
+    back = Invertd("anomaly_map", fit, "image")(case)["anomaly_map"]
+    assert back.shape == image.shape
+    torch.testing.assert_close(back.affine, image.affine)
+
+
+@pytest.mark.parametrize("size", [(48, 64), (64, 48), (100, 30)])
+def test_a_blob_returns_to_its_place(size: tuple[int, int]) -> None:
+    image = torch.zeros(1, *size)
+    image[0, 10:16, 12:18] = 1
+    fit = FitToGrid((32, 32))
+    back = fit.inverse(fit(MetaTensor(image)))[0]
+    axes = torch.meshgrid(*(torch.arange(n, dtype=torch.float32) for n in size), indexing="ij")
+    center = torch.stack([(axis * back).sum() / back.sum() for axis in axes])
+    torch.testing.assert_close(center, torch.tensor([12.5, 14.5]), atol=1.0, rtol=0)
+
+
+def test_proportions_are_kept_or_stretched() -> None:
+    image = MetaTensor(torch.ones(1, 40, 20))
+    image[:, :, :] = torch.linspace(0, 1, 20)
+    kept = FitToGrid((32, 32))(image)[0]
+    # 40 x 20 becomes 32 x 16; the border is repeated to fill the square
+    assert torch.equal(kept[:, :8], kept[:, 8:9].expand(-1, 8))
+    stretched = FitToGrid((32, 32), keep_aspect=False)(image)[0]
+    assert stretched[0].diff().min() > 0
+
+
+def test_masks_keep_their_values() -> None:
+    mask = MetaTensor((torch.rand(1, 37, 53) > 0.5).to(torch.uint8))
+    assert set(FitToGrid((16, 16), nearest=True)(mask).unique().tolist()) <= {0, 1}
+    assert FitToGrid((16, 16))(mask.float()).unique().numel() > 2
+
+
+def test_too_few_axes_are_named() -> None:
+    with pytest.raises(ValueError, match="at least 3"):
+        FitToGrid((8, 8, 8))(torch.zeros(1, 8, 8))
