@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Order and affine of DICOM slices from their positions: p(x, y, z) = p0 + x dx r + y dy c + z (p_last - p0) / (n - 1)."""
+"""Order and affine of DICOM slices from their positions.
+
+Voxel (x, y, z) lies at p(x, y, z) = p_first + x dx row + y dy column + z (p_last - p_first) / (n - 1).
+"""
 
 from __future__ import annotations
 

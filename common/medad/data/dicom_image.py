@@ -75,9 +75,7 @@ def is_dicom_volume(path: str | Path) -> bool:
     return len(files) > 1 or int(read_header(files[0], ("NumberOfFrames",)).get("NumberOfFrames") or 1) > 1
 
 
-def _read_slices(
-    path: str, files: list[str], headers: list[Any]
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def _read_slices(path: str, files: list[str], headers: list[Any]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     if len(files) > 1:
         order, affine = order_and_affine(_positioned_planes(files, headers), path)
         return _decode([files[index] for index in order], headers[0]), affine
@@ -125,7 +123,7 @@ def _read_frames(path: str, file: str, header: Any) -> tuple[NDArray[np.float32]
 
 def _decode(files: list[str], header: Any) -> NDArray[np.float32]:
     """Decode to ``(slice, row, column[, channel])`` in the order of ``files``."""
-    import itk  # noqa: PLC0415 - slow to import
+    import itk
 
     samples = int(header.get("SamplesPerPixel") or 1)
     pixel = itk.F if samples == 1 else itk.Vector[itk.F, samples]

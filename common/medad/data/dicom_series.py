@@ -95,7 +95,7 @@ def _only_series(folder: Path) -> list[str]:
             f"{len(series)} DICOM series in one folder: {names}",
             where=folder,
             expected="one series per image",
-            remedy="Name one file of the series you need, or give the folder as the data set to get one case per series.",
+            remedy="Name one file of the series you need, or give the folder as dataset_dir: one case per series.",
         )
     return next(iter(series.values()))
 

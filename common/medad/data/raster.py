@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,8 @@ _PNG_COLOR_TYPES = (2, 4, 6)
 def read_raster(path: str) -> LoadedImage:
     """Read one PNG, JPEG, TIFF or BMP file.
 
-    Pillow reads it, except where Pillow would drop bits (color with more than 8 bits, unsigned 32 bits): there ITK does.
-    A palette becomes RGB, one bit becomes 0 and 255, gray stays gray.
+    Pillow reads it, except where Pillow would drop bits (color with more than 8 bits, unsigned 32 bits): there ITK
+    does. A palette becomes RGB, one bit becomes 0 and 255, gray stays gray.
 
     Args:
         path: the file.
@@ -88,7 +89,7 @@ def _page(image: Any, index: int, path: str) -> NDArray[np.generic]:
 
 def _pillow_would_lose_bits(path: str, image: Any) -> bool:
     if image.format == "PNG":
-        with open(path, "rb") as file:  # noqa: PTH123 - the reader holds plain strings
+        with Path(path).open("rb") as file:
             header = file.read(_PNG_COLOR_AT + 1)
         return header[_PNG_BITS_AT] > 8 and header[_PNG_COLOR_AT] in _PNG_COLOR_TYPES
     if image.format == "TIFF":
@@ -99,7 +100,7 @@ def _pillow_would_lose_bits(path: str, image: Any) -> bool:
 
 
 def _read_with_itk(path: str) -> tuple[NDArray[np.generic], bool]:
-    import itk  # noqa: PLC0415 - slow to import and rarely needed
+    import itk
 
     image_io = itk.ImageIOFactory.CreateImageIO(path, itk.CommonEnums.IOFileMode_ReadMode)
     if image_io is None:

@@ -26,11 +26,11 @@ _SAME_AFFINE = 1e-3
 class MedicalImageReader(ImageReader):
     """Read any supported image as MONAI does: first array axis along columns (x), affine to RAS.
 
-    Differs from MONAI's readers: the file decides which reader is used (suffix, or content where there is none), a DICOM
-    file stands for its whole series, 16-bit color is kept, and every failure is an ``InputError``. The metadata holds
-    geometry only, no header fields, so no patient data and nothing that a batch could not hold.
+    Differs from MONAI's readers: the file decides which reader is used (suffix, or content where there is none), a
+    DICOM file stands for its whole series, 16-bit color is kept, and every failure is an ``InputError``. The metadata
+    holds geometry only, no header fields, so no patient data and nothing that a batch could not hold.
 
-    Decisions on dimensions: a volume with one slice stays a volume ``(x, y, 1)``; a DICOM series of one image is 2D; the
+    On dimensions: a NIfTI volume with one slice stays a volume ``(x, y, 1)``; a DICOM series of one image is 2D; the
     pages of a TIFF are slices; the fourth axis of a NIfTI file holds channels.
     """
 
@@ -70,16 +70,13 @@ class MedicalImageReader(ImageReader):
         images = [img] if isinstance(img, LoadedImage) else list(img)
         first = images[0]
         array = first.array if len(images) == 1 else np.stack([image.array for image in images])
-        if len(images) > 1:
-            channel_dim = 0.0
-        else:
-            channel_dim = -1.0 if first.has_channels else float("nan")
+        stacked_dim = 0.0 if len(images) > 1 else float("nan")
         meta: dict[str, Any] = {
             MetaKeys.AFFINE.value: first.affine.copy(),
             MetaKeys.ORIGINAL_AFFINE.value: first.affine.copy(),
             MetaKeys.SPACE.value: SpaceKeys.RAS,
             MetaKeys.SPATIAL_SHAPE.value: np.asarray(first.spatial_shape),
-            MetaKeys.ORIGINAL_CHANNEL_DIM.value: channel_dim,
+            MetaKeys.ORIGINAL_CHANNEL_DIM.value: -1.0 if first.has_channels else stacked_dim,
         }
         return array, meta
 

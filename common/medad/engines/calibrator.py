@@ -2,3 +2,100 @@
 """Fix thresholds and p-values on held-out normal images: ``models/calibration.json``."""
 
 from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine, Events
+from monai.inferers import Inferer
+from monai.transforms import Compose
+from torch import nn
+from torch.utils.data import DataLoader
+
+from ..keys import Keys
+from ..postprocessing import CalibrationBuilder, data_hash, images_per_subject, weights_hash
+from .evaluator import AnomalyEvaluator, load_weights
+
+_logger = logging.getLogger(__name__)
+
+
+class Calibrator:
+    """Run the trained network over normal images and store what normal looks like.
+
+    Uses the inference path itself (same preprocessing, inferer and post-processing up to the map), so that a threshold
+    means the same here and there. A normal image that fails stops the calibration: its rates would not be what they
+    say.
+
+    Args:
+        datalist: all held-out normal images, the same list on every rank.
+        dataloader: loader of the images (of this rank).
+        network: the method's network; gets the weights of ``weights_path``.
+        inferer: the method's inferer.
+        postprocessing: transforms up to map and score.
+        weights_path: ``models/model.pt``.
+        calibration_path: file to write.
+        device: where the network runs.
+        amp: whether to use automatic mixed precision.
+        handlers: further handlers, such as a progress bar.
+    """
+
+    def __init__(
+        self,
+        datalist: Sequence[dict[str, Any]],
+        dataloader: DataLoader[Any],
+        network: nn.Module,
+        inferer: Inferer,
+        postprocessing: Compose,
+        weights_path: str | Path,
+        calibration_path: str | Path,
+        device: torch.device | str,
+        amp: bool = False,
+        handlers: Sequence[Any] | None = None,
+    ) -> None:
+        self.datalist = datalist
+        self.weights_path = weights_path
+        self.calibration_path = calibration_path
+        self.network = network
+        self.device = device
+        self.evaluator = AnomalyEvaluator(
+            device, dataloader, network, inferer, postprocessing, val_handlers=handlers, amp=amp
+        )
+        self.evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._update)
+
+    def run(self) -> None:
+        """Calibrate and write the file.
+
+        Raises:
+            InputError: if there are no weights.
+            CohortError: if a normal image could not be processed.
+        """
+        load_weights(self.network, self.weights_path, self.device)
+        self.builder = CalibrationBuilder(images_per_subject(self.datalist))
+        self.evaluator.run()
+        builders: list[CalibrationBuilder] = idist.all_gather(self.builder)
+        if idist.get_rank() == 0:
+            calibration = reduce(_merged, builders).build(data_hash(self.datalist), weights_hash(self.weights_path))
+            calibration.save(self.calibration_path)
+            _logger.info(
+                "calibration: %d normal images of %d subjects -> %s",
+                calibration.images,
+                calibration.subjects,
+                self.calibration_path,
+            )
+        idist.barrier()
+
+    def _update(self, engine: Engine) -> None:
+        for case in engine.state.output:
+            self.builder.update(
+                case[Keys.ANOMALY_SCORE], case[Keys.ANOMALY_MAP], case.get(Keys.FOREGROUND), str(case[Keys.SUBJECT_ID])
+            )
+
+
+def _merged(first: CalibrationBuilder, second: CalibrationBuilder) -> CalibrationBuilder:
+    first.merge(second)
+    return first

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from monai.data import MetaTensor
 from monai.engines import SupervisedEvaluator
 from monai.engines.utils import IterationEvents
 from monai.inferers import Inferer
@@ -37,7 +38,7 @@ class AnomalyEvaluator(SupervisedEvaluator):
 
     Args:
         device: where the network runs.
-        val_data_loader: loader with :func:`medad.data.collate_cases`.
+        val_data_loader: a :class:`medad.data.CaseLoader`.
         network: the method's network.
         inferer: the method's inferer.
         postprocessing: dictionary transforms from the inferer's output to map, score and mask.
@@ -65,26 +66,30 @@ class AnomalyEvaluator(SupervisedEvaluator):
             postprocessing=postprocessing,
             val_handlers=val_handlers,
             amp=amp,
-            **{"prepare_batch": prepare_image, **kwargs},
+            prepare_batch=prepare_image,
+            decollate=False,  # cases come as a list: their masks have their own shapes
+            **kwargs,
         )
         self.state.failures = []
+        self.state.cases = 0
         self.state.seconds_per_case = 0.0
 
-    def run(self) -> None:  # type: ignore[override]
+    def run(self, global_epoch: int = 1) -> None:
         """Process the cohort.
 
+        Args:
+            global_epoch: epoch of the training that this run belongs to.
+
         Raises:
-            InputError: if the cohort is empty.
             CalibrationError: after the run, if maps and scores were written but masks could not be.
             CohortError: after the run, if cases failed.
         """
         if len(self.data_loader) == 0:
-            raise InputError(
-                "no case to process", where="data loader", expected="at least one image", remedy="Check dataset_dir."
-            )
-        self.state.failures = []
+            _logger.info("nothing to do: every case is finished")
+            return
+        self.state.failures, self.state.cases = [], 0
         self.state.calibration_error = None
-        super().run()
+        super().run(global_epoch)
         if self.state.calibration_error is not None:
             raise self.state.calibration_error
         if self.state.failures:
@@ -97,18 +102,12 @@ class AnomalyEvaluator(SupervisedEvaluator):
     def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> Any:
         """Process one batch, or only record its failures when no case of it could be read."""
         started = time.perf_counter()
-        if self.state.iteration == 1:
-            self.state.cases = 0
-        for failure in batchdata.pop("failures", []):
+        for failure in batchdata["failures"]:
             self._fail(failure[Keys.CASE], failure["failure"])
-        if Keys.IMAGE not in batchdata:
-            self.state.batch, self.state.output = [], []
-            return []
-        for key, value in batchdata.items():
-            if isinstance(value, Tensor):
-                batchdata[key] = value.to(self.state.device, non_blocking=self.non_blocking)
-        super()._iteration(engine, batchdata)
-        self.state.seconds_per_case = (time.perf_counter() - started) / max(1, len(self.state.output))
+        self.state.output = []
+        if batchdata["cases"]:
+            super()._iteration(engine, batchdata)
+        self.state.seconds_per_case = (time.perf_counter() - started) / max(1, len(batchdata["cases"]))
         self.state.cases += len(self.state.output)
         return self.state.output
 
@@ -123,23 +122,27 @@ class AnomalyEvaluator(SupervisedEvaluator):
 
         @self.on(IterationEvents.MODEL_COMPLETED)
         def _postprocess(engine: SupervisedEvaluator) -> None:
+            predictions = self.state.output[Keys.PRED]
             outputs = []
-            for batch, output in zip(self.state.batch, self.state.output, strict=True):
-                case = {**batch, **output}
+            for item, prediction in zip(self.state.batch["cases"], predictions, strict=True):
+                case = {key: self._on_device(value) for key, value in item.items()}
+                case[Keys.PRED] = MetaTensor(prediction.detach()).copy_meta_from(case[Keys.IMAGE])
                 try:
                     for step in steps:
                         case = step(case)
                 except Exception as error:
                     known = find_medad_error(error)
-                    if isinstance(known, CalibrationError):
-                        self.state.calibration_error = known
-                    elif known is not None:
+                    if known is None:
+                        raise
+                    if not isinstance(known, CalibrationError):
                         self._fail(str(case[Keys.CASE]), str(known))
                         continue
-                    else:
-                        raise
+                    self.state.calibration_error = known
                 outputs.append(case)
             self.state.output = outputs
+
+    def _on_device(self, value: Any) -> Any:
+        return value.to(self.state.device, non_blocking=self.non_blocking) if isinstance(value, Tensor) else value
 
 
 def load_weights(network: nn.Module, path: str | Path, device: torch.device | str = "cpu") -> None:
@@ -158,7 +161,8 @@ def load_weights(network: nn.Module, path: str | Path, device: torch.device | st
         raise InputError("no weights there", where=path, expected="a trained model.pt", remedy=remedy)
     try:
         state = torch.load(path, map_location=device, weights_only=True)
-        network.load_state_dict(state, strict=True)
+        plain = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
+        plain.load_state_dict(state, strict=True)
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(

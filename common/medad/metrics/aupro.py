@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Area under the per-region overlap curve: PRO(t) = mean over abnormal regions of the share of the region with score >= t.
+"""Area under the per-region overlap curve: PRO(t) = mean over the abnormal regions of their share with score >= t.
 
-AUPRO = 1 / L * integral from 0 to L of PRO over the false-positive rate, L = 0.3. Every region weighs the same whatever its size.
-Because PRO(t) is a sum over voxels of 1 / (size of their region), it streams as a weighted histogram (``ScoreHistogram.regions``).
+AUPRO = 1 / L * integral from 0 to L of PRO over the false-positive rate, L = 0.3. Every region weighs the same whatever
+its size. Because PRO(t) is a sum over voxels of 1 / (size of their region), it streams as a weighted histogram
+(``ScoreHistogram.regions``).
 
 References:
-    [1] P. Bergmann et al., "The MVTec Anomaly Detection Dataset", IJCV 2021, https://doi.org/10.1007/s11263-020-01400-4,
+    [1] P. Bergmann et al., "The MVTec Anomaly Detection Dataset", IJCV 2021,
+    https://doi.org/10.1007/s11263-020-01400-4,
         section 5.2 (per-region overlap, integration limit 0.3).
 """
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Percentile bootstrap over subjects: draw S of S subjects with replacement, R times; all images of a subject go together.
+"""Percentile bootstrap over subjects: draw S of S subjects with replacement, R times, each with all its images.
 
-A resample is a vector of multinomial subject weights w (sum S), so a metric of the resample is the metric of weighted counts,
-sum_s w_s counts_s, and no data are copied. The 95 % interval is the 2.5 % to 97.5 % quantile over the resamples in which the metric is defined.
+A resample is a vector of multinomial subject weights w (sum S), so a metric of the resample is the metric of weighted
+counts, sum_s w_s counts_s, and no data are copied. The 95 % interval is the 2.5 % to 97.5 % quantile over the resamples
+in which the metric is defined.
 
 References:
     [1] B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap", 1993, section 13.3 (percentile interval).
@@ -50,7 +51,7 @@ def subject_weights(subjects: int, resamples: int = RESAMPLES, seed: int = 0) ->
     return weights
 
 
-def bootstrap(statistic: Statistic, weights: Tensor) -> dict[str, Tensor]:
+def resample(statistic: Statistic, weights: Tensor) -> dict[str, Tensor]:
     """Evaluate a statistic on every resample, some at a time so that memory stays bounded.
 
     Args:
@@ -85,8 +86,9 @@ def percentile_interval(samples: Tensor, level: float = 0.95) -> tuple[float, fl
 class WeightedHistograms:
     """Histograms of subjects on common bins, ready to be added up with weights.
 
-    The occupied bins are joined to at most ``max_bins`` groups of about equal mass (half normal, half abnormal voxels), so a
-    resample needs ``3 * max_bins`` numbers however many voxels and subjects there are; subjects are made dense a few at a time.
+    The occupied bins are joined to at most ``max_bins`` groups of about equal mass (half normal, half abnormal voxels),
+    so a resample needs ``3 * max_bins`` numbers however many voxels and subjects there are; subjects are made dense a
+    few at a time.
 
     Args:
         histograms: one per subject, all with the same mantissa bits; a subject without voxels has an empty one.
@@ -100,9 +102,7 @@ class WeightedHistograms:
     def __init__(self, histograms: Sequence[ScoreHistogram], max_bins: int = MAX_BINS) -> None:
         pooled = add_histograms(histograms) if histograms else empty_histogram()
         group = quantile_groups(pooled, max_bins)
-        self._histograms = [
-            ScoreHistogram(group[torch.searchsorted(pooled.keys, h.keys)], *h[1:]) for h in histograms
-        ]
+        self._histograms = [ScoreHistogram(group[torch.searchsorted(pooled.keys, h.keys)], *h[1:]) for h in histograms]
         self.bins = int(group[-1]) + 1 if len(group) else 0
         first = torch.searchsorted(group, torch.arange(self.bins))
         self.keys = pooled.keys[first]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dice pooled over a data set, at given masks and, as an oracle, at the best threshold: 2 TP / (2 TP + FP + FN).
 
-The voxels of all cases are pooled before the ratio is taken, so that cases without a lesion, whose own Dice is undefined, count
-through their false positives.
+The voxels of all cases are pooled before the ratio is taken, so that cases without a lesion, whose own Dice is
+undefined, count through their false positives.
 """
 
 from __future__ import annotations
@@ -37,13 +37,12 @@ def oracle_dice(negatives: Tensor, positives: Tensor) -> tuple[Tensor, Tensor]:
         positives: ``(..., levels)`` counts of abnormal voxels.
 
     Returns:
-        ``(...)`` float64 Dice (NaN without abnormal voxels) and ``(...)`` int64 level at which ``score >= level`` reaches it.
+        ``(...)`` float64 Dice (NaN without abnormal voxels) and ``(...)`` int64 level at which ``score >= level``
+        reaches it.
     """
     if positives.shape[-1] == 0:
         shape = positives.shape[:-1]
         return torch.full(shape, torch.nan, dtype=torch.float64), torch.zeros(shape, dtype=torch.int64)
     true_positives = at_or_above(positives)
-    value, level = pooled_dice(
-        true_positives, at_or_above(negatives), true_positives[..., :1] - true_positives
-    ).max(-1)
+    value, level = pooled_dice(true_positives, at_or_above(negatives), true_positives[..., :1] - true_positives).max(-1)
     return value, level

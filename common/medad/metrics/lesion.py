@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lesion-wise detection at a given mask: a lesion is a connected component of the truth (26-connected in 3D, 8-connected in 2D).
+"""Lesion-wise detection at a given mask; a lesion is a connected component of the truth (8- or 26-connected).
 
-detected = |lesion and mask| >= fraction * |lesion| (and at least one voxel); a component of the mask that touches no lesion is a false positive.
+detected = |lesion and mask| >= fraction * |lesion| (and at least one voxel); a component of the mask that touches no
+lesion is a false positive.
 """
 
 from __future__ import annotations
@@ -32,9 +33,7 @@ def label_components(mask: Tensor) -> Tensor:
     return torch.from_numpy(labels)
 
 
-def lesion_detection(
-    lesions: Tensor, pred: Tensor, fraction: float = DETECTION_FRACTION
-) -> tuple[Tensor, Tensor]:
+def lesion_detection(lesions: Tensor, pred: Tensor, fraction: float = DETECTION_FRACTION) -> tuple[Tensor, Tensor]:
     """Say for each lesion how large it is and whether the mask found it.
 
     Args:
@@ -76,5 +75,5 @@ def false_positive_components(pred: Tensor, mask: Tensor) -> int:
 
 
 def size_stratum(sizes: Tensor, edges: Sequence[int] = SIZE_EDGES) -> Tensor:
-    """Return for each lesion size (voxels) the number of its stratum, 0 to ``len(edges)``; an edge starts the next stratum."""
+    """Return the stratum, 0 to ``len(edges)``, of each lesion size (voxels); an edge starts the next stratum."""
     return torch.bucketize(sizes, torch.tensor(edges, dtype=torch.int64), right=True)

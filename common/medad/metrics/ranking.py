@@ -2,11 +2,12 @@
 """Threshold-free ranking metrics from counts per score level: AUROC, average precision, FPR at a TPR.
 
 With TP(t), FP(t) the positives and negatives with score >= t, P and N their totals:
-AUROC = sum_t n(t) (TP(t) - p(t) / 2) / (P N), AP = sum_t p(t) / P * TP(t) / (TP(t) + FP(t)), FPR95 = min FP(t) / N over TP(t) / P >= 0.95.
+AUROC = sum_t n(t) (TP(t) - p(t) / 2) / (P N), AP = sum_t p(t) / P * TP(t) / (TP(t) + FP(t)), FPR95 = min FP(t) / N over
+TP(t) / P >= 0.95.
 
 All functions take counts ``(..., levels)`` in ascending order of the score; with one level per distinct score
-(:func:`score_levels`) they are exact and equal to scikit-learn's, ties included; with histogram bins they treat a bin as a tie.
-Counts may be weighted (bootstrap); where a metric is undefined it is NaN.
+(:func:`score_levels`) they are exact and equal to scikit-learn's, ties included; with histogram bins they treat a bin
+as a tie. Counts may be weighted (bootstrap); where a metric is undefined it is NaN.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ def score_levels(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor
         ValueError: if the shapes differ, a score is not finite, or a label is neither 0 nor 1.
     """
     if scores.shape != labels.shape or scores.ndim != 1:
-        raise ValueError(f"scores {tuple(scores.shape)} and labels {tuple(labels.shape)}: expected two vectors of one length.")
+        raise ValueError(
+            f"scores {tuple(scores.shape)} and labels {tuple(labels.shape)}: expected two vectors of one length."
+        )
     if not bool(torch.isfinite(scores).all()):
         raise ValueError("The scores hold NaN or infinite values; expected finite scores.")
     if not bool(((labels == 0) | (labels == 1)).all()):

@@ -17,7 +17,7 @@ from .fields import Array, coverage, smooth_field, smoothstep, voxel_size
 WHITE_MATTER = 0.5
 """Mean intensity of white matter before gain and bias; lesion contrasts are parts of it."""
 
-_SKULL_OUTER, _SKULL_INNER = 0.945, 0.88
+_SKULL_OUTER, _SKULL_INNER = 0.93, 0.87
 _FOLD_CELLS = 15
 # center and semi-axes of the deep gray nuclei on the left, in head coordinates; the right ones are their mirror images
 _THALAMUS = ((0.14, 0.12, 0.02), (0.11, 0.16, 0.15))
@@ -82,7 +82,7 @@ def draw_head(generator: np.random.Generator, axes: Sequence[Array]) -> Head:
     center = generator.uniform(-0.035, 0.035, 3)
     height = generator.uniform(-0.1, 0.25)
     egg = generator.uniform(0.02, 0.10)
-    cortex = generator.uniform(0.82, 0.86)
+    cortex = generator.uniform(0.81, 0.85)
     ventricles = Ventricles(generator.uniform(0.70, 1.35), generator.uniform(0.85, 1.18))
     ribbon, sulcus = generator.uniform(0.052, 0.066), generator.uniform(0.012, 0.024)
     nuclei = generator.uniform(0.85, 1.12, 3)

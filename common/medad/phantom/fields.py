@@ -27,7 +27,7 @@ def normalized_axes(image_size: Sequence[int]) -> tuple[Array, ...]:
         One array per axis, shaped to broadcast against the others: ``(X, 1)`` and ``(1, Y)`` in 2D.
     """
     half = min(image_size) / 2
-    lines: list[Array] = [(np.arange(size) - (size - 1) / 2) / half for size in image_size]
+    lines: list[Array] = [(np.arange(size, dtype=np.float64) - (size - 1) / 2) / half for size in image_size]
     return tuple(np.meshgrid(*lines, indexing="ij", sparse=True))
 
 

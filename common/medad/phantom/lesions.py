@@ -3,7 +3,7 @@
 
 A lesion is a soft set m(h) = ramp(1 + e f(h) - |h - c| / r) in the head; it changes the noise-free intensity v to
 
-hyperintense, hypointense: v + m k w;   texture: v + m k w (t - mean_m t);
+hyperintense, hypointense: v + m k w;   texture: v + m k w (t - mean_m t) / std_m t;
 mass effect: (1 - m) v(x - u(x)) + m (tissue + k w),  u: displacement away from c;   w: white matter, k: contrast
 """
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from .anatomy import WHITE_MATTER, Head
-from .fields import Array, smooth_field, voxel_size
+from .fields import Array, smooth_field, smoothstep, voxel_size
 
 
 class LesionKind(StrEnum):
@@ -30,18 +30,18 @@ class LesionKind(StrEnum):
     TEXTURE = "texture"
 
 
-_RADIUS = {2: (0.11, 0.20), 3: (0.16, 0.28)}
-"""Mean radius by spatial dims; 2 is the field of view, so 5.5 to 10 % of it in 2D. Volumes have larger voxels."""
+_RADIUS = {2: (0.12, 0.20), 3: (0.20, 0.30)}
+"""Mean radius by spatial dims; 2 is the field of view, so 6 to 10 % of it in 2D. Volumes have larger voxels."""
 
 _CONTRAST = {
     LesionKind.HYPERINTENSE: (0.38, 0.5),
     LesionKind.HYPOINTENSE: (0.38, 0.5),
     LesionKind.MASS_EFFECT: (0.34, 0.45),
-    LesionKind.TEXTURE: (0.42, 0.55),
+    LesionKind.TEXTURE: (0.38, 0.50),
 }
 """Part of the white-matter intensity; of a texture its standard deviation."""
 
-_TEXTURE_CELLS = {2: (16, 23), 3: (10, 15)}
+_TEXTURE_CELLS = {2: (16, 23), 3: (9, 14)}
 
 _MAX_CENTER = 0.58  # of the head radius: the lesion stays mostly within the brain
 
@@ -80,14 +80,19 @@ def add_lesion(
         value = np.maximum(value - membership * contrast, 0.5 * value)
     elif kind is LesionKind.TEXTURE:
         texture = smooth_field(generator, axes, int(generator.integers(*_TEXTURE_CELLS[dims])))
-        texture = texture - np.sum(texture * membership) / max(np.sum(membership), 1e-6)
-        value = value + membership * contrast * texture
+        value = value + membership * contrast * _standardized(texture, membership)
     else:
         sign = generator.choice([-1, 1])
         tissue = 1.12 * WHITE_MATTER  # between white and gray
         value = _displace(value, head, shape, float(generator.uniform(0.5, 0.8)), axes)
         value = value + membership * (tissue + sign * contrast - value)
     return np.maximum(value, 0), membership >= 0.5
+
+
+def _standardized(values: Array, weight: Array) -> Array:
+    """Mean 0 and variance 1 under the weight: the lesion changes neither the mean nor, by chance, too little."""
+    centered: Array = values - np.average(values, weights=weight)
+    return centered / np.sqrt(np.average(centered**2, weights=weight) + 0.01)
 
 
 def _draw_shape(generator: np.random.Generator, head: Head, axes: Sequence[Array]) -> _Shape:
@@ -119,7 +124,9 @@ def _draw_center(generator: np.random.Generator, head: Head, dims: int, height: 
 
 def _displace(value: Array, head: Head, shape: _Shape, strength: float, axes: Sequence[Array]) -> Array:
     """Push the anatomy away from the mass: every voxel shows what lay nearer to the center before."""
-    pull = strength * np.exp(-((shape.distance / 1.8) ** 2)) * head.brain
+    x, y, z = head.coordinates
+    within = smoothstep(np.sqrt(x * x + y * y + z * z), 0.84, 0.5)  # falls gently: the skull stays where it is
+    pull = strength * np.exp(-((shape.distance / 1.8) ** 2)) * within
     voxel = voxel_size(axes)
     index = np.indices(value.shape, dtype=float)
     moved = np.stack([i - pull * o / voxel for i, o in zip(index, shape.offset, strict=True)])

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What held-out normal images say about new ones: conformal p-values and voxel thresholds.
 
-``p(s) = (1 + sum_i w_i [s_i >= s]) / (n + 1)`` over the ``n`` normal scores ``s_i``, where ``w_i = n / (S * n_i)`` for an
-image whose subject has ``n_i`` of them, ``S`` subjects in all: every subject weighs the same and the weights sum to ``n``.
-With one image per subject ``P(p <= alpha) <= alpha`` for a new normal image exchangeable with them.
+``p(s) = (1 + sum_i w_i [s_i >= s]) / (n + 1)`` over the ``n`` normal scores ``s_i``, where ``w_i = n / (S * n_i)`` for
+an image whose subject has ``n_i`` of them, ``S`` subjects in all: every subject weighs the same and the weights sum to
+``n``. With one image per subject ``P(p <= alpha) <= alpha`` for a new normal image exchangeable with them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from .hashing import refusal
 FORMAT = "medad.calibration/1"
 HIGHEST_VOXEL_RATE, LOWEST_VOXEL_RATE = 0.5, 1e-5
 _USUAL_RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5)
+_LISTS = ("scores", "score_weights", "voxel_rates", "voxel_thresholds")
 _SLACK = 1e-12
 _RECALIBRATE = "Run calibrate.json on your own normal images"
 
@@ -78,7 +79,7 @@ class Calibration:
 
     def __post_init__(self) -> None:
         """Check that the entries fit together."""
-        for name in ("scores", "score_weights", "voxel_rates", "voxel_thresholds"):
+        for name in _LISTS:
             values = getattr(self, name)
             if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values):
                 raise ValueError(f"{name} must hold finite numbers")
@@ -181,8 +182,8 @@ class Calibration:
                 return threshold
         raise refusal(
             "calibration",
-            f"{self.effective_voxels:.0f} effective normal voxels cannot support a voxel false-positive rate of {rate:g}",
-            f"at least {math.ceil(1.0 / rate * (1 - _SLACK)) - 1} voxels",
+            f"{self.effective_voxels:.0f} effective voxels cannot support a voxel false-positive rate of {rate:g}",
+            f"at least {math.ceil(1.0 / rate * (1 - _SLACK)) - 1} normal ones",
             f"{_RECALIBRATE}, raise voxel_false_positive_rate, or give --threshold.",
         )
 
@@ -201,7 +202,7 @@ class Calibration:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
+                file.write(json.dumps(self.to_dict(), indent=4, allow_nan=False) + "\n")
             Path(temporary).chmod(0o644)
             Path(temporary).replace(target)
         except BaseException:
@@ -249,8 +250,10 @@ def _load(path: str, _mtime_ns: int, _size: int) -> Calibration:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         if content.get("format") != FORMAT:
             raise ValueError(f"format must be {FORMAT!r}, got {content.get('format')!r}")
-        fields = {field.name: content[field.name] for field in dataclasses.fields(Calibration)}
-        return Calibration(**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
+        values: dict[str, Any] = {field.name: content[field.name] for field in dataclasses.fields(Calibration)}
+        for name in _LISTS:
+            values[name] = tuple(values[name])
+        return Calibration(**values)
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise refusal(
             path,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Build a calibration from normal images one by one, in bounded memory.
 
-A voxel of image ``i`` weighs ``w_i = 1 / (n_i * v_i)``, with ``v_i`` foreground voxels in the image and ``n_i`` images of
-its subject, so that every subject weighs the same. ``t(r) = min { t : sum of w over voxels > t <= r * sum of w }``, over the
-upper edges ``t`` of the bins of a histogram.
+A voxel of image ``i`` weighs ``w_i = 1 / (n_i * v_i)``, with ``v_i`` foreground voxels in the image and ``n_i`` images
+of its subject, so that every subject weighs the same. ``t(r)`` is the smallest upper edge of a histogram bin above
+which at most the share ``r`` of all weight lies.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 
 from .. import __version__
 from ..keys import Keys
-from .calibration import Calibration, voxel_rate_grid
+from .calibration import LOWEST_VOXEL_RATE, Calibration, voxel_rate_grid
 from .grid import on_grid_of, plain
 from .hashing import refusal
 
@@ -46,8 +46,8 @@ class CalibrationBuilder:
 
     Map values are counted in bins of equal bit patterns: non-negative floats are ordered as their bits are, and the
     first 14 bits of the mantissa make bins at most ``2**-14`` (0.006 %) wide relative to their values. A threshold is
-    the largest float of its bin: too high by at most that, never too low, and the share of voxels above it is exact. The
-    histogram takes 33 MB however many images come.
+    the largest float of its bin: too high by at most that, never too low, and the share of voxels above it is exact.
+    The histogram takes 33 MB however many images come.
 
     Args:
         images_per_subject: number of calibration images of every subject, over all processes (see
@@ -101,8 +101,8 @@ class CalibrationBuilder:
         expected = 1 if self.images_per_subject is None else self.images_per_subject.get(subject_id, 0)
         if self._seen[subject_id] >= expected:
             raise ValueError(
-                f"images_per_subject: image {self._seen[subject_id] + 1} of subject {subject_id!r}, {expected} expected; "
-                "count the images of the data list with images_per_subject(items)"
+                f"images_per_subject: image {self._seen[subject_id] + 1} of subject {subject_id!r}, but {expected} "
+                "expected; count the images of the data list with images_per_subject(items)"
             )
         values = plain(anomaly_map).float()
         values = (values if foreground is None else values[on_grid_of(foreground, values)]).reshape(-1)
@@ -167,14 +167,15 @@ class CalibrationBuilder:
             )
         pairs = sorted((score, images / (subjects * self._seen[subject])) for score, subject in self._scores)
         total = float(self._histogram.sum())
-        effective = total**2 / self._squared_weight if self._voxels else 0.0
-        rates = [rate for rate in voxel_rate_grid() if effective >= (1.0 / rate - 1.0) * (1 - _SLACK)]
+        effective = float(f"{total**2 / self._squared_weight:.12g}") if self._voxels else 0.0
+        lowest = max(LOWEST_VOXEL_RATE, 1.0 / (effective + 1.0))
+        rates = [rate for rate in voxel_rate_grid() if rate > lowest] + [lowest] if self._voxels else []
         return Calibration(
             scores=tuple(score for score, _ in pairs),
             score_weights=tuple(weight for _, weight in pairs),
             subjects=subjects,
             voxels=self._voxels,
-            effective_voxels=float(f"{effective:.12g}"),
+            effective_voxels=effective,
             voxel_rates=tuple(rates),
             voxel_thresholds=tuple(_thresholds(self._histogram, rates)),
             data_sha256=data_sha256,
@@ -189,9 +190,10 @@ def _count(histogram: npt.NDArray[np.float64], values: torch.Tensor, weight: flo
     bins = (bits >> _SHIFT).cpu().numpy()
     if bins.size < 1 << 16:
         occupied, counts = np.unique(bins, return_counts=True)
+        histogram[occupied] += counts * weight
     else:
-        occupied, counts = slice(0, int(bins.max()) + 1), np.bincount(bins)
-    histogram[occupied] += counts * weight
+        counts = np.bincount(bins)
+        histogram[: counts.size] += counts * weight
 
 
 def _thresholds(histogram: npt.NDArray[np.float64], rates: list[float]) -> list[float]:

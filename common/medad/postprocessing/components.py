@@ -22,9 +22,9 @@ def remove_small_components(
 ) -> torch.Tensor:
     """Keep the components of at least ``min_size``.
 
-    MONAI's ``RemoveSmallObjects`` documents the same, but with scikit-image 0.26 it drops objects of exactly
-    ``min_size`` too, with 0.25 it does not, and it always joins the slices of a volume; a mask may not depend on that.
-    The components are found on the CPU.
+    MONAI's ``RemoveSmallObjects`` promises the same, but with scikit-image 0.26 it drops objects of exactly
+    ``min_size`` too, and it always joins the slices of a volume; a mask may not depend on that. The components are
+    found on the CPU.
 
     Args:
         mask: 0/1 mask ``(1, *spatial)``; with ``spatial_dims=2`` also a volume, treated slice by slice.

@@ -63,7 +63,8 @@ class Calibrated(Transform):
     """Give a case its ``p_value`` and its ``decision`` (0 normal, 1 abnormal).
 
     Nothing is read before the first case. With an explicit ``threshold`` the mask needs no calibration; where there is
-    none then (or one of other weights, or with too few images), a warning is logged and both are ``None``.
+    none then, or one of other weights, both are ``None``; where it has too few images for the rate, the decision is.
+    The reason is logged once.
 
     Args:
         calibration_path: calibration.json.
@@ -98,6 +99,7 @@ class Calibrated(Transform):
         self.score_key = score_key
         self.p_value_key = p_value_key
         self.decision_key = decision_key
+        self._warned = False
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Judge the case."""
@@ -106,12 +108,14 @@ class Calibrated(Transform):
         decision: int | None = None
         try:
             calibration = calibration_of_weights(self.calibration_path, self.weights_path)
-            decision = calibration.decision(score, self.image_false_positive_rate)
             p_value = calibration.p_value(score)
+            decision = calibration.decision(score, self.image_false_positive_rate)
         except CalibrationError as error:
             if self.threshold is None:
                 raise
-            logger.warning("no p-value and no decision: %s", error)
+            if not self._warned:
+                logger.warning("no decision: %s", error)
+            self._warned = True
         return {**data, self.p_value_key: p_value, self.decision_key: decision}
 
 

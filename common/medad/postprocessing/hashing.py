@@ -43,7 +43,10 @@ def weights_hash(weights: Weights) -> str:
     path = Path(weights)
     if not path.is_file():
         raise refusal(
-            path, "no weights found", "the weights that the calibration was made with", "Train the bundle or point ckpt_path to its model.pt."
+            path,
+            "no weights found",
+            "the weights that the calibration was made with",
+            "Train the bundle or point ckpt_path to its model.pt.",
         )
     status = path.stat()
     return _hash_file(str(path.resolve()), status.st_mtime_ns, status.st_size)
@@ -73,7 +76,10 @@ def _hash_file(path: str, _mtime_ns: int, _size: int) -> str:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise refusal(
-            path, f"cannot be read as weights ({type(error).__name__})", "a state dict of tensors, loadable with weights_only=True", "Write it again with torch.save(network.state_dict(), path)."
+            path,
+            f"cannot be read as weights ({type(error).__name__})",
+            "a state dict of tensors, loadable with weights_only=True",
+            "Write it again with torch.save(network.state_dict(), path).",
         ) from error
     if isinstance(content, Mapping):
         content = content.get("model", content)

@@ -22,8 +22,8 @@ BIN_RATES = (0.05, 0.02, 0.01, 0.002, 0.0005)
 class HeatmapPredd(Thresholdd):
     """Turn the map into a heatmap on a fixed scale, the same for every image.
 
-    0 is 0, 127 is the threshold of the mask and 255 is twice that or more: the voxels above 127 are exactly those of the
-    mask that :class:`~.decision.Thresholdd` makes with the same arguments. They are the same as well.
+    0 is 0, 127 is the threshold of the mask and 255 is twice that or more: the voxels above 127 are exactly those of
+    the mask that :class:`~.decision.Thresholdd` makes with the same arguments.
 
     Args:
         calibration_path: see :class:`~.decision.Thresholdd`.

@@ -36,10 +36,9 @@ def neighborhood(ndim: int, spatial_dims: int, connectivity: int = 1) -> npt.NDA
     Returns:
         Boolean array of shape ``(3,) * ndim``.
     """
-    structure = np.zeros((3,) * ndim, dtype=bool)
     inner = ndimage.generate_binary_structure(spatial_dims, connectivity)
-    structure[(..., *(1,) * (ndim - spatial_dims))] = inner
-    return structure
+    inner = inner.reshape(inner.shape + (1,) * (ndim - spatial_dims))
+    return np.pad(inner, [(0, 0)] * spatial_dims + [(1, 1)] * (ndim - spatial_dims))
 
 
 def foreground_mask(

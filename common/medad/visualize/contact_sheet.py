@@ -85,10 +85,10 @@ def _write_legend(
     bar = Image.fromarray(color_table()[None]).resize((140, 12))
     draw.text((x, y + 6), "0", fill=MUTED, font=_font(13), anchor="lm")
     sheet.paste(bar, (x + 14, y))
-    draw.text((x + 160, y + 6), f"\u2265 {map_max:.3g}", fill=MUTED, font=_font(13), anchor="lm")
+    draw.text((x + 160, y + 6), f"{map_max:.3g} and above", fill=MUTED, font=_font(13), anchor="lm")
     if not has_contours:
         return
-    place = x + 250
+    place = x + 290
     for text, color in (("predicted mask", MASK_COLOR), ("truth", TRUTH_COLOR)):
         draw.line([(place, y + 6), (place + 22, y + 6)], fill=color, width=3)
         draw.text((place + 30, y + 6), text, fill=MUTED, font=_font(13), anchor="lm")

@@ -2,8 +2,8 @@
 """Choose by rule, from a stream of any length, the few cases that a report shows.
 
 Per group (abnormal, normal, unknown truth) the rule keeps the cases with the worst scores (abnormal: lowest, normal and
-unknown: highest) and, of the others, those with the smallest SHA-256 of their name: a fixed pseudo-random sample. Both are
-"k smallest" rules, so the choice depends neither on the order of the cases nor on how ranks shared them.
+unknown: highest) and, of the others, those with the smallest SHA-256 of their name: a fixed pseudo-random sample.
+Both are "k smallest" rules, so the choice depends neither on the order of the cases nor on how ranks shared them.
 """
 
 from __future__ import annotations
@@ -107,6 +107,7 @@ class CaseGallery:
             label=None if label is None else int(label),
             p_value=None if p_value is None else float(p_value),
             decision=None if decision is None else int(decision),
+            has_truth=truth is not None,
         )
         kept = self._choose_with(record)
         if kept is None:

@@ -169,7 +169,7 @@ def format_p_value(value: float | None) -> str:
     """
     if value is None or not math.isfinite(value):
         return NOT_APPLICABLE
-    return "<\u20090.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
 
 
 def _finite(value: Any) -> float | None:

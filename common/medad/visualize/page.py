@@ -62,7 +62,7 @@ table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { text-align: left; vertical-align: baseline; padding: .55rem 1.2rem .55rem 0; }
 th, td { border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--muted); font-weight: 500; font-size: .83rem; }
-tbody th { font-weight: 550; }
+tbody th { font-weight: 550; min-width: 14.5rem; }
 th:last-child, td:last-child { padding-right: 0; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 td.text { color: var(--muted); min-width: 22ch; overflow-wrap: anywhere; }
@@ -106,7 +106,13 @@ figure { margin: 0; }
 .guide p { margin: 0; font-size: .92rem; }
 footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: 1rem; }
 footer { color: var(--muted); font-size: .85rem; }
-@media (max-width: 760px) {
+@media screen and (max-width: 760px) {
+  tr { display: grid; grid-template-columns: minmax(0, 1fr) 4.6rem 6.6rem; gap: 0 .6rem; padding: .5rem 0; }
+  tbody tr { border-top: 1px solid var(--line); }
+  th, td { border: 0; padding: 0; }
+  tbody th { min-width: 0; }
+  thead th:nth-child(4) { display: none; }
+  td.text { grid-column: 1 / -1; font-size: .95em; }
   .case { grid-template-columns: minmax(0, 1fr); }
   .panels { grid-template-columns: repeat(2, minmax(0, 192px)); }
   .facts:not(.case .facts) { grid-template-columns: minmax(0, 1fr); gap: 0; }
@@ -118,8 +124,14 @@ footer { color: var(--muted); font-size: .85rem; }
     --normal: #2f6db5; --abnormal: #b34420; --good: #156038; --notice: #fff; --notice-ink: #000; color-scheme: light;
   }
   @page { margin: 14mm; }
-  body { font-size: 10.5pt; }
-  .frame { padding: 0; max-width: none; }
+  :root { font-size: 12px; }
+  body { font-size: 12px; }
+  .frame { padding: 1rem 0 0; max-width: none; }
+  section { margin-top: 1.8rem; }
+  .tiles { grid-template-columns: repeat(4, 1fr); gap: .6rem; }
+  .charts { grid-template-columns: repeat(3, 1fr); gap: .6rem; }
+  .card { padding: .7rem .8rem; }
+  .case { grid-template-columns: 8.5rem minmax(0, 1fr); padding: .8rem 0; }
   .notice { border-bottom: 1px solid #000; }
   .card, figure, .tile { break-inside: avoid; }
   .scroll { break-inside: auto; overflow: visible; }

@@ -231,7 +231,7 @@ def encode_jpeg(picture: RGB, *, quality: int = 88) -> bytes:
         The bytes of the file; they hold no metadata.
     """
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="JPEG", quality=quality, subsampling=0, optimize=True)
+    Image.fromarray(picture).save(buffer, format="JPEG", quality=quality, subsampling=0)
     return buffer.getvalue()
 
 

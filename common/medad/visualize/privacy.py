@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 
 FILE_PLACEHOLDER = "[file]"
+LONGEST_TEXT = 1000
+"""Longer text is cut: the patterns take time that grows with the square of the length."""
 
 _EXTENSION = r"\.(?:nii(?:\.gz)?|mha|mhd|nrrd|dcm|ima|png|jpe?g|tiff?|bmp|npy|npz|csv|hdr|img|zip|h5|mat|pt)\b"
 _BEFORE_COLON = re.compile(r"^[^\n]*?[/\\][^\n]*?(?=: )")  # "{where}: {what}", the form of InputError
@@ -28,7 +30,7 @@ def redact_paths(text: str) -> str:
     replacing too much; a path with spaces and without extension is found only in quotes or in front of ``": "``.
 
     Args:
-        text: an error message, a command line.
+        text: an error message, a command line; cut after ``LONGEST_TEXT`` characters.
 
     Returns:
         The text with ``[file]`` in place of the names.
@@ -37,6 +39,8 @@ def redact_paths(text: str) -> str:
         >>> redact_paths("/data/Jane Doe/scan.nii.gz: 3 channels found")
         '[file]: 3 channels found'
     """
+    if len(text) > LONGEST_TEXT:
+        text = text[:LONGEST_TEXT] + "\u2026"
     text = _BEFORE_COLON.sub(FILE_PLACEHOLDER, text)
     for pattern in (_QUOTED, _WITH_SPACES, _FILE_NAME, _TOKEN):
         text = pattern.sub(_replace, text)

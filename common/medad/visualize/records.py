@@ -25,6 +25,7 @@ class CaseRecord:
         decision: 0 normal, 1 abnormal, ``None`` without calibration.
         slice_index: shown slice of a volume, counted from 0.
         slice_count: number of slices of a volume.
+        has_truth: whether a true mask is drawn.
         reason: why this case is shown.
     """
 
@@ -37,6 +38,7 @@ class CaseRecord:
     decision: int | None = None
     slice_index: int | None = None
     slice_count: int | None = None
+    has_truth: bool = False
     reason: str = ""
 
 

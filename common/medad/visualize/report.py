@@ -14,12 +14,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
+from .case_section import case_gallery
+from .chart_section import charts
 from .gallery import select_cases
 from .page import page
+from .panels import encode_jpeg
 from .records import CalibrationSummary, CaseRecord, read_scores
-from .sections import case_gallery, charts, failure_table, header, metric_table, reading_guide, summary
+from .sections import failure_table, header, metric_table, reading_guide, summary
 
 logger = logging.getLogger(__name__)
 
@@ -101,9 +105,7 @@ def _shrink(jpeg: bytes) -> bytes:
             return jpeg
         smaller = picture.convert("RGB")
         smaller.thumbnail((MAX_PANEL_SIZE, MAX_PANEL_SIZE))
-    buffer = io.BytesIO()
-    smaller.save(buffer, format="JPEG", quality=85, subsampling=0, optimize=True)
-    return buffer.getvalue()
+    return encode_jpeg(np.asarray(smaller))
 
 
 def _record_size(record: CaseRecord) -> int:

@@ -4,32 +4,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from .curves import (
-    figure_to_svg,
-    precision_recall_figure,
-    roc_figure,
-    score_histogram_figure,
-    sensitivity_by_size_figure,
-    size_range,
-)
 from .metric_names import (
     NOT_APPLICABLE,
     ORACLE_NOTE,
     MetricValue,
     format_number,
-    format_p_value,
     metric_name,
 )
-from .page import brief, escape, facts, picture, section, tag
-from .panels import MASK_COLOR, PANEL_TITLES, TRUTH_COLOR, WINDOW_PERCENTILES, color_table
+from .page import brief, escape, facts, section, tag
+from .panels import WINDOW_PERCENTILES
 from .privacy import redact_paths
-from .records import CalibrationSummary, CaseRecord, ScoreTable
+from .records import CalibrationSummary, ScoreTable
 
 logger = logging.getLogger(__name__)
 
@@ -50,24 +37,14 @@ PROVENANCE_NAMES = {
     "command": "Command",
 }
 REQUIRED_PROVENANCE = ("bundle", "version", "weights_sha256", "config_sha256", "calibration_sha256")
-LABEL_NAMES = {1: "Abnormal", 0: "Normal", None: "Unlabeled"}
 ARROWS = {
-    "higher": ' <span class="arrow" role="img" aria-label="higher is better">\u2191</span>',
-    "lower": ' <span class="arrow" role="img" aria-label="lower is better">\u2193</span>',
+    "higher": '&nbsp;<span class="arrow" role="img" aria-label="higher is better">\u2191</span>',
+    "lower": '&nbsp;<span class="arrow" role="img" aria-label="lower is better">\u2193</span>',
     "": "",
 }
-VERDICTS: dict[tuple[int | None, int | None], tuple[str, str]] = {
-    (1, 1): ("detected", "good"),
-    (1, 0): ("missed", "bad"),
-    (0, 1): ("false alarm", "bad"),
-    (0, 0): ("called normal", "good"),
-    (None, 1): ("called abnormal", "bad"),
-    (None, 0): ("called normal", "quietly"),
-}
-"""Text and kind of the label of a case, by truth and decision."""
 MAX_FAILURES = 200
 MAX_METRICS = 100
-MAX_SIZE_BINS = 12
+MAX_PROVENANCE = 40
 
 
 def header(title: str, provenance: Mapping[str, object], table: ScoreTable) -> str:
@@ -85,7 +62,7 @@ def header(title: str, provenance: Mapping[str, object], table: ScoreTable) -> s
     if len(present) < len(provenance):
         logger.warning("Entries about subjects or patients were left out of the provenance of the report.")
     keys = [key for key in PROVENANCE_NAMES if key in present or key in REQUIRED_PROVENANCE]
-    keys += [key for key in present if key not in PROVENANCE_NAMES]
+    keys += [key for key in present if key not in PROVENANCE_NAMES][:MAX_PROVENANCE]
     rows = {key: (PROVENANCE_NAMES.get(key, key), _provenance_value(key, present.get(key))) for key in keys}
     short = [rows[key] for key in keys if not _is_long(key, present.get(key))]
     long = [rows[key] for key in keys if _is_long(key, present.get(key))]
@@ -164,78 +141,6 @@ def metric_table(metrics: Mapping[str, object] | None) -> str:
         body,
         "Intervals come from a bootstrap over subjects. \u2191 higher is better, \u2193 lower is better.",
     )
-
-
-def charts(metrics: Mapping[str, object] | None, table: ScoreTable, calibration: CalibrationSummary | None) -> str:
-    """Curves and histograms, as far as the data define them.
-
-    Args:
-        metrics: metrics, or ``None`` without labels.
-        table: scores of all cases.
-        calibration: the calibration, if any.
-
-    Returns:
-        HTML.
-    """
-    threshold = None if calibration is None else calibration.score_threshold
-    drawn = []
-    if table.has_both_labels:
-        normal, abnormal = table.scores_of(0), table.scores_of(1)
-        false_rate = true_rate = precision = None
-        if threshold is not None:
-            false_rate, true_rate = float(np.mean(normal > threshold)), float(np.mean(abnormal > threshold))
-            called = int((normal > threshold).sum() + (abnormal > threshold).sum())
-            precision = float((abnormal > threshold).sum() / called) if called else None
-        roc_point = None if false_rate is None or true_rate is None else (false_rate, true_rate)
-        recall_point = None if true_rate is None or precision is None else (true_rate, precision)
-        drawn.append(_chart("ROC curve of images", "roc", roc_figure(normal, abnormal, roc_point)))
-        drawn.append(
-            _chart("Precision and recall of images", "pr", precision_recall_figure(normal, abnormal, recall_point))
-        )
-    bins = _size_bins(metrics)
-    if bins:
-        words = "; ".join(f"{size_range(entry)}: {format_number(entry.get('value'))}" for entry in bins)
-        drawn.append(_chart("Lesions found, by size", "sizes", sensitivity_by_size_figure(bins), words))
-    groups = {
-        "Calibration, normal": (_finite(() if calibration is None else calibration.scores), "calibration"),
-        "Test, normal": (table.scores_of(0), "normal"),
-        "Test, abnormal": (table.scores_of(1), "abnormal"),
-        "These cases": (table.scores_of(-1), "accent"),
-    }
-    if any(scores.size for scores, _ in groups.values()):
-        drawn.append(_chart("Scores", "scores", score_histogram_figure(groups, threshold), wide=True))
-    lead = "The curves rank images by score; the histogram shows how test images compare with the calibration normals."
-    return section("Curves", f'<div class="charts">{"".join(drawn)}</div>' if drawn else "", lead if drawn else "")
-
-
-def case_gallery(cases: Sequence[CaseRecord], table: ScoreTable, voxel_threshold: float | None, left_out: int) -> str:
-    """The chosen cases, with the rule of the choice and the color scale.
-
-    Args:
-        cases: records in the order of ``select_cases``.
-        table: scores of all cases, for the counts.
-        voxel_threshold: calibrated threshold of the map, marked on the color scale.
-        left_out: number of chosen cases left out to keep the file small.
-
-    Returns:
-        HTML.
-    """
-    if not cases:
-        return ""
-    rule = (
-        "Chosen by rule, not by eye: of each group the worst scores (lowest-scored abnormal, highest-scored normal or "
-        "unlabeled) and a fixed pseudo-random sample of the others (by the SHA-256 of the case name)."
-    )
-    if left_out:
-        rule += f" {left_out} more were left out to keep this file small."
-    parts = [f'<div class="card">{_color_scale(cases[0].map_max, voxel_threshold)}{_contour_legend(cases)}</div>']
-    for label, group in groupby(cases, key=lambda record: record.label):
-        records = list(group)
-        total = int((table.label == (-1 if label is None else label)).sum())
-        shown = f"{len(records)} of {total} shown" if total >= len(records) else f"{len(records)} shown"
-        parts.append(f'<h3 class="group">{LABEL_NAMES[label]} <span class="key">{shown}</span></h3>')
-        parts += [_case(record) for record in records]
-    return section("Cases", "\n".join(parts), rule)
 
 
 def failure_table(failures: Sequence[tuple[str, str]]) -> str:
@@ -329,8 +234,10 @@ def _is_code(key: str) -> bool:
 def _counts(table: ScoreTable) -> str:
     parts = [f"{int((table.label == label).sum())} {name}" for label, name in ((0, "normal"), (1, "abnormal"))]
     unlabeled = int((table.label == -1).sum())
-    if unlabeled:
-        parts = [part for part in parts if not part.startswith("0 ")] + [f"{unlabeled} without truth"]
+    if unlabeled == table.score.size:
+        parts = ["truth unknown"]
+    elif unlabeled:
+        parts.append(f"{unlabeled} of unknown truth")
     cases = "case" if table.score.size == 1 else "cases"
     return f"{table.score.size} {cases}: {', '.join(parts)}" if table.score.size else "No cases"
 
@@ -369,69 +276,5 @@ def _calibration_note(calibration: CalibrationSummary | None) -> str:
             intended = "" if rate is None else f" for an intended false-positive rate of {rate:g}"
             sentences.append(f"{name} threshold {threshold:.4g}{intended}.")
     if calibration.is_approximate:
-        sentences.append("Subjects have several images, weighted by subject: the intended rate is approximate.")
+        sentences.append("Some subjects have several images, weighted by subject: the intended rate is approximate.")
     return f'<p class="quiet" style="margin-top:.9rem">{escape(" ".join(sentences))}</p>'
-
-
-def _size_bins(metrics: Mapping[str, object] | None) -> list[Mapping[str, Any]]:
-    entry = (metrics or {}).get("lesion_sensitivity_by_size")
-    if not isinstance(entry, Sequence) or isinstance(entry, str):
-        return []
-    return [row for row in entry if isinstance(row, Mapping)][:MAX_SIZE_BINS]
-
-
-def _finite(scores: Iterable[float]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    array = np.asarray(list(scores), dtype=np.float64)
-    return array[np.isfinite(array)]
-
-
-def _chart(title: str, name: str, figure: Any, words: str = "", *, wide: bool = False) -> str:
-    svg = figure_to_svg(figure, name, f"{title}. {words}".strip())
-    return f'<figure class="card{" wide" if wide else ""}"><h3>{escape(title)}</h3>{svg}</figure>'
-
-
-def _color_scale(map_max: float, threshold: float | None) -> str:
-    table = color_table()[np.linspace(0, 255, 17).astype(np.intp)]
-    stops = ", ".join(f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in table)
-    mark = note = ""
-    if threshold is not None:
-        mark = f'<span class="mark" style="left:{100 * min(max(threshold / map_max, 0), 1):.1f}%"></span>'
-        note = f"; the mark is the calibrated threshold, {threshold:.4g}"
-    return (
-        f'<div class="scale"><span>0</span><div class="bar" role="img" aria-label="color scale" '
-        f'style="background:linear-gradient(90deg, {stops})">{mark}</div><span>\u2265 {map_max:.4g}</span></div>'
-        f'<p class="quiet" style="margin:.5rem 0 0">Anomaly map: one scale for all cases{note}.</p>'
-    )
-
-
-def _contour_legend(cases: Sequence[CaseRecord]) -> str:
-    if not any("contours" in record.panels for record in cases):
-        return ""
-    entries = [("Predicted mask", MASK_COLOR)]
-    if any(record.label is not None for record in cases):
-        entries.append(("Truth", TRUTH_COLOR))
-    items = (f'<span><span class="line" style="color:rgb{color}"></span>{name}</span>' for name, color in entries)
-    return f'<div class="legend">{"".join(items)}</div>'
-
-
-def _case(record: CaseRecord) -> str:
-    rows = [("Score", format_number(record.score)), ("p-value", format_p_value(record.p_value))]
-    if record.slice_index is not None and record.slice_count is not None:
-        rows.append(("Slice", f"{record.slice_index} of 0\u2013{record.slice_count - 1}"))
-    why = f'<p class="why">Shown as: {escape(record.reason)}</p>' if record.reason else ""
-    name = escape(record.name, longest=80)
-    figures = "".join(
-        f"<figure>{picture(record.panels[panel], f'{record.name[:80]}: {title}')}"
-        f"<figcaption>{title}</figcaption></figure>"
-        for panel, title in PANEL_TITLES.items()
-        if panel in record.panels
-    )
-    numbers = facts([(key, escape(value)) for key, value in rows])
-    return (
-        f'<article class="case"><div><h4>{name}</h4>{_verdict(record)}{numbers}{why}</div>'
-        f'<div class="panels">{figures}</div></article>'
-    )
-
-
-def _verdict(record: CaseRecord) -> str:
-    return tag(*VERDICTS.get((record.label, record.decision), ("no decision", "quietly")))

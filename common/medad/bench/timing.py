@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How all benchmarks measure: median wall time, peak extra memory, and a description of the machine."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import torch
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_STATUS = Path("/proc/self/status")
+_CLEAR_REFS = Path("/proc/self/clear_refs")
+
+
+def median_seconds(
+    function: Callable[[], object], repeats: int = 5, warmup: int = 1, device: torch.device | str = "cpu"
+) -> float:
+    """Measure how long a call takes.
+
+    Args:
+        function: what to measure.
+        repeats: measured calls, at least 1; the median is returned.
+        warmup: calls before, not measured.
+        device: where the work runs; a CUDA device is synchronized before the clock is read.
+
+    Returns:
+        Median wall time in seconds.
+
+    Raises:
+        ValueError: if ``repeats`` is below 1 or ``warmup`` negative.
+    """
+    if repeats < 1 or warmup < 0:
+        raise ValueError(f"repeats is {repeats}, warmup {warmup}; expected at least 1 and 0.")
+    for _ in range(warmup):
+        function()
+    durations = []
+    for _ in range(repeats):
+        _synchronize(device)
+        start = time.perf_counter()
+        function()
+        _synchronize(device)
+        durations.append(time.perf_counter() - start)
+    return statistics.median(durations)
+
+
+def peak_extra_memory(function: Callable[[], object]) -> int | None:
+    """Measure by how much a call raises the resident memory of this process at its peak.
+
+    Memory that the process freed before but still holds hides what the call needs; measure in a fresh process
+    (:func:`in_fresh_process`). Reads the kernel's high-water mark, so allocations of every library count.
+
+    Args:
+        function: what to measure.
+
+    Returns:
+        Bytes, or None where the system has no ``/proc/self/clear_refs`` (it is Linux only).
+    """
+    gc.collect()
+    try:
+        _CLEAR_REFS.write_text("5")
+        before = _status_bytes("VmRSS")
+        function()
+        return max(0, _status_bytes("VmHWM") - before)
+    except OSError:
+        return None
+
+
+def in_fresh_process(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Call a module-level function in a new interpreter and return its result, which must be picklable."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, args, kwargs)
+
+
+def machine(device: torch.device | str = "cpu") -> dict[str, str | int]:
+    """Describe what the numbers were measured on, to stand in every row of a table.
+
+    Args:
+        device: where the work runs.
+
+    Returns:
+        ``hardware, cores, threads, torch, python``.
+    """
+    chosen = torch.device(device)
+    hardware = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else _cpu_name()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {
+        "hardware": hardware,
+        "cores": cores,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _status_bytes(field: str) -> int:
+    for line in _STATUS.read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"{_STATUS} has no field {field}.")
+
+
+def _synchronize(device: torch.device | str) -> None:
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files in, dictionaries of tensors out: the only room that knows file formats and folder layouts."""
+
+from __future__ import annotations
+
+from .checks import CheckImaged
+from .colors import collapse_equal_colors
+from .datalist import load_datalist
+from .dataset import CaseDataset, loader_batch_size, training_dataset
+from .dicom_image import dicom_series_files
+from .formats import is_dicom, is_nifti, is_raster, stem_of
+from .items import Item, Splits
+from .layouts import Layout, known_layouts
+from .load import LoadImageFiled
+from .load_mask import LoadMaskd
+from .loader import CaseLoader, collate_cases
+from .orientation import OrientVolumed
+from .reader import MedicalImageReader
+from .splits import check_files_exist, check_splits, hold_out_subjects
+
+__all__ = [
+    "CaseDataset",
+    "CaseLoader",
+    "CheckImaged",
+    "Item",
+    "Layout",
+    "LoadImageFiled",
+    "LoadMaskd",
+    "MedicalImageReader",
+    "OrientVolumed",
+    "Splits",
+    "check_files_exist",
+    "check_splits",
+    "collapse_equal_colors",
+    "collate_cases",
+    "dicom_series_files",
+    "hold_out_subjects",
+    "is_dicom",
+    "is_nifti",
+    "is_raster",
+    "known_layouts",
+    "load_datalist",
+    "loader_batch_size",
+    "stem_of",
+    "training_dataset",
+]

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batches of cases whose images share a grid while everything else may differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import ignite.distributed as idist
+import torch
+from monai.data import MetaTensor
+from torch.utils.data import DataLoader
+
+from ..errors import InputError
+from ..keys import Keys
+from .dataset import FAILURE, FAILURES, CaseDataset, loader_batch_size
+
+CASES = "cases"
+"""Entry of a batch: the items of the cases in it."""
+
+
+def collate_cases(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Stack the images of the cases that succeeded; keep everything else of a case with the case.
+
+    Truth masks stay on the grids of their files, so they have shapes of their own and normal cases have none.
+
+    Args:
+        items: what :class:`CaseDataset` returned.
+
+    Returns:
+        ``"image"``: ``(B, C, *spatial)`` (absent if all cases failed), ``"cases"``: the items of these images,
+        ``"failures"``: the failure records.
+
+    Raises:
+        InputError: if the images have different shapes.
+    """
+    cases = [item for item in items if FAILURE not in item]
+    batch: dict[str, Any] = {CASES: cases, FAILURES: [dict(item) for item in items if FAILURE in item]}
+    shapes = sorted({tuple(case[Keys.IMAGE].shape) for case in cases})
+    if len(shapes) > 1:
+        raise InputError(
+            f"images of the shapes {', '.join(map(str, shapes))}",
+            where="a batch",
+            expected="images of one shape",
+            remedy="Use --batch_size 1.",
+        )
+    if cases:
+        images = [case[Keys.IMAGE] for case in cases]
+        batch[Keys.IMAGE] = torch.stack([x.as_tensor() if isinstance(x, MetaTensor) else x for x in images])
+    return batch
+
+
+class CaseLoader(DataLoader[dict[str, Any]]):
+    """Load the cases of a cohort in order; in a distributed run each rank loads its own share, none twice.
+
+    Args:
+        dataset: cases of the cohort.
+        batch_size: images per batch; 1 is used where a 2D network meets volumes, which differ in depth.
+        spatial_dims: spatial axes of the network.
+        num_workers: processes that load.
+    """
+
+    def __init__(self, dataset: CaseDataset, batch_size: int, spatial_dims: int, num_workers: int = 0) -> None:
+        share = range(idist.get_rank(), len(dataset), idist.get_world_size())
+        super().__init__(
+            dataset,
+            batch_size=loader_batch_size(dataset.data, batch_size, spatial_dims),
+            sampler=list(share),
+            num_workers=min(num_workers, len(share)),
+            collate_fn=collate_cases,
+            pin_memory=torch.cuda.is_available(),
+        )

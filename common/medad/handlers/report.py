@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Show a run to people: ``report.html``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+import monai
+import torch
+from ignite.engine import Engine, Events
+
+from .. import __version__
+from ..errors import CalibrationError
+from ..keys import Keys
+from ..postprocessing import Calibration, calibration_of_weights, weights_hash
+from ..visualize import CalibrationSummary, CaseGallery, write_report
+
+_logger = logging.getLogger(__name__)
+
+
+def score_threshold(calibration: Calibration, rate: float) -> float | None:
+    """Smallest calibration score above which an image is called abnormal, or ``None`` if none is high enough."""
+    for score in calibration.scores:
+        if calibration.p_value(math.nextafter(score, math.inf)) <= rate:
+            return score
+    return None
+
+
+class ReportHandler:
+    """Draw cases while they stream by and write ``report.html`` at the end.
+
+    Args:
+        output_dir: folder of the run.
+        title: what kind of run it is.
+        bundle_root: bundle whose name and version the report carries.
+        weights_path: the weights used.
+        calibration_path: the calibration used; the report does without where there is none.
+        image_false_positive_rate: intended rate for images.
+        voxel_false_positive_rate: intended rate for voxels.
+        max_cases: how many cases are shown.
+        map_white: map value of the brightest color where there is no calibration; with one it is four times the voxel
+            threshold.
+    """
+
+    def __init__(
+        self,
+        output_dir: str | Path,
+        title: str,
+        bundle_root: str | Path,
+        weights_path: str | Path,
+        calibration_path: str | Path,
+        image_false_positive_rate: float = 0.05,
+        voxel_false_positive_rate: float = 0.002,
+        max_cases: int = 24,
+        map_white: float = 1.0,
+    ) -> None:
+        self.path = Path(output_dir) / "report.html"
+        self.title = title
+        self.bundle_root = Path(bundle_root)
+        self.weights_path = Path(weights_path)
+        self.calibration_path = Path(calibration_path)
+        self.image_false_positive_rate = image_false_positive_rate
+        self.voxel_false_positive_rate = voxel_false_positive_rate
+        self.max_cases = max_cases
+        self.map_white = map_white
+
+    def attach(self, engine: Engine) -> None:
+        """Follow one run."""
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
+        engine.add_event_handler(Events.COMPLETED, self.finish)
+
+    def start(self, engine: Engine) -> None:
+        """Fix the color scale."""
+        self.calibration = self._summary()
+        threshold = None if self.calibration is None else self.calibration.voxel_threshold
+        self.gallery = CaseGallery(self.max_cases, map_max=4 * threshold if threshold else self.map_white)
+        self.scores: list[dict[str, Any]] = []
+
+    def update(self, engine: Engine) -> None:
+        """Offer the cases of one iteration to the gallery."""
+        for case in engine.state.output:
+            label = None if case.get(Keys.LABEL) is None else int(case[Keys.LABEL])
+            score = float(case[Keys.ANOMALY_SCORE])
+            self.scores.append({"anomaly_score": score, "label": label, "decision": case.get(Keys.DECISION)})
+            self.gallery.add(
+                str(case[Keys.CASE]),
+                case[Keys.IMAGE],
+                case.get(Keys.RECONSTRUCTION),
+                case[Keys.ANOMALY_MAP],
+                case.get(Keys.PRED),
+                case.get(Keys.MASK),
+                score,
+                case.get(Keys.P_VALUE),
+                case.get(Keys.DECISION),
+                label,
+            )
+
+    def finish(self, engine: Engine) -> None:
+        """Write the report of all ranks."""
+        records = [record for part in idist.all_gather(self.gallery.records()) for record in part]
+        scores = [row for part in idist.all_gather(self.scores) for row in part]
+        failures = [row for part in idist.all_gather(engine.state.failures) for row in part]
+        if idist.get_rank() != 0:
+            return
+        write_report(
+            self.path,
+            title=self.title,
+            cases=records,
+            metrics=getattr(engine.state, "report", None),
+            scores=scores,
+            provenance=self._provenance(),
+            calibration=self.calibration,
+            failures=[(row["case"], row["failure"]) for row in failures],
+            max_cases=self.max_cases,
+        )
+        _logger.info("report: %s", self.path)
+
+    def _summary(self) -> CalibrationSummary | None:
+        try:
+            calibration = calibration_of_weights(self.calibration_path, self.weights_path)
+            voxel_threshold = calibration.voxel_threshold(self.voxel_false_positive_rate)
+        except CalibrationError as error:
+            _logger.warning("report without calibration: %s", error)
+            return None
+        return CalibrationSummary(
+            scores=calibration.scores,
+            score_threshold=score_threshold(calibration, self.image_false_positive_rate),
+            voxel_threshold=voxel_threshold,
+            image_false_positive_rate=self.image_false_positive_rate,
+            voxel_false_positive_rate=self.voxel_false_positive_rate,
+            images=calibration.images,
+            subjects=calibration.subjects,
+        )
+
+    def _provenance(self) -> dict[str, object]:
+        metadata = json.loads((self.bundle_root / "configs" / "metadata.json").read_text(encoding="utf-8"))
+        configs = sorted((self.bundle_root / "configs").glob("*.json"))
+        provenance = {
+            "bundle": metadata["name"],
+            "version": metadata["version"],
+            "config_sha256": hashlib.sha256(b"".join(path.read_bytes() for path in configs)).hexdigest(),
+            "weights_sha256": weights_hash(self.weights_path),
+            "medad": __version__,
+            "monai": monai.__version__,
+            "torch": torch.__version__,
+        }
+        if self.calibration is not None:
+            provenance["calibration_sha256"] = hashlib.sha256(self.calibration_path.read_bytes()).hexdigest()
+        return provenance

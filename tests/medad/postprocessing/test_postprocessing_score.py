@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import math
+import pickle
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from medad.postprocessing import AnomalyScored, anomaly_score
+from monai.data import MetaTensor
+
+
+def brute_force(values: npt.NDArray[np.float32], reduction: str, fraction: float) -> float:
+    ordered = np.sort(values.astype(np.float64))[::-1]
+    if reduction == "max":
+        return float(ordered[0])
+    if reduction == "top_fraction":
+        ordered = ordered[: math.ceil(round(fraction * ordered.size, 9))]
+    return float(ordered.mean())
+
+
+@pytest.mark.parametrize("shape", [(20, 35), (8, 9, 10)])
+@pytest.mark.parametrize(
+    ("reduction", "fraction"), [("mean", 0.01), ("max", 0.01), ("top_fraction", 0.01), ("top_fraction", 1.0)]
+)
+def test_equals_sorting(shape: tuple[int, ...], reduction: str, fraction: float) -> None:
+    x, mask = torch.rand(1, *shape), torch.rand(1, *shape) > 0.5
+    for foreground, values in ((None, x), (mask, x[mask]), (mask.to(torch.uint8), x[mask])):
+        score = anomaly_score(x, foreground, reduction, fraction)
+        assert score.shape == () and score.dtype == torch.float32
+        assert score.item() == pytest.approx(brute_force(values.numpy().ravel(), reduction, fraction), rel=1e-6)
+
+
+def test_top_fraction_counts() -> None:
+    x = torch.arange(700.0).reshape(1, 20, 35)
+    # 0.01 * 700 is 7.000000000000001 in floating point
+    assert anomaly_score(x, None, "top_fraction", 0.01).item() == np.arange(693, 700).mean()
+    assert anomaly_score(x, None, "top_fraction", 1e-9).item() == 699.0
+
+
+def test_outside_does_not_count() -> None:
+    x, mask = torch.rand(1, 6, 6), torch.zeros(1, 6, 6)
+    mask[0, :3] = 1
+    changed = x.clone()
+    changed[0, 3:] = 1e6
+    for reduction in ("mean", "max", "top_fraction"):
+        assert anomaly_score(x, mask, reduction) == anomaly_score(changed, mask, reduction)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "max", "top_fraction"])
+def test_empty_foreground_scores_zero(reduction: str) -> None:
+    assert anomaly_score(torch.ones(1, 4, 4), torch.zeros(1, 4, 4), reduction).item() == 0.0
+
+
+def test_a_large_volume_keeps_its_digits() -> None:
+    x = torch.full((1, 200, 200, 100), 0.1)
+    assert anomaly_score(x).item() == pytest.approx(float(np.float32(0.1)), rel=1e-7)
+
+
+def test_transform() -> None:
+    x, mask = MetaTensor(torch.rand(1, 5, 5, 5)), torch.rand(1, 5, 5, 5) > 0.5
+    scored = pickle.loads(pickle.dumps(AnomalyScored("top_fraction", 0.1, foreground_key="foreground")))
+    result = scored({"anomaly_map": x, "foreground": mask, "case": "a"})
+    assert type(result["anomaly_score"]) is torch.Tensor
+    assert result["anomaly_score"] == anomaly_score(x, mask, "top_fraction", 0.1)
+    assert result["case"] == "a"
+    assert AnomalyScored()({"anomaly_map": x})["anomaly_score"] == anomaly_score(x)
+
+
+def test_errors() -> None:
+    with pytest.raises(ValueError, match="reduction"):
+        AnomalyScored("median")
+    for fraction in (0.0, 1.1, math.nan):
+        with pytest.raises(ValueError, match="fraction"):
+            AnomalyScored("top_fraction", fraction)
+    with pytest.raises(KeyError, match="no entry 'foreground'"):
+        AnomalyScored(foreground_key="foreground")({"anomaly_map": torch.ones(1, 4, 4)})
+    with pytest.raises(ValueError, match="use one grid"):
+        anomaly_score(torch.ones(1, 4, 4), torch.ones(1, 4, 5))

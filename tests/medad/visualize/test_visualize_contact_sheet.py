@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contact sheet: layout and errors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from medad.visualize import CaseGallery, save_contact_sheet
+from PIL import Image
+
+
+def records(count: int, *, with_reconstruction: bool = True) -> list:
+    gallery = CaseGallery(count, map_max=1.0, panel_size=64)
+    for index in range(count):
+        image = np.full((1, 16, 8 if index % 2 else 16), 0.5, np.float32)
+        gallery.add(
+            f"Case {index}", image, image if with_reconstruction else None, image, image > 0, None, float(index)
+        )
+    return gallery.selected()
+
+
+def test_one_row_per_case(tmp_path: Path) -> None:
+    sizes = []
+    for count in (1, 3):
+        path = save_contact_sheet(tmp_path / "new" / f"{count}.png", records(count))
+        with Image.open(path) as sheet:
+            assert sheet.format == "PNG"
+            sizes.append(sheet.size)
+    assert sizes[0][0] == sizes[1][0]
+    assert sizes[1][1] - sizes[0][1] == 32 + 64 + 2 * 8  # one flat row, one square row, two gaps
+
+
+def test_column_without_pictures_is_left_out(tmp_path: Path) -> None:
+    widths = []
+    for with_reconstruction in (True, False):
+        path = save_contact_sheet(tmp_path / "a.png", records(1, with_reconstruction=with_reconstruction))
+        with Image.open(path) as sheet:
+            widths.append(sheet.width)
+    assert widths[0] - widths[1] == 64 + 8
+
+
+def test_map_is_in_its_column(tmp_path: Path) -> None:
+    (record,) = records(1)
+    with Image.open(save_contact_sheet(tmp_path / "a.png", [record])) as sheet:
+        pixel = np.array(sheet.getpixel((18 + 132 + 2 * 72 + 32, 18 + 30 + 32)), dtype=int)
+    assert pixel[0] > pixel[1]  # inferno at 0.5 is red, gray panels are not
+    assert pixel[0] - pixel[2] > 50
+
+
+@pytest.mark.parametrize("kind", ["none", "scales"])
+def test_bad_arguments(tmp_path: Path, kind: str) -> None:
+    cases = [] if kind == "none" else [records(1)[0], replace(records(1)[0], map_max=2.0)]
+    with pytest.raises(ValueError, match=r"at least one case|map_max"):
+        save_contact_sheet(tmp_path / "a.png", cases)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Curves against scikit-learn, and the form of the inline SVG."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import medad
+import numpy as np
+import pytest
+from medad.visualize import (
+    figure_to_svg,
+    precision_recall_figure,
+    precision_recall_points,
+    roc_figure,
+    roc_points,
+    score_histogram_figure,
+    sensitivity_by_size_figure,
+)
+from medad.visualize.curves import MAX_POINTS, _thin, size_range
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
+
+def scores(seed: int, decimals: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(0, 1, 40).round(decimals), rng.normal(1, 1, 25).round(decimals)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_points_agree_with_scikit_learn(seed: int) -> None:
+    """Rounded scores have ties within and across the groups."""
+    normal, abnormal = scores(seed)
+    labels, values = np.r_[np.zeros(40), np.ones(25)], np.r_[normal, abnormal]
+    false_rate, true_rate = roc_points(normal, abnormal)
+    expected = roc_curve(labels, values, drop_intermediate=False)
+    np.testing.assert_allclose(false_rate, expected[0])
+    np.testing.assert_allclose(true_rate, expected[1])
+    assert np.trapezoid(true_rate, false_rate) == pytest.approx(roc_auc_score(labels, values))
+    recall, precision = precision_recall_points(normal, abnormal)
+    area = np.sum(np.diff(np.r_[0, recall]) * precision)
+    assert area == pytest.approx(average_precision_score(labels, values))
+
+
+def test_points_of_one_image_each() -> None:
+    false_rate, true_rate = roc_points(np.array([1.0]), np.array([1.0]))
+    np.testing.assert_array_equal(false_rate, [0, 1])
+    np.testing.assert_array_equal(true_rate, [0, 1])
+
+
+def test_long_curves_are_thinned_with_their_ends() -> None:
+    x = np.linspace(0, 1, 50_000)
+    thin_x, thin_y = _thin(x, x**2)
+    assert thin_x.size <= MAX_POINTS
+    assert (thin_x[0], thin_x[-1]) == (0, 1)
+    np.testing.assert_allclose(thin_y, thin_x**2)
+
+
+def all_figures() -> dict[str, object]:
+    normal, abnormal = scores(0)
+    groups = {"Normal <b>": (normal, "normal"), "Abnormal": (abnormal, "abnormal"), "None": (normal[:0], "accent")}
+    bins = [{"low": 0, "high": 10, "n": 3, "value": 0.5}, {"low": 10, "high": None, "n": 0, "value": None}]
+    return {
+        "roc": roc_figure(normal, abnormal, (0.1, 0.5)),
+        "pr": precision_recall_figure(normal, abnormal),
+        "histogram": score_histogram_figure(groups, threshold=1.2),
+        "sizes": sensitivity_by_size_figure(bins),
+    }
+
+
+@pytest.mark.parametrize("name", ["roc", "pr", "histogram", "sizes"])
+def test_svg_is_well_formed_themed_and_alone(name: str) -> None:
+    svg = figure_to_svg(all_figures()[name], name, 'a "description" & more')
+    root = ElementTree.fromstring(svg)
+    assert root.attrib["aria-label"] == 'a "description" & more'
+    assert "http" not in svg
+    assert "<style" not in svg
+    assert "font-family" not in svg
+    assert "var(--muted, #5c6675)" in svg
+    ids = [element.attrib["id"] for element in root.iter() if "id" in element.attrib]
+    assert len(ids) == len(set(ids))
+    assert all(identifier.startswith(f"{name}-") for identifier in ids)
+    used = [value[1:] for element in root.iter() for key, value in element.attrib.items() if key.endswith("href")]
+    clips = [element.attrib["clip-path"][5:-1] for element in root.iter() if "clip-path" in element.attrib]
+    assert used
+    assert set(used) | set(clips) <= set(ids)
+
+
+def test_svg_is_reproducible() -> None:
+    first, second = (figure_to_svg(all_figures()["roc"], "roc", "") for _ in range(2))
+    assert first == second
+
+
+def test_histogram_shows_shares_of_each_group() -> None:
+    normal, abnormal = scores(1)
+    axes = score_histogram_figure({"a": (normal, "normal"), "b": (abnormal, "abnormal")}).axes[0]
+    totals = [patch.get_data().values.sum() for patch in axes.patches]
+    np.testing.assert_allclose(totals, 1.0)
+    assert "a (40)" in [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_histogram_axis_is_logarithmic_only_for_a_wide_range() -> None:
+    narrow = score_histogram_figure({"a": (np.array([1.0, 2.0]), "normal")})
+    wide = score_histogram_figure({"a": (np.array([0.01, 2.0]), "normal")})
+    negative = score_histogram_figure({"a": (np.array([-1.0, 2.0]), "normal")})
+    assert [figure.axes[0].get_xscale() for figure in (narrow, wide, negative)] == ["linear", "log", "linear"]
+    assert "logarithmic" in wide.axes[0].get_xlabel()
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5])
+def test_histogram_of_equal_scores(value: float) -> None:
+    axes = score_histogram_figure({"a": (np.full(3, value), "normal")}, threshold=value).axes[0]
+    assert axes.patches[0].get_data().values.sum() == pytest.approx(1)
+
+
+def test_histogram_without_scores_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no scores"):
+        score_histogram_figure({"a": (np.array([]), "normal")})
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [(0, 10, "< 10"), (10, 100, "10\u2013100"), (100, None, "≥ 100"), (100, float("inf"), "≥ 100")],
+)
+def test_size_range(low: float, high: float | None, text: str) -> None:
+    assert size_range({"low": low, "high": high}) == text
+
+
+def test_png_is_written_without_pyplot(tmp_path: Path) -> None:
+    roc_figure(*scores(0)).savefig(tmp_path / "roc.png")
+    assert (tmp_path / "roc.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_import_is_light() -> None:
+    code = (
+        "import sys, medad.visualize; "
+        "print([m for m in ('matplotlib', 'pandas', 'monai', 'torch', 'skimage') if m in sys.modules])"
+    )
+    source = str(Path(medad.__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_pyplot_is_never_imported() -> None:
+    code = (
+        "import sys, numpy as np; from medad.visualize import *; "
+        "figure_to_svg(roc_figure(np.zeros(2), np.ones(2)), 'a', ''); print('matplotlib.pyplot' in sys.modules)"
+    )
+    source = str(Path(medad.__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report: one well-formed, small, offline file without patient identifiers."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from contextlib import nullcontext
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+from medad.visualize import CalibrationSummary, CaseGallery, CaseRecord, encode_jpeg, write_report
+from medad.visualize import report as report_module
+from medad.visualize.metric_names import METRIC_NAMES, MetricValue, format_number, format_p_value
+from medad.visualize.records import read_scores
+from PIL import Image
+
+HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>&amp;"
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+SHA = {key: 64 * digit for key, digit in (("weights_sha256", "a"), ("config_sha256", "b"), ("calibration_sha256", "c"))}
+PROVENANCE = {"bundle": "some_bundle", "version": "1.2.3", **SHA, "medad": "0.1.0", "monai": "1.6.1", "torch": "2.13.0"}
+CALIBRATION = CalibrationSummary(np.linspace(0.1, 0.5, 40).tolist(), 0.48, 0.3, 0.05, 0.002, subjects=40)
+METRICS = {
+    **{name: {"value": 0.9, "low": 0.81, "high": 0.957} for name in METRIC_NAMES},
+    "image_auroc": {"value": None, "low": None, "high": None, "reason": "no normal images"},
+    "lesion_sensitivity_by_size": [{"low": 0, "high": 10, "n": 3, "value": 0.5}],
+    "n": {"images": 8},
+}
+
+
+class Balance(HTMLParser):
+    """Checks that tags are balanced, and collects text and addresses."""
+
+    def __init__(self, document: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[str] = []
+        self.text: list[str] = []
+        self.addresses: list[str] = []
+        self.ids: list[str] = []
+        self.feed(document)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        for key, value in attributes:
+            assert not key.startswith("on")
+            if key in ("src", "href", "xlink:href", "action", "data"):
+                self.addresses.append(value or "")
+            if key == "id":
+                self.ids.append(value or "")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, tag
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text.append(data)
+
+    @property
+    def words(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.text))
+
+
+def records(count: int = 8, *, labeled: bool = True, prefix: str = "Case") -> list[CaseRecord]:
+    rng = np.random.default_rng(0)
+    gallery = CaseGallery(24, map_max=1.0, panel_size=32)
+    for index in range(count):
+        image = rng.random((1, 16, 16), dtype=np.float32)
+        label = index % 2 if labeled else None
+        gallery.add(f"{prefix} {index}", image, image, image, image > 0.9, image > 0.8 if label else None, 0.1 * index,
+                    0.03, int(index > 4), label)  # fmt: skip
+    return gallery.records()
+
+
+def rows(count: int = 8, *, labeled: bool = True) -> list[dict[str, Any]]:
+    return [
+        {"case": f"file_{i}", "subject_id": f"SUBJECT-{i}", "anomaly_score": 0.1 * i, "p_value": 0.03,
+         "decision": int(i > 4), "label": i % 2 if labeled else None}
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def report(path: Path, *, with_charts: bool = False, **change: Any) -> tuple[str, Balance]:
+    """Write and check a report; charts take most of the time and are left out where they do not matter."""
+    arguments = {
+        "title": "A report",
+        "cases": records(),
+        "metrics": METRICS,
+        "scores": rows(),
+        "provenance": PROVENANCE,
+        "calibration": CALIBRATION,
+        **change,
+    }
+    with nullcontext() if with_charts else mock.patch.object(report_module, "charts", return_value=""):
+        document = write_report(path / "report.html", **arguments).read_text(encoding="utf-8")
+    return document, Balance(document)
+
+
+def test_full_report(tmp_path: Path) -> None:
+    document, parsed = report(tmp_path, with_charts=True)
+    assert (
+        "A report Research use only. Not a medical device. A report 8 cases" in parsed.words
+    )  # title, notice, heading
+    for text in (
+        *PROVENANCE.values(),
+        "8 cases: 4 normal, 4 abnormal",
+        "0.810\u20130.957",
+        "Chosen by rule",
+        "called normal",
+    ):
+        assert text in parsed.words
+    for heading in ("Summary", "Metrics", "Curves", "Cases", "How to read this report"):
+        assert heading in parsed.words
+    assert parsed.seen.count("img") == 8 * 4
+    assert parsed.seen.count("svg") == 4
+    assert parsed.seen.count("article") == 8
+    assert "prefers-color-scheme: dark" in document
+    assert "@media print" in document
+
+
+def test_nothing_comes_from_outside(tmp_path: Path) -> None:
+    document, parsed = report(tmp_path, with_charts=True)
+    assert not re.search(r"https?://|ftp://|//[a-z]+\.|url\((?!#)|@import", document)
+    assert not {"script", "link", "iframe", "object", "embed", "base", "form"} & set(parsed.seen)
+    assert all(address.startswith(("data:image/jpeg;base64,", "#")) for address in parsed.addresses)
+    assert "default-src 'none'" in document
+    assert len(parsed.ids) == len(set(parsed.ids))
+    assert {a[1:] for a in parsed.addresses if a.startswith("#")} <= set(parsed.ids)
+
+
+def test_pictures_decode(tmp_path: Path) -> None:
+    _, parsed = report(tmp_path)
+    for address in parsed.addresses:
+        if address.startswith("data:"):
+            with Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))) as picture:
+                assert picture.size == (32, 32)
+
+
+def test_every_text_is_escaped(tmp_path: Path) -> None:
+    hostile_records = [replace(r, name=f"{HOSTILE} {i}") for i, r in enumerate(records())]
+    document, parsed = report(
+        tmp_path,
+        title=HOSTILE,
+        cases=hostile_records,
+        provenance={**PROVENANCE, "bundle": HOSTILE, HOSTILE: HOSTILE, "command": HOSTILE},
+        metrics={HOSTILE: {"value": None, "reason": HOSTILE}, "image_auroc": {"value": None, "reason": HOSTILE}},
+        failures=[(HOSTILE, HOSTILE)],
+    )
+    assert "<script" not in document
+    assert "<img src=x" not in document
+    assert parsed.seen.count("img") == 8 * 4
+    assert "<script>alert('x')</script>" in parsed.words  # shown as text
+
+
+def test_no_identifiers_and_no_paths(tmp_path: Path) -> None:
+    document, parsed = report(
+        tmp_path,
+        failures=[("Case 9", "/data/SUBJECT-9/scan of SUBJECT-9.nii.gz: 3 channels found. Expected 1.")],
+        provenance={
+            **PROVENANCE,
+            "patient_name": "Jane SUBJECT-1",
+            "subject_id": "SUBJECT-2",
+            "command": "python -m monai.bundle run --config_file configs/train.json --dataset_dir /data/SUBJECT-3",
+        },
+    )
+    assert "SUBJECT" not in document
+    assert "file_" not in document  # the column "case" of the scores is not printed
+    assert "scan of" not in parsed.words
+    assert "[file]: 3 channels found. Expected 1." in parsed.words
+    assert "--config_file configs/train.json --dataset_dir [file]" in parsed.words
+
+
+def test_undefined_metric_has_its_reason(tmp_path: Path) -> None:
+    _, parsed = report(tmp_path)
+    assert "Undefined: no normal images." in parsed.words
+    assert re.search(r"Image AUROC n/a no normal images", parsed.words)  # the tile
+
+
+def test_oracle_metrics_are_marked(tmp_path: Path) -> None:
+    _, parsed = report(tmp_path, metrics={**METRICS, "oracle_other": {"value": 0.5}})
+    assert parsed.words.count("oracle: uses the test labels") == 3
+
+
+def test_unknown_metrics_are_shown_as_they_are(tmp_path: Path) -> None:
+    _, parsed = report(tmp_path, metrics={"my_metric": {"value": 0.123456}, "plain": 7, "text": "no", "list": [1]})
+    assert "my_metric 0.123" in parsed.words
+    assert "plain 7.000" in parsed.words
+    assert "not computed" not in parsed.words.split("Metrics")[1]
+
+
+def test_without_labels(tmp_path: Path) -> None:
+    _, parsed = report(
+        tmp_path,
+        with_charts=True,
+        cases=records(labeled=False),
+        scores=rows(labeled=False),
+        metrics=None,
+        failures=[("Case 8", "constant image"), ("Case 9", "NaN")],
+    )
+    words = parsed.words
+    assert "8 cases: truth unknown" in words
+    assert "Called abnormal 3 at the calibrated threshold" in words
+    assert "Called normal 5 at the calibrated threshold" in words
+    assert "Failed 2" in words
+    assert "2 cases gave no result" in words
+    assert parsed.seen.count("svg") == 1  # the histogram
+    assert "ROC" not in words
+    assert "Truth" not in words
+
+
+def test_without_calibration_and_decisions(tmp_path: Path) -> None:
+    scores = [{"score": str(0.1 * i), "label": "", "decision": ""} for i in range(8)]
+    bare = [replace(r, label=None, p_value=None, decision=None) for r in records()]
+    _, parsed = report(
+        tmp_path, with_charts=True, cases=bare, scores=scores, metrics=None, calibration=None, provenance={}
+    )
+    assert "no p-values and no decisions" in parsed.words
+    assert "Called abnormal n/a" in parsed.words
+    assert "Calibration, SHA-256 not given" in parsed.words
+    assert "p-value n/a" in parsed.words
+
+
+def test_no_cases_at_all(tmp_path: Path) -> None:
+    _, parsed = report(tmp_path, with_charts=True, cases=[], scores=[], metrics=None, calibration=None)
+    assert "No cases" in parsed.words
+    assert "svg" not in parsed.seen
+    assert "img" not in parsed.seen
+
+
+def test_rate_is_called_approximate_with_several_images_per_subject(tmp_path: Path) -> None:
+    _, parsed = report(tmp_path)
+    assert "approximate" not in parsed.words
+    _, parsed = report(tmp_path, calibration=replace(CALIBRATION, subjects=20))
+    assert "the intended rate is approximate" in parsed.words
+
+
+def test_size_limit_with_many_big_cases(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype=np.uint8)
+    jpeg = encode_jpeg(noise, quality=95)
+    panels = dict.fromkeys(("input", "reconstruction", "anomaly_map", "contours"), jpeg)
+    big = [
+        CaseRecord(f"Case {i} " + "very long name " * 1000, float(i), panels, 1.0, label=i % 2, decision=1)
+        for i in range(40)
+    ]
+    assert 40 * 4 * len(jpeg) > 20e6
+    path = write_report(
+        tmp_path / "report.html",
+        title="t" * 10_000,
+        cases=big,
+        metrics=METRICS | {f"m{i}": {"value": None, "reason": "r" * 5000} for i in range(300)},
+        scores=[{"score": i % 977, "label": i % 2} for i in range(20_000)],
+        provenance={**PROVENANCE, "command": "x" * 100_000},
+        failures=[(f"f{i}", "because " * 1000) for i in range(3000)],
+        max_cases=40,
+    )
+    assert path.stat().st_size < report_module.MAX_BYTES
+    parsed = Balance(path.read_text(encoding="utf-8"))
+    shown = parsed.seen.count("article")
+    assert 10 < shown < 40
+    assert f"{40 - shown} more were left out" in parsed.words
+    assert "And 2800 more." in parsed.words
+    assert {"Abnormal", "Normal"} <= set(parsed.words.split())
+
+
+def test_max_cases(tmp_path: Path) -> None:
+    _, parsed = report(tmp_path, max_cases=4)
+    assert parsed.seen.count("article") == 4
+    assert "2 of 4 shown" in parsed.words
+
+
+def test_report_does_not_depend_on_the_order_of_the_cases(tmp_path: Path) -> None:
+    forward, _ = report(tmp_path)
+    backward, _ = report(tmp_path, cases=records()[::-1])
+    assert forward == backward
+
+
+def test_volume_names_its_slice(tmp_path: Path) -> None:
+    gallery = CaseGallery(1, map_max=1.0, panel_size=16)
+    volume = np.zeros((1, 8, 8, 30), np.float32)
+    volume[..., 12] = 1
+    gallery.add("v", volume, None, volume, None, None, 1.0)
+    _, parsed = report(tmp_path, cases=gallery.records(), scores=[{"anomaly_score": 1.0}], metrics=None)
+    assert "Slice 12 of 0\u201329" in parsed.words
+
+
+def test_mixed_color_scales_are_an_error_and_leave_no_file(tmp_path: Path) -> None:
+    first, *others = records()
+    with pytest.raises(ValueError, match="map_max"):
+        report(tmp_path, cases=[replace(first, map_max=2.0), *others])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_file_is_replaced_whole(tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text("old")
+    document, _ = report(tmp_path)
+    assert document.startswith("<!DOCTYPE html>")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_scores_are_read_from_numbers_text_and_tensors() -> None:
+    table = read_scores(
+        [
+            {"anomaly_score": "0.5", "label": "1", "decision": ""},
+            {"score": torch.tensor(0.25), "label": np.int64(0), "decision": 1},
+            {"anomaly_score": None},
+        ]
+    )
+    np.testing.assert_array_equal(table.score, [0.5, 0.25, np.nan])
+    np.testing.assert_array_equal(table.label, [1, 0, -1])
+    np.testing.assert_array_equal(table.decision, [-1, 1, -1])
+    np.testing.assert_array_equal(table.scores_of(1), [0.5])
+    assert table.has_both_labels
+    assert read_scores([]).score.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.91449, "0.914"), (0, "0.000"), (0.00002, "2e-05"), (12.345, "12.3"), (51234.5, "51,234"), (None, "n/a"),
+     (float("nan"), "n/a"), (-0.5, "-0.500")],
+)  # fmt: skip
+def test_numbers(value: float | None, text: str) -> None:
+    assert format_number(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.0004, "< 0.001"), (0.0123, "0.012"), (0.5, "0.50"), (None, "n/a")])
+def test_p_values(value: float | None, text: str) -> None:
+    assert format_p_value(value) == text
+
+
+def test_metric_value_reads_what_the_evaluation_writes() -> None:
+    assert MetricValue.read({"value": 0.9, "low": 0.8, "high": 1.0}).interval == "0.800\u20131.000"
+    assert MetricValue.read({"value": 0.9}).interval == ""
+    assert MetricValue.read({"value": float("nan")}).value is None
+    assert MetricValue.read(None).value is None
+    assert MetricValue.read({"images": 3}) is None
+    assert MetricValue.read("text") is None
