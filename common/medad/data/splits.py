@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from .items import (
     image_paths,
 )
 from .npz_reference import npz_archive
+
+logger = logging.getLogger(__name__)
 
 
 def check_splits(splits: Splits, where: str | Path) -> None:
@@ -117,6 +120,9 @@ def mark_normals_without_mask(items: list[Item]) -> list[Item]:
     """
     if not any(item.get(MASK) for item in items):
         return items
+    unmarked = sum(item.get(LABEL) == 1 and MASK not in item for item in items)
+    if unmarked:
+        logger.warning("%d abnormal images have no mask, unlike others of their split", unmarked)
     return [{**item, MASK: ""} if item.get(LABEL) == 0 and MASK not in item else item for item in items]
 
 

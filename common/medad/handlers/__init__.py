@@ -12,6 +12,7 @@ from .report import ReportHandler
 from .tables import FailureTable, ScoreTable
 from .training_state import TrainingState
 from .unfinished import unfinished
+from .weight_average import WeightAverage
 
 __all__ = [
     "CaseSaver",
@@ -23,5 +24,6 @@ __all__ = [
     "ReportHandler",
     "ScoreTable",
     "TrainingState",
+    "WeightAverage",
     "unfinished",
 ]

@@ -203,13 +203,13 @@ class AnomalyMetrics:
     def compute(self, bootstrap: int = RESAMPLES, seed: int = 0) -> dict[str, Any]:
         """Compute all metrics of what was counted so far.
 
-        ``image_auroc``, ``image_ap``: of the image scores, exact. ``pixel_auroc``, ``pixel_ap``, ``fpr95`` (share of the
-        normal voxels at or above the threshold that finds 95 % of the abnormal ones), ``aupro``, ``oracle_dice`` and
-        ``oracle_threshold`` (best over all thresholds): of all voxels pooled. ``dice``: pooled, at the given masks.
-        ``false_positive_rate``, ``true_positive_rate``: share of normal and abnormal images decided abnormal.
-        ``pixel_false_positive_rate``: share in the mask of the voxels of images without a lesion.
-        ``lesion_sensitivity``: share of lesions found. ``false_positives_per_image``: components of the mask that touch
-        no lesion, per image with a mask.
+        ``image_auroc``, ``image_ap``: of the image scores, exact. ``pixel_auroc``, ``pixel_ap``, ``fpr95``
+        (share of the normal voxels at or above the threshold that finds 95 % of the abnormal ones), ``aupro``,
+        ``oracle_dice`` and ``oracle_threshold`` (best over all thresholds): of all voxels pooled. ``dice``:
+        pooled, at the given masks. ``false_positive_rate``, ``true_positive_rate``: share of normal and
+        abnormal images decided abnormal. ``pixel_false_positive_rate``: share in the mask of the voxels of
+        images without a lesion. ``lesion_sensitivity``: share of lesions found. ``false_positives_per_image``:
+        components of the mask that touch no lesion, per image with a mask.
 
         Args:
             bootstrap: number of resamples of the subjects; 0 for no intervals.

@@ -25,7 +25,9 @@ _FLOAT_MANTISSA_BITS = 23
 _INT_MIN = -(2**31)
 _INFINITY_BITS = 0x7F800000
 _CHUNK = 2**20
+_PARTS = 8
 _SORTING_IS_FASTER = 2**16
+_WIDEST_RANGE = 2**21
 
 
 class ScoreHistogram(NamedTuple):
@@ -114,7 +116,7 @@ def score_histogram(scores: Tensor, regions: Tensor, mantissa_bits: int = MANTIS
     labels = regions.detach().as_subclass(Tensor).reshape(-1).to(flat.device)
     labels = labels.view(torch.uint8) if labels.dtype == torch.bool else labels
     inverse_size = torch.bincount(labels).to(torch.float64).reciprocal()
-    parts = []
+    parts: list[ScoreHistogram] = []
     for chunk, chunk_labels in zip(flat.split(_CHUNK), labels.split(_CHUNK), strict=True):
         keys, index = _index_keys(score_keys(chunk, mantissa_bits))
         inside = chunk_labels.nonzero().squeeze(1)
@@ -126,6 +128,8 @@ def score_histogram(scores: Tensor, regions: Tensor, mantissa_bits: int = MANTIS
         occupied = every.nonzero().squeeze(1)
         fields = (keys, every - positives, positives, weights)
         parts.append(ScoreHistogram(*(field[occupied].cpu() for field in fields)))
+        if len(parts) == _PARTS:
+            parts = [add_histograms(parts)]
     return add_histograms(parts)
 
 
@@ -171,11 +175,11 @@ def quantile_groups(histogram: ScoreHistogram, groups: int) -> Tensor:
 
 def _index_keys(keys: Tensor) -> tuple[Tensor, Tensor]:
     """Return ascending keys that cover ``keys``, and for each element its place among them."""
-    if keys.numel() < _SORTING_IS_FASTER:
+    lowest, highest = torch.stack(torch.aminmax(keys)).tolist()
+    if keys.numel() < _SORTING_IS_FASTER or highest - lowest >= _WIDEST_RANGE:
         unique, index = torch.unique(keys, return_inverse=True)
         return unique, index
-    lowest, highest = torch.stack(torch.aminmax(keys)).tolist()
-    return torch.arange(lowest, highest + 1, dtype=torch.int32, device=keys.device), keys.sub_(lowest)
+    return torch.arange(lowest, highest + 1, dtype=torch.int32, device=keys.device), keys - lowest
 
 
 def _sum_groups(values: Tensor, group: Tensor, groups: int) -> Tensor:

@@ -4,7 +4,7 @@
 A lesion is a soft set m(h) = ramp(1 + e f(h) - |h - c| / r) in the head; it changes the noise-free intensity v to
 
 hyperintense, hypointense: v + m k w;   texture: v + m k w (t - mean_m t) / std_m t;
-mass effect: (1 - m) v(x - u(x)) + m (tissue + k w),  u: displacement away from c;   w: white matter, k: contrast
+mass effect: (1 - m) v(x - u(x)) + m (1.12 w +- k w),  u: displacement away from c;   w: white matter, k: contrast
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def test_datalist_json(touch, tmp_path):
     ]
 
 
-def test_folders(touch):
+def test_folders(touch, caplog):
     root = touch(
         "train/normal/b.png",
         "train/normal/a.png",
@@ -102,6 +102,7 @@ def test_folders(touch):
         ("test/normal/d.png", 0, ""),
         ("test/other/f.png", 1, None),
     ]
+    assert "1 abnormal images have no mask" in caplog.text
 
 
 def test_calibration_split_wins_over_validation(touch):

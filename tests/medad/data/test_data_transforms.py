@@ -69,9 +69,10 @@ def test_rgb_mask_and_mask_of_one_slice(png, nifti):
     assert CASE({"image": png("a.png"), "mask": nifti("m.nii", marked.T[..., None])})["mask"].shape == (1, 5, 7)
 
 
-def test_mask_of_another_shape_names_both(png):
-    message = refused({"image": png("a.png"), "mask": png("m.png", gray(6, 5) // 255)})
-    assert "mask of shape (5, 6) for an image of shape (5, 7)" in message
+@pytest.mark.parametrize("rows_columns", [(6, 5), (5, 7)])  # also the image's shape, turned
+def test_mask_of_another_shape_names_both(png, rows_columns):
+    message = refused({"image": png("a.png"), "mask": png("m.png", gray(*rows_columns) // 255)})
+    assert f"mask of shape {rows_columns[::-1]} for an image of shape (5, 7)" in message
     assert "m.png" in message
 
 

@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from medad.errors import InputError
+from medad.metrics import AnomalyMetrics
 from monai.data import MetaTensor
 from scipy import ndimage
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
-
-from medad.errors import InputError
-from medad.metrics import AnomalyMetrics
 
 PIXEL = ("pixel_auroc", "pixel_ap", "fpr95", "oracle_dice", "oracle_threshold", "aupro")
 IMAGE = ("image_auroc", "image_ap")
@@ -198,9 +197,9 @@ def test_merge_keeps_and_compares_settings() -> None:
 def test_a_case_counted_twice_is_refused() -> None:
     cases = make_cases((16, 18))
     metrics = count(cases)
-    with pytest.raises(InputError, match="c3.*already counted"):
+    with pytest.raises(InputError, match=r"c3.*already counted"):
         metrics.update(cases[3].anomaly_map, None, subject_id="x", case="c3")
-    with pytest.raises(InputError, match="c3.*already counted"):
+    with pytest.raises(InputError, match=r"c3.*already counted"):
         metrics.update_image(1.0, 0, 0, "x", case="c3")
     with pytest.raises(InputError, match="even_divisible"):
         AnomalyMetrics.merge([count(cases[:3]).state_dict(), count(cases[2:]).state_dict()])

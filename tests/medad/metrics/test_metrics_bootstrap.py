@@ -6,8 +6,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import average_precision_score, roc_auc_score
-
 from medad.metrics import (
     ScoreHistogram,
     WeightedHistograms,
@@ -20,6 +18,7 @@ from medad.metrics import (
 )
 from medad.metrics.histogram import empty_histogram
 from medad.metrics.statistics import ImageRecord, ImageStatistic, PixelStatistic
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 
 def make_subjects(n: int, bits: int = 7) -> tuple[list[torch.Tensor], list[torch.Tensor], list[ScoreHistogram]]:

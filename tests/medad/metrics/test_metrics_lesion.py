@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from skimage.measure import label
-
 from medad.metrics import false_positive_components, label_components, lesion_detection, size_stratum
+from skimage.measure import label
 
 
 @pytest.mark.parametrize("shape", [(12, 13), (6, 7, 8)])

@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
-from scipy import ndimage
-from sklearn.metrics import average_precision_score, f1_score, roc_auc_score, roc_curve
-
 from medad.metrics import (
     at_or_above,
     aupro,
@@ -24,6 +22,8 @@ from medad.metrics import (
     score_histogram,
     score_levels,
 )
+from scipy import ndimage
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score, roc_curve
 
 LEVELS = [None, 3, 1]
 
@@ -46,7 +46,7 @@ def brute_aupro(scores: np.ndarray, mask: np.ndarray, limit: float) -> float:
     grid = np.unique(np.concatenate([np.array(fpr), [limit]]))
     inside = grid[grid <= limit]
     area = 0.0
-    for low, high in zip(inside[:-1], inside[1:], strict=True):
+    for low, high in pairwise(inside):
         at_low = max(o for f, o in zip(fpr, overlap, strict=True) if f == low)
         after = next(i for i, f in enumerate(fpr) if f > low)
         slope = (overlap[after] - at_low) / (fpr[after] - low)

@@ -11,13 +11,12 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
-from monai.transforms import LoadImage
-from PIL import Image
-
 from medad.errors import InputError
 from medad.phantom import PHANTOM_VERSION, LesionKind, abnormal_phantom, healthy_phantom, write_phantom_dataset
 from medad.phantom.__main__ import main
 from medad.phantom.dataset import INTENSITY_UNIT
+from monai.transforms import LoadImage
+from PIL import Image
 
 COUNTS = {"training": 3, "training_abnormal": 4, "calibration": 2, "validation": 3, "test": 8}
 NONE = dict.fromkeys(COUNTS, 0)

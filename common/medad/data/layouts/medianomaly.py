@@ -13,7 +13,6 @@ import re
 from pathlib import Path
 
 from ...errors import InputError
-from ..formats import stem_of
 from ..items import SUBJECT_ID, TEST, TRAINING, TRAINING_ABNORMAL, VALIDATION, Item, Splits, make_item
 from .listing import plain_images
 
@@ -117,8 +116,7 @@ def _read_isic(path: Path) -> Splits:
         if not folder.is_dir():
             continue
         labels = _isic_labels(path / f"{_ISIC}_{name}_GroundTruth" / f"{_ISIC}_{name}_GroundTruth.csv")
-        images = [image for image in plain_images(folder) if stem_of(image) in labels]
-        items = [make_item(image, labels[stem_of(image)]) for image in images]
+        items = [make_item(folder / f"{image}.jpg", label) for image, label in sorted(labels.items())]
         if split == TRAINING:
             splits[TRAINING_ABNORMAL] = [item for item in items if item["label"] == 1]
             items = [item for item in items if item["label"] == 0]

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of all bundles share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigWorkflow
+
+ROOT = Path(__file__).resolve().parents[2]
+BUNDLES = sorted(folder for folder in (ROOT / "bundles").iterdir() if (folder / "configs").is_dir())
+
+
+def config_files(bundle: Path, *names: str) -> list[str]:
+    """Paths of config files, base first."""
+    return [str(bundle / "configs" / f"{name}.json") for name in names]
+
+
+def build(bundle: Path, names: str, kind: str = "train", **overrides: Any) -> ConfigWorkflow:
+    """Build and initialize a workflow from the named configs, such as ``"train smoke"``."""
+    workflow = ConfigWorkflow(
+        config_file=config_files(bundle, *names.split()),
+        meta_file=str(bundle / "configs" / "metadata.json"),
+        logging_file=str(bundle / "configs" / "logging.conf"),
+        workflow_type=kind,
+        bundle_root=str(bundle),
+        **{key: str(value) if isinstance(value, Path) else value for key, value in overrides.items()},
+    )
+    workflow.initialize()
+    return workflow
+
+
+@dataclass(frozen=True)
+class SmokeModel:
+    """A bundle trained for an epoch with smoke.json, and the folder of its weights."""
+
+    bundle: Path
+    models: Path
+    data: Path
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """Overrides that point a config to the model and the data."""
+        return {
+            "dataset_dir": str(self.data),
+            "ckpt_path": str(self.models / "model.pt"),
+            "calibration_path": str(self.models / "calibration.json"),
+        }

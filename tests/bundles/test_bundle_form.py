@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bundle is data: names, files, targets, metadata, and configs that agree."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from monai.bundle import ConfigParser
+
+SCHEMA = Path(__file__).resolve().parents[1] / "golden" / "meta_schema_20240725.json"
+FILES = """LICENSE docs/README.md docs/data_license.txt configs/logging.conf configs/metadata.json configs/train.json
+configs/inference.json configs/evaluate.json configs/calibrate.json configs/output_heatmap.json configs/output_bins.json
+configs/multi_gpu_train.json configs/multi_gpu_evaluate.json configs/volume_3d.json configs/cpu.json configs/smoke.json
+""".split()
+SHARED_KEYS = """bundle_root dataset_dir output_dir ckpt_path calibration_path device seed amp spatial_dims in_channels
+image_size batch_size num_workers network_def network inferer preprocessing postprocessing image_false_positive_rate
+voxel_false_positive_rate threshold resume""".split()
+TRAIN_KEYS = "ckpt_dir max_epochs learning_rate val_interval".split()
+AGREE = "network_def spatial_dims in_channels image_size preprocessing inferer map_postprocessing mask_postprocessing".split()
+
+
+def _config(bundle: Path, name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((bundle / "configs" / f"{name}.json").read_text("utf-8"))
+    return content
+
+
+def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _strings(item, name)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item, key)
+    elif isinstance(value, str):
+        yield key, value
+
+
+def test_name_does_not_mislead_monai_label(bundle: Path) -> None:
+    assert re.fullmatch(r"[a-z0-9_]+", bundle.name)
+    assert not [word for word in ("detection", "classification", "deepedit", "deepgrow") if word in bundle.name]
+
+
+def test_files_are_there_and_none_is_python(bundle: Path) -> None:
+    assert not [name for name in FILES if not (bundle / name).is_file()]
+    assert not list(bundle.rglob("*.py")) and not (bundle / "scripts").exists()
+
+
+def test_targets_and_expressions(bundle: Path) -> None:
+    packages = {"medad", "monai", "torch", "ignite", "copy"}
+    for path in sorted((bundle / "configs").glob("*.json")):
+        if path.stem == "metadata":
+            continue
+        for key, text in _strings(json.loads(path.read_text("utf-8"))):
+            where = f"{path.name}: {text}"
+            if key == "_target_":
+                assert "." not in text or text.split(".")[0] in packages, where
+                continue
+            assert "%" not in text and "glob" not in text and "scripts." not in text, where
+            assert not text.startswith("/"), where
+            assert "medad" not in text, f"{where}: medad occurs as the start of a literal _target_ only"
+            assert not text.startswith("$") or len(text) <= 110, f"{where}: too long an expression"
+
+
+def test_metadata_fits_the_schema(bundle: Path) -> None:
+    metadata = _config(bundle, "metadata")
+    jsonschema.validate(metadata, json.loads(SCHEMA.read_text("utf-8")))
+    assert metadata["version"] in metadata["changelog"]
+    assert metadata["supported_apps"] == {}
+    assert "research" in metadata["intended_use"].lower()
+    required = metadata["required_packages_version"]
+    assert {"medad", "pytorch-ignite", "nibabel", "itk"} <= set(required)
+    form = metadata["network_data_format"]
+    assert next(iter(form["inputs"])) == "image" and next(iter(form["outputs"])) == "pred"
+    for outputs in (form["outputs"], form["post_processed_outputs"]):
+        assert outputs["pred"]["channel_def"] == {"0": "background", "1": "anomaly"}
+    assert {"pred", "anomaly_map"} <= set(form["post_processed_outputs"])
+
+
+def test_pinned_versions_are_the_tested_ones(bundle: Path) -> None:
+    lines = (bundle.parents[1] / "requirements.txt").read_text("utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if "==" in line)
+    metadata = _config(bundle, "metadata")
+    assert metadata["monai_version"] == pinned["monai"]
+    assert metadata["pytorch_version"] == pinned["torch"]
+    assert metadata["numpy_version"] == pinned["numpy"]
+    for name, version in metadata["required_packages_version"].items():
+        if name != "medad":
+            assert pinned[name] == version, name
+
+
+@pytest.mark.parametrize("name", ["train", "inference"])
+def test_base_configs_are_complete_alone(bundle: Path, name: str) -> None:
+    config = _config(bundle, name)
+    missing = [key for key in SHARED_KEYS + (TRAIN_KEYS if name == "train" else []) if key not in config]
+    assert not missing
+    assert config["bundle_root"] == "."
+    known = set(_identifiers(config))
+    for _, text in _strings(config):
+        for reference in re.findall(r"@([A-Za-z_][\w#:]*)", text):
+            assert reference.replace("::", "#").split("#")[0] in config, f"{name}.json: @{reference}"
+            assert reference.replace("::", "#") in known, f"{name}.json: @{reference}"
+
+
+def _identifiers(value: Any, prefix: str = "") -> Iterator[str]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        name = f"{prefix}#{key}" if prefix else str(key)
+        yield name
+        yield from _identifiers(item, name)
+
+
+def test_overlays_override_what_is_there(bundle: Path) -> None:
+    base = {"output_heatmap": "inference", "output_bins": "inference", "inference_ts": "inference"}
+    both = ("volume_3d", "cpu", "smoke")
+    for path in sorted((bundle / "configs").glob("*.json")):
+        if path.stem in ("metadata", "train", "inference") or path.stem.startswith("train_"):
+            continue
+        overlay = _config(bundle, path.stem)
+        if path.stem in both or path.stem.startswith("variant_"):
+            assert not [key for key in overlay if "#" in key], f"{path.name}: top-level keys only"
+        if path.stem in both:
+            unknown = [key for key in overlay if key not in _config(bundle, "train")]
+            assert not unknown, f"{path.name}: {unknown}"
+        elif path.stem in base:
+            assert not [key for key in overlay if key not in _config(bundle, base[path.stem])], path.name
+
+
+def test_train_and_inference_agree(bundle: Path) -> None:
+    train, inference = _config(bundle, "train"), _config(bundle, "inference")
+    for key in AGREE:
+        assert train.get(key) == inference.get(key), key
+    same = [key for key in inference if key in train and key not in ("imports", "datalist", "run", "initialize", "handlers")]
+    for key in same:
+        if not isinstance(train[key], (dict, list)) and key not in ("ckpt_path", "calibration_path"):
+            assert train[key] == inference[key], key
+
+
+def test_checkpoints_of_a_lower_is_better_metric_keep_the_lowest(bundle: Path) -> None:
+    train = _config(bundle, "train")
+    savers = [h for h in train["train"]["handlers"] + train["validate"]["handlers"] if isinstance(h, dict)]
+    for saver in savers:
+        if saver["_target_"].endswith("CheckpointSaver") and saver.get("save_key_metric"):
+            assert saver.get("key_metric_negative_sign") is True
+    if "key_metric" in train["validate"]:
+        assert "metric_cmp_fn" in train["validate"]["evaluator"]
+
+
+def test_no_weights_are_committed(bundle: Path) -> None:
+    import subprocess
+
+    tracked = subprocess.run(["git", "ls-files", str(bundle)], capture_output=True, text=True, check=True, cwd=bundle)
+    assert not [name for name in tracked.stdout.splitlines() if name.endswith((".pt", ".ts", ".onnx", "calibration.json"))]
+
+
+def test_license_is_apache(bundle: Path) -> None:
+    assert "Apache License" in (bundle / "LICENSE").read_text("utf-8")
+    assert ConfigParser.load_config_file(str(bundle / "configs" / "metadata.json"))["copyright"]

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every bundle trains, calibrates, evaluates and infers, and keeps the promises of the house."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from bundle_tools import SmokeModel, build
+from medad.engines import CohortError
+from medad.errors import CalibrationError, InputError
+from monai.bundle import ckpt_export, verify_metadata, verify_net_in_out
+from monai.data import MetaTensor
+from monai.transforms import LoadImaged, SaveImaged
+from PIL import Image
+
+Infer = Callable[..., Path]
+
+
+def _rows(folder: Path, table: str = "scores") -> list[dict[str, str]]:
+    with (folder / f"{table}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _single_images(folder: Path, data: Path, count: int) -> Path:
+    """A plain folder with some of the test images."""
+    folder.mkdir()
+    items = json.loads((data / "datalist.json").read_text())["test"][:count]
+    for item in items:
+        source = data / item["image"]
+        (folder / source.name).write_bytes(source.read_bytes())
+    return folder
+
+
+def _volume(path: Path, data: Path, depth: int = 3, axes: str = "RAS") -> nibabel.Nifti1Image:
+    """Stack 2D test images to a volume in the given orientation."""
+    items = json.loads((data / "datalist.json").read_text())["test"][:depth]
+    slices = [np.asarray(Image.open(data / item["image"]), dtype=np.float32).T for item in items]
+    lps = nibabel.Nifti1Image(np.stack(slices, -1), np.diag([-0.9, -0.9, 5.0, 1.0]))
+    turn = nibabel.orientations.ornt_transform(
+        nibabel.io_orientation(lps.affine), nibabel.orientations.axcodes2ornt(axes)
+    )
+    image = lps.as_reoriented(turn)
+    nibabel.save(image, path)
+    return image
+
+
+def test_weights_are_tensors_only_and_fit(smoke_model: SmokeModel) -> None:
+    state = torch.load(smoke_model.models / "model.pt", weights_only=True)
+    assert all(isinstance(value, torch.Tensor) for value in state.values())
+    network = build(smoke_model.bundle, "inference smoke", "infer", **smoke_model.paths).network_def
+    network.load_state_dict(state, strict=True)
+
+
+def test_inference_writes_maps_masks_scores_and_report(infer: Infer, tmp_path: Path) -> None:
+    out = infer(tmp_path / "out")
+    rows = _rows(out)
+    assert len(rows) == 6 and rows == sorted(rows, key=lambda row: row["case"])
+    for row in rows:
+        folder = out / row["case"]
+        anomaly_map = np.load(folder / f"{row['case']}_anomaly_map.npy")
+        mask = np.asarray(Image.open(folder / f"{row['case']}_mask.png"))
+        assert anomaly_map.shape == mask.shape == (64, 64)
+        assert anomaly_map.dtype == np.float32 and anomaly_map.min() >= 0
+        assert set(np.unique(mask)) <= {0, 255}
+        assert float(row["score"]) >= 0 and 0 < float(row["p_value"]) <= 1 and row["decision"] in ("0", "1")
+    assert _rows(out, "failures") == []
+    report = (out / "report.html").read_text()
+    assert "Research use only" in report and len(report) < 5_000_000
+    assert not list(out.rglob("*.partial"))
+
+
+def test_properties_of_the_inference_config(smoke_model: SmokeModel) -> None:
+    workflow = build(smoke_model.bundle, "inference smoke", "infer", **smoke_model.paths)
+    assert workflow.check_properties() == []
+
+
+def test_evaluation_reports_every_metric_with_its_interval(smoke_model: SmokeModel, tmp_path: Path) -> None:
+    workflow = build(smoke_model.bundle, "train evaluate smoke", **smoke_model.paths, output_dir=tmp_path)
+    workflow.run()
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    names = """image_auroc image_ap pixel_auroc pixel_ap dice oracle_dice fpr95 aupro false_positive_rate
+    lesion_sensitivity""".split()
+    for name in names:
+        assert set(metrics[name]) >= {"value", "low", "high"}
+        value = metrics[name]
+        assert value["value"] is None or value["low"] <= value["value"] <= value["high"], name
+    assert metrics["lesion_sensitivity_by_size"] and metrics["n"]["images"] == 6
+    assert (tmp_path / "report.html").is_file() and len(_rows(tmp_path)) == 6
+
+
+@pytest.mark.parametrize("axes", ["RAS", "LPS", "PIR"])
+def test_a_volume_keeps_its_geometry(smoke_model: SmokeModel, infer: Infer, tmp_path: Path, axes: str) -> None:
+    image = _volume(tmp_path / "head.nii.gz", smoke_model.data, axes=axes)
+    out = infer(tmp_path / "out", dataset_dir=tmp_path / "head.nii.gz") / "head"
+    for name, dtype in (("anomaly_map", np.float32), ("mask", np.uint8)):
+        written = nibabel.load(out / f"head_{name}.nii.gz")
+        assert written.shape == image.shape and written.get_data_dtype() == dtype
+        np.testing.assert_allclose(written.affine, image.affine, atol=1e-5)
+
+
+def test_orientation_of_the_file_does_not_matter(smoke_model: SmokeModel, infer: Infer, tmp_path: Path) -> None:
+    maps = []
+    for axes in ("RAS", "SPL"):
+        _volume(tmp_path / f"{axes}.nii.gz", smoke_model.data, axes=axes)
+        out = infer(tmp_path / axes, dataset_dir=tmp_path / f"{axes}.nii.gz")
+        maps.append(nibabel.as_closest_canonical(nibabel.load(out / axes / f"{axes}_anomaly_map.nii.gz")).get_fdata())
+    np.testing.assert_allclose(maps[0], maps[1], atol=1e-5)
+
+
+def test_alone_in_a_batch_and_twice_give_the_same(infer: Infer, smoke_model: SmokeModel, tmp_path: Path) -> None:
+    cohort = infer(tmp_path / "cohort", batch_size=4)
+    again = infer(tmp_path / "again", batch_size=4)
+    alone = infer(tmp_path / "alone", dataset_dir=_single_images(tmp_path / "one", smoke_model.data, 1))
+    case = _rows(alone)[0]["case"]
+    whole = {row["case"]: row for row in _rows(cohort)}
+    assert list(whole.values()) == _rows(again)
+    name = next(name for name in whole if case in name or name in case)
+    first = np.load(cohort / name / f"{name}_anomaly_map.npy")
+    np.testing.assert_array_equal(first, np.load(again / name / f"{name}_anomaly_map.npy"))
+    np.testing.assert_allclose(first, np.load(alone / case / f"{case}_anomaly_map.npy"), atol=1e-5 * first.max())
+    assert whole[name]["decision"] == _rows(alone)[0]["decision"]
+
+
+def test_a_bad_case_is_reported_and_the_others_are_kept(
+    infer: Infer, smoke_model: SmokeModel, tmp_path: Path
+) -> None:
+    folder = _single_images(tmp_path / "images", smoke_model.data, 3)
+    (folder / "broken.png").write_bytes(b"not a picture")
+    with pytest.raises(CohortError, match="1 of 4 cases failed"):
+        infer(tmp_path / "out", dataset_dir=folder)
+    assert len(_rows(tmp_path / "out")) == 3
+    failures = _rows(tmp_path / "out", "failures")
+    assert [row["case"] for row in failures] == ["broken"] and "broken.png" in failures[0]["failure"]
+
+
+def test_an_interrupted_run_continues(infer: Infer, smoke_model: SmokeModel, tmp_path: Path) -> None:
+    whole = infer(tmp_path / "whole", batch_size=1)
+    part = infer(tmp_path / "part", batch_size=1)
+    rows = _rows(part)
+    for row in rows[2:]:
+        for file in (part / row["case"]).iterdir():
+            file.unlink()
+        (part / row["case"]).rmdir()
+    lines = (part / "scores.csv").read_text().splitlines(keepends=True)
+    (part / "scores.csv").write_text("".join(lines[:4]))  # the third case has a row, but its folder is not complete
+    kept = {row["case"]: (part / row["case"]).stat().st_mtime_ns for row in rows[:2]}
+    infer(part, batch_size=1, resume=True)
+    assert (part / "scores.csv").read_bytes() == (whole / "scores.csv").read_bytes()
+    assert kept == {case: (part / case).stat().st_mtime_ns for case in kept}
+    for file in sorted(whole.rglob("*.npy")):
+        assert file.read_bytes() == (part / file.relative_to(whole)).read_bytes()
+    infer(part, batch_size=1, resume=True)  # nothing left to do is no error
+
+
+def test_without_calibration_maps_and_scores_are_written(infer: Infer, tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match=r"calibrate\.json"):
+        infer(tmp_path / "out", calibration_path=tmp_path / "nothing.json")
+    rows = _rows(tmp_path / "out")
+    assert len(rows) == 6 and all(row["score"] and not row["decision"] for row in rows)
+    assert len(list((tmp_path / "out").rglob("*_anomaly_map.npy"))) == 6
+    assert not list((tmp_path / "out").rglob("*_mask.png"))
+    infer(tmp_path / "given", calibration_path=tmp_path / "nothing.json", threshold=0.1)
+    case = _rows(tmp_path / "given")[0]["case"]
+    anomaly_map = np.load(tmp_path / "given" / case / f"{case}_anomaly_map.npy")
+    mask = np.load(tmp_path / "given" / case / f"{case}_mask.npy")
+    assert not (mask[anomaly_map <= 0.1]).any()
+
+
+def test_calibration_of_other_weights_is_refused(infer: Infer, smoke_model: SmokeModel, tmp_path: Path) -> None:
+    state = torch.load(smoke_model.models / "model.pt", weights_only=True)
+    torch.save({name: value + 1e-3 for name, value in state.items()}, tmp_path / "other.pt")
+    with pytest.raises(CalibrationError, match="weights"):
+        infer(tmp_path / "out", ckpt_path=tmp_path / "other.pt")
+
+
+def test_missing_weights_say_what_to_do(infer: Infer, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"train\.json"):
+        infer(tmp_path / "out", ckpt_path=tmp_path / "missing.pt")
+
+
+@pytest.mark.parametrize(("overlay", "values"), [("output_heatmap", range(256)), ("output_bins", range(6))])
+def test_output_forms_for_clients(
+    infer: Infer, smoke_model: SmokeModel, tmp_path: Path, overlay: str, values: range
+) -> None:
+    _volume(tmp_path / "head.nii.gz", smoke_model.data)
+    out = infer(tmp_path / "out", f"inference {overlay} smoke", dataset_dir=tmp_path / "head.nii.gz")
+    written = nibabel.load(out / "head" / "head_mask.nii.gz")
+    data = np.asarray(written.dataobj)
+    assert data.dtype == np.uint8 and set(np.unique(data)) <= set(values) and data.max() > 1
+
+
+def test_the_parts_that_monai_label_takes_are_enough(
+    infer: Infer, smoke_model: SmokeModel, tmp_path: Path
+) -> None:
+    """preprocessing, inferer and postprocessing alone, with the keys MONAI Label adds, equal the run."""
+    _volume(tmp_path / "head.nii.gz", smoke_model.data)
+    out = infer(tmp_path / "out", dataset_dir=tmp_path / "head.nii.gz")
+    workflow = build(smoke_model.bundle, "inference smoke", "infer", **smoke_model.paths)
+    parser = workflow.parser
+    network = parser.get_parsed_content("network_def").eval()
+    network.load_state_dict(torch.load(smoke_model.models / "model.pt", weights_only=True))
+    path = str(tmp_path / "head.nii.gz")
+    case: dict[str, Any] = {"image": path, "image_path": path, "label": 0}
+    preprocessing = parser.get_parsed_content("preprocessing")
+    assert any(isinstance(step, LoadImaged) for step in preprocessing.transforms)
+    case = preprocessing(case)
+    with torch.no_grad():
+        pred = parser.get_parsed_content("inferer")(case["image"][None], network)
+    assert isinstance(pred, torch.Tensor) and pred.shape[0] == 1 and pred.shape[2:] == case["image"].shape[1:]
+    case["pred"] = pred[0]
+    postprocessing = parser.get_parsed_content("postprocessing")
+    assert not [step for step in postprocessing.transforms if isinstance(step, SaveImaged)]
+    case = postprocessing(case)
+    assert isinstance(case["pred"], MetaTensor) and set(case["pred"].unique().tolist()) <= {0, 1}
+    written = nibabel.load(out / "head" / "head_mask.nii.gz")
+    np.testing.assert_array_equal(case["pred"][0].numpy(), np.asarray(written.dataobj))
+    assert float(case["anomaly_score"]) == pytest.approx(float(_rows(out)[0]["score"]), rel=1e-6)
+
+
+def test_metadata_network_and_torchscript_checks_of_monai(smoke_model: SmokeModel, tmp_path: Path) -> None:
+    configs = smoke_model.bundle / "configs"
+    schema = Path(__file__).resolve().parents[1] / "golden" / "meta_schema_20240725.json"
+    verify_metadata(meta_file=str(configs / "metadata.json"), filepath=str(schema))
+    files = [str(configs / "inference.json"), str(configs / "smoke.json")]
+    verify_net_in_out("network_def", meta_file=str(configs / "metadata.json"), config_file=files, device="cpu", n=1)
+    ckpt_export(
+        "network_def",
+        filepath=str(tmp_path / "model.ts"),
+        ckpt_file=str(smoke_model.models / "model.pt"),
+        meta_file=str(configs / "metadata.json"),
+        config_file=files,
+    )
+    network = build(smoke_model.bundle, "inference smoke", "infer", **smoke_model.paths).network_def.eval()
+    network.load_state_dict(torch.load(smoke_model.models / "model.pt", weights_only=True))
+    x = torch.rand(1, 1, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(torch.jit.load(str(tmp_path / "model.ts"))(x), network(x))
+
+
+def test_training_stops_and_resumes_without_a_trace(bundle: Path, phantom_2d: Path, tmp_path: Path) -> None:
+    def train(name: str, epochs: int, **overrides: Any) -> dict[str, torch.Tensor]:
+        folder = tmp_path / name
+        workflow = build(
+            bundle,
+            "train smoke",
+            dataset_dir=phantom_2d,
+            ckpt_dir=folder,
+            ckpt_path=folder / "model.pt",
+            calibration_path=folder / "calibration.json",
+            output_dir=folder / "log",
+            **{"train#trainer#max_epochs": epochs, "max_epochs": 4, "batch_size": 4, **overrides},
+        )
+        workflow.parser.get_parsed_content("train#trainer").run()
+        state: dict[str, torch.Tensor] = torch.load(folder / "model.pt", weights_only=True)
+        return state
+
+    whole = train("whole", 4)
+    train("stopped", 2)
+    resumed = train("stopped", 4, resume=True)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    other = train("other", 4, seed=1)
+    assert not all(torch.equal(whole[name], other[name]) for name in whole)
+
+
+def test_volumes_train_with_volume_3d(bundle: Path, phantom_3d: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    paths = {"ckpt_dir": folder, "ckpt_path": folder / "model.pt", "calibration_path": folder / "calibration.json"}
+    workflow = build(bundle, "train volume_3d smoke", dataset_dir=phantom_3d, output_dir=tmp_path, **paths)
+    workflow.run()
+    assert workflow.network_def(torch.rand(1, 1, 32, 32, 32)).shape[2:] == (32, 32, 32)
+    del paths["ckpt_dir"]
+    workflow = build(
+        bundle, "inference volume_3d smoke", "infer", dataset_dir=phantom_3d, output_dir=tmp_path / "out", **paths
+    )
+    workflow.run()
+    items = json.loads((phantom_3d / "datalist.json").read_text())["test"]
+    for row, item in zip(_rows(tmp_path / "out"), items, strict=True):
+        written = nibabel.load(tmp_path / "out" / row["case"] / f"{row['case']}_mask.nii.gz")
+        source = nibabel.load(phantom_3d / item["image"])
+        assert written.shape == source.shape
+        np.testing.assert_allclose(written.affine, source.affine, atol=1e-5)
