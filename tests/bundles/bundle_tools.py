@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+from medad.errors import MedadError, find_medad_error
 from monai.bundle import ConfigWorkflow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,3 +52,13 @@ class SmokeModel:
             "ckpt_path": str(self.models / "model.pt"),
             "calibration_path": str(self.models / "calibration.json"),
         }
+
+
+@contextmanager
+def fails_with(kind: type[MedadError], match: str) -> Iterator[None]:
+    """Expect an error for the user behind what MONAI's config parser wraps around it."""
+    with pytest.raises(Exception) as caught:
+        yield
+    error = find_medad_error(caught.value)
+    assert isinstance(error, kind), caught.value
+    assert match in str(error)

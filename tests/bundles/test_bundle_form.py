@@ -14,15 +14,21 @@ import pytest
 from monai.bundle import ConfigParser
 
 SCHEMA = Path(__file__).resolve().parents[1] / "golden" / "meta_schema_20240725.json"
-FILES = """LICENSE docs/README.md docs/data_license.txt configs/logging.conf configs/metadata.json configs/train.json
-configs/inference.json configs/evaluate.json configs/calibrate.json configs/output_heatmap.json configs/output_bins.json
-configs/multi_gpu_train.json configs/multi_gpu_evaluate.json configs/volume_3d.json configs/cpu.json configs/smoke.json
-""".split()
-SHARED_KEYS = """bundle_root dataset_dir output_dir ckpt_path calibration_path device seed amp spatial_dims in_channels
-image_size batch_size num_workers network_def network inferer preprocessing postprocessing image_false_positive_rate
-voxel_false_positive_rate threshold resume""".split()
-TRAIN_KEYS = "ckpt_dir max_epochs learning_rate val_interval".split()
-AGREE = "network_def spatial_dims in_channels image_size preprocessing inferer map_postprocessing mask_postprocessing".split()
+FILES = [  # fmt: skip
+    "LICENSE", "docs/README.md", "docs/data_license.txt", "configs/logging.conf", "configs/metadata.json",
+    "configs/train.json", "configs/inference.json", "configs/evaluate.json", "configs/calibrate.json",
+    "configs/output_heatmap.json", "configs/output_bins.json", "configs/multi_gpu_train.json",
+    "configs/multi_gpu_evaluate.json", "configs/volume_3d.json", "configs/cpu.json", "configs/smoke.json",
+]  # fmt: skip
+SHARED_KEYS = [  # fmt: skip
+    "bundle_root", "dataset_dir", "output_dir", "ckpt_path", "calibration_path", "device", "seed", "amp",
+    "spatial_dims", "in_channels", "image_size", "batch_size", "num_workers", "network_def", "network", "inferer",
+    "preprocessing", "postprocessing", "image_false_positive_rate", "voxel_false_positive_rate", "threshold",
+    "resume",
+]  # fmt: skip
+TRAIN_KEYS = ["ckpt_dir", "max_epochs", "learning_rate", "val_interval"]
+AGREE = ["network_def", "spatial_dims", "in_channels", "image_size", "preprocessing", "inferer"]
+AGREE += ["map_postprocessing", "mask_postprocessing"]
 
 
 def _config(bundle: Path, name: str) -> dict[str, Any]:
@@ -135,7 +141,9 @@ def test_train_and_inference_agree(bundle: Path) -> None:
     train, inference = _config(bundle, "train"), _config(bundle, "inference")
     for key in AGREE:
         assert train.get(key) == inference.get(key), key
-    same = [key for key in inference if key in train and key not in ("imports", "datalist", "run", "initialize", "handlers")]
+    same = [
+        key for key in inference if key in train and key not in ("imports", "datalist", "run", "initialize", "handlers")
+    ]
     for key in same:
         if not isinstance(train[key], (dict, list)) and key not in ("ckpt_path", "calibration_path"):
             assert train[key] == inference[key], key
@@ -155,7 +163,9 @@ def test_no_weights_are_committed(bundle: Path) -> None:
     import subprocess
 
     tracked = subprocess.run(["git", "ls-files", str(bundle)], capture_output=True, text=True, check=True, cwd=bundle)
-    assert not [name for name in tracked.stdout.splitlines() if name.endswith((".pt", ".ts", ".onnx", "calibration.json"))]
+    assert not [
+        name for name in tracked.stdout.splitlines() if name.endswith((".pt", ".ts", ".onnx", "calibration.json"))
+    ]
 
 
 def test_license_is_apache(bundle: Path) -> None:

@@ -13,7 +13,7 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from bundle_tools import SmokeModel, build
+from bundle_tools import SmokeModel, build, fails_with
 from medad.engines import CohortError
 from medad.errors import CalibrationError, InputError
 from monai.bundle import ckpt_export, verify_metadata, verify_net_in_out
@@ -86,8 +86,10 @@ def test_evaluation_reports_every_metric_with_its_interval(smoke_model: SmokeMod
     workflow = build(smoke_model.bundle, "train evaluate smoke", **smoke_model.paths, output_dir=tmp_path)
     workflow.run()
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    names = """image_auroc image_ap pixel_auroc pixel_ap dice oracle_dice fpr95 aupro false_positive_rate
-    lesion_sensitivity""".split()
+    names = [
+        "image_auroc", "image_ap", "pixel_auroc", "pixel_ap", "dice", "oracle_dice", "fpr95", "aupro",
+        "false_positive_rate", "lesion_sensitivity",
+    ]  # fmt: skip
     for name in names:
         assert set(metrics[name]) >= {"value", "low", "high"}
         value = metrics[name]
@@ -129,12 +131,10 @@ def test_alone_in_a_batch_and_twice_give_the_same(infer: Infer, smoke_model: Smo
     assert whole[name]["decision"] == _rows(alone)[0]["decision"]
 
 
-def test_a_bad_case_is_reported_and_the_others_are_kept(
-    infer: Infer, smoke_model: SmokeModel, tmp_path: Path
-) -> None:
+def test_a_bad_case_is_reported_and_the_others_are_kept(infer: Infer, smoke_model: SmokeModel, tmp_path: Path) -> None:
     folder = _single_images(tmp_path / "images", smoke_model.data, 3)
     (folder / "broken.png").write_bytes(b"not a picture")
-    with pytest.raises(CohortError, match="1 of 4 cases failed"):
+    with fails_with(CohortError, "1 of 4 cases failed"):
         infer(tmp_path / "out", dataset_dir=folder)
     assert len(_rows(tmp_path / "out")) == 3
     failures = _rows(tmp_path / "out", "failures")
@@ -161,7 +161,7 @@ def test_an_interrupted_run_continues(infer: Infer, smoke_model: SmokeModel, tmp
 
 
 def test_without_calibration_maps_and_scores_are_written(infer: Infer, tmp_path: Path) -> None:
-    with pytest.raises(CalibrationError, match=r"calibrate\.json"):
+    with fails_with(CalibrationError, "calibrate.json"):
         infer(tmp_path / "out", calibration_path=tmp_path / "nothing.json")
     rows = _rows(tmp_path / "out")
     assert len(rows) == 6 and all(row["score"] and not row["decision"] for row in rows)
@@ -177,12 +177,12 @@ def test_without_calibration_maps_and_scores_are_written(infer: Infer, tmp_path:
 def test_calibration_of_other_weights_is_refused(infer: Infer, smoke_model: SmokeModel, tmp_path: Path) -> None:
     state = torch.load(smoke_model.models / "model.pt", weights_only=True)
     torch.save({name: value + 1e-3 for name, value in state.items()}, tmp_path / "other.pt")
-    with pytest.raises(CalibrationError, match="weights"):
+    with fails_with(CalibrationError, "weights"):
         infer(tmp_path / "out", ckpt_path=tmp_path / "other.pt")
 
 
 def test_missing_weights_say_what_to_do(infer: Infer, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"train\.json"):
+    with fails_with(InputError, "train.json"):
         infer(tmp_path / "out", ckpt_path=tmp_path / "missing.pt")
 
 
@@ -197,9 +197,7 @@ def test_output_forms_for_clients(
     assert data.dtype == np.uint8 and set(np.unique(data)) <= set(values) and data.max() > 1
 
 
-def test_the_parts_that_monai_label_takes_are_enough(
-    infer: Infer, smoke_model: SmokeModel, tmp_path: Path
-) -> None:
+def test_the_parts_that_monai_label_takes_are_enough(infer: Infer, smoke_model: SmokeModel, tmp_path: Path) -> None:
     """preprocessing, inferer and postprocessing alone, with the keys MONAI Label adds, equal the run."""
     _volume(tmp_path / "head.nii.gz", smoke_model.data)
     out = infer(tmp_path / "out", dataset_dir=tmp_path / "head.nii.gz")

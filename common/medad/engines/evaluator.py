@@ -84,7 +84,7 @@ class AnomalyEvaluator(SupervisedEvaluator):
             CalibrationError: after the run, if maps and scores were written but masks could not be.
             CohortError: after the run, if cases failed.
         """
-        if len(self.data_loader) == 0:
+        if not self.state.epoch_length:
             _logger.info("nothing to do: every case is finished")
             return
         self.state.failures, self.state.cases = [], 0

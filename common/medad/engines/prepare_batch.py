@@ -43,7 +43,7 @@ def prepare_image(
 class PrepareDenoising(PrepareBatch):
     """Corrupt images inside their foreground: noisy image in, clean image and foreground out.
 
-    Every sample of every batch draws its own seed from torch's global generator, so a run is reproducible from its seed.
+    Every sample of every batch draws its own seed from torch's global generator: the seed of the run gives all of them.
 
     Args:
         noise: called with images ``(B, C, *spatial)`` and ``int64`` seeds ``(B,)``, returns noise of the same shape,

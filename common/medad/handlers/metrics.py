@@ -73,7 +73,11 @@ class MetricsHandler:
                 )
             if label is not None:
                 self.metrics.update_image(
-                    float(case[Keys.ANOMALY_SCORE]), int(label), case.get(Keys.DECISION), subject_id=subject
+                    float(case[Keys.ANOMALY_SCORE]),
+                    int(label),
+                    case.get(Keys.DECISION),
+                    subject_id=subject,
+                    case=str(case[Keys.CASE]),
                 )
         self.seconds += [engine.state.seconds_per_case] * len(engine.state.output)
 

@@ -22,6 +22,7 @@ class ProgressBar:
         self.description = description
         self.loss_key = loss_key
         self.loss: float | None = None
+        self.bar: tqdm[object] | None = None
 
     def attach(self, engine: Engine) -> None:
         """Follow one run."""
@@ -45,6 +46,8 @@ class ProgressBar:
 
     def step(self, engine: Engine) -> None:
         """Advance; the loss is read every 10th iteration only, since reading it waits for the device."""
+        if self.bar is None:
+            return
         self.bar.update()
         if self.loss_key is not None and engine.state.iteration % 10 == 0:
             output = engine.state.output[0] if isinstance(engine.state.output, list) else engine.state.output
@@ -54,9 +57,10 @@ class ProgressBar:
 
     def close(self, engine: Engine) -> None:
         """Close the bar."""
-        self.bar.close()
+        if self.bar is not None:
+            self.bar.close()
 
     def fail(self, engine: Engine, error: BaseException) -> None:
         """Close the bar and let the error go on."""
-        self.bar.close()
+        self.close(engine)
         raise error

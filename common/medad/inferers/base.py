@@ -51,7 +51,9 @@ class AnomalyInferer(Inferer):
             ``(B, 1 + R, *spatial)``.
         """
 
-    def __call__(self, inputs: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> Tensor:
+    def __call__(  # type: ignore[override]  # MONAI allows any callable; the methods need a module
+        self, inputs: Tensor, network: nn.Module, *args: Any, **kwargs: Any
+    ) -> Tensor:
         """Process a batch of images, or of volumes slice by slice."""
         if isinstance(inputs, MetaTensor):
             # metadata would be copied at every operation of the network: take it off and put it back once

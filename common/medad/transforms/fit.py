@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 from monai.config import KeysCollection
+from monai.data import MetaTensor
 from monai.transforms import InvertibleTransform, MapTransform, Resize, SpatialPad
 from monai.transforms.transform import Transform
 from monai.utils import ensure_tuple_rep
@@ -66,7 +68,7 @@ class FitToGrid(Transform):
             image = _untie_from_instance(pad(image))
         return image
 
-    def inverse(self, image: Tensor) -> Tensor:
+    def inverse(self, image: MetaTensor) -> Tensor:
         """Bring ``image`` back to the grid it came from."""
         if self.keep_aspect:
             image = self._pad.inverse(image)
@@ -105,11 +107,9 @@ class FitToGridd(MapTransform, InvertibleTransform):
             case[key] = self.fits[key](case[key])
         return case
 
-    def inverse(self, data: Mapping[Hashable, Tensor]) -> dict[Hashable, Tensor]:
+    def inverse(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Bring the images of one case back to their own grids."""
         case = dict(data)
         for key in self.key_iterator(case):
             case[key] = self.fits[key].inverse(case[key])
         return case
-
-
