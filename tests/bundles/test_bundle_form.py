@@ -14,18 +14,48 @@ import pytest
 from monai.bundle import ConfigParser
 
 SCHEMA = Path(__file__).resolve().parents[1] / "golden" / "meta_schema_20240725.json"
-FILES = [  # fmt: skip
-    "LICENSE", "docs/README.md", "docs/data_license.txt", "configs/logging.conf", "configs/metadata.json",
-    "configs/train.json", "configs/inference.json", "configs/evaluate.json", "configs/calibrate.json",
-    "configs/output_heatmap.json", "configs/output_bins.json", "configs/multi_gpu_train.json",
-    "configs/multi_gpu_evaluate.json", "configs/volume_3d.json", "configs/cpu.json", "configs/smoke.json",
-]  # fmt: skip
-SHARED_KEYS = [  # fmt: skip
-    "bundle_root", "dataset_dir", "output_dir", "ckpt_path", "calibration_path", "device", "seed", "amp",
-    "spatial_dims", "in_channels", "image_size", "batch_size", "num_workers", "network_def", "network", "inferer",
-    "preprocessing", "postprocessing", "image_false_positive_rate", "voxel_false_positive_rate", "threshold",
+FILES = [
+    "LICENSE",
+    "docs/README.md",
+    "docs/data_license.txt",
+    "configs/logging.conf",
+    "configs/metadata.json",
+    "configs/train.json",
+    "configs/inference.json",
+    "configs/evaluate.json",
+    "configs/calibrate.json",
+    "configs/output_heatmap.json",
+    "configs/output_bins.json",
+    "configs/multi_gpu_train.json",
+    "configs/multi_gpu_evaluate.json",
+    "configs/volume_3d.json",
+    "configs/cpu.json",
+    "configs/smoke.json",
+]
+SHARED_KEYS = [
+    "bundle_root",
+    "dataset_dir",
+    "output_dir",
+    "ckpt_path",
+    "calibration_path",
+    "device",
+    "seed",
+    "amp",
+    "spatial_dims",
+    "in_channels",
+    "image_size",
+    "batch_size",
+    "num_workers",
+    "network_def",
+    "network",
+    "inferer",
+    "preprocessing",
+    "postprocessing",
+    "image_false_positive_rate",
+    "voxel_false_positive_rate",
+    "threshold",
     "resume",
-]  # fmt: skip
+]
 TRAIN_KEYS = ["ckpt_dir", "max_epochs", "learning_rate", "val_interval"]
 AGREE = ["network_def", "spatial_dims", "in_channels", "image_size", "preprocessing", "inferer"]
 AGREE += ["map_postprocessing", "mask_postprocessing"]
