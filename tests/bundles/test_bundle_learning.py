@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every bundle learns: trained on phantom heads it tells normal from abnormal, untrained it does not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from bundle_tools import build
+from medad.phantom import write_phantom_dataset
+
+# what differs from cpu.json, by bundle and dimension, so that learning takes seconds
+SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
+    "denoising_autoencoder": {
+        2: {"image_size": [48, 48], "channels": [8, 16, 32], "max_epochs": 16, "foreground_erosion": 1},
+        3: {"image_size": [32, 32, 32], "channels": [8, 16, 32], "max_epochs": 24, "batch_size": 4},
+    },
+}
+
+
+def _phantom(out: Path, spatial_dims: int, size: int) -> Path:
+    counts = {"training": 160 if spatial_dims == 2 else 64, "calibration": 20, "validation": 0, "test": 60}
+    write_phantom_dataset(
+        out, spatial_dims=spatial_dims, image_size=(size,) * spatial_dims, counts=counts, seed=7, progress=False
+    )
+    return out
+
+
+def _image_auroc(bundle: Path, names: str, folder: Path, **overrides: Any) -> float:
+    workflow = build(bundle, names, output_dir=folder / "eval", **overrides)
+    workflow.run()
+    return float(json.loads((folder / "eval" / "metrics.json").read_text())["image_auroc"]["value"])
+
+
+def _learn(bundle: Path, spatial_dims: int, size: int, folder: Path) -> None:
+    overlay = "volume_3d " if spatial_dims == 3 else ""
+    settings = SETTINGS.get(bundle.name, {}).get(spatial_dims, {})
+    paths = {"ckpt_path": folder / "model.pt", "calibration_path": folder / "calibration.json"}
+    overrides = {
+        "dataset_dir": _phantom(folder / "data", spatial_dims, size),
+        **paths,
+        **settings,
+        "val_interval": 100,
+    }
+    workflow = build(bundle, f"train {overlay}cpu", ckpt_dir=folder, output_dir=folder / "train", **overrides)
+    torch.save(workflow.parser.get_parsed_content("network_def").state_dict(), folder / "model.pt")
+    workflow.parser.get_parsed_content("calibrate#calibrator").run()
+    untrained = _image_auroc(bundle, f"train {overlay}evaluate cpu", folder, **overrides)
+    workflow = build(bundle, f"train {overlay}cpu", ckpt_dir=folder, output_dir=folder / "train", **overrides)
+    workflow.run()
+    trained = _image_auroc(bundle, f"train {overlay}evaluate cpu", folder, **overrides)
+    print(f"{bundle.name} {spatial_dims}D: image AUROC {untrained:.3f} untrained, {trained:.3f} trained")
+    assert trained >= 0.85
+    assert trained >= untrained + 0.15
+
+
+def test_learns_in_2d(bundle: Path, tmp_path: Path) -> None:
+    _learn(bundle, 2, 64, tmp_path)
+
+
+@pytest.mark.slow
+def test_learns_in_3d(bundle: Path, tmp_path: Path) -> None:
+    _learn(bundle, 3, 32, tmp_path)
