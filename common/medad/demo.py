@@ -59,13 +59,14 @@ def run_demo(bundle: Path, out: Path, seed: int = 0) -> dict[str, dict[str, floa
     data, models = out / "phantom", out / "models"
     paths = {"ckpt_dir": str(models), "ckpt_path": str(models / "model.pt")}
     paths["calibration_path"] = str(models / "calibration.json")
-    small = {"image_size": [64, 64], "max_epochs": 30, "seed": seed}
+    small = {"image_size": [64, 64], "channels": [16, 32, 64, 128], "foreground_erosion": 2}
+    training = {**small, "max_epochs": 24, "learning_rate": 0.004, "seed": seed}
     phantom = [sys.executable, "-m", "medad.phantom", "--out", str(data), "--image_size", "128", "128"]
     phantom += ["--training", "192", "--calibration", "60", "--validation", "0", "--test", "80", "--seed", str(seed)]
     steps = {
         "phantom heads": phantom,
         "training and calibration": bundle_command(
-            bundle, ["train", "cpu"], dataset_dir=str(data), output_dir=str(out / "training"), **paths, **small
+            bundle, ["train", "cpu"], dataset_dir=str(data), output_dir=str(out / "training"), **paths, **training
         ),
         "evaluation": bundle_command(
             bundle,
@@ -82,7 +83,7 @@ def run_demo(bundle: Path, out: Path, seed: int = 0) -> dict[str, dict[str, floa
             output_dir=str(out / "inference"),
             ckpt_path=paths["ckpt_path"],
             calibration_path=paths["calibration_path"],
-            image_size=small["image_size"],
+            **small,
         ),
     }
     for number, (title, command) in enumerate(steps.items(), start=1):

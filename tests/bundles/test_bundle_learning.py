@@ -15,8 +15,8 @@ from medad.phantom import write_phantom_dataset
 # what differs from cpu.json, by bundle and dimension, so that learning takes seconds
 SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
     "denoising_autoencoder": {
-        2: {"image_size": [48, 48], "channels": [8, 16, 32], "max_epochs": 16, "foreground_erosion": 1},
-        3: {"image_size": [32, 32, 32], "channels": [8, 16, 32], "max_epochs": 24, "batch_size": 4},
+        2: {"image_size": [48, 48], "channels": [8, 16, 32], "max_epochs": 14, "foreground_erosion": 1},
+        3: {"image_size": [32, 32, 32], "channels": [8, 16], "max_epochs": 16, "batch_size": 4},
     },
 }
 
@@ -44,6 +44,7 @@ def _learn(bundle: Path, spatial_dims: int, size: int, folder: Path) -> None:
         **paths,
         **settings,
         "val_interval": 100,
+        "learning_rate": 0.005,
     }
     workflow = build(bundle, f"train {overlay}cpu", ckpt_dir=folder, output_dir=folder / "train", **overrides)
     torch.save(workflow.parser.get_parsed_content("network_def").state_dict(), folder / "model.pt")

@@ -192,7 +192,7 @@ def test_output_forms_for_clients(
 ) -> None:
     _volume(tmp_path / "head.nii.gz", smoke_model.data)
     out = infer(tmp_path / "out", f"inference {overlay} smoke", dataset_dir=tmp_path / "head.nii.gz")
-    written = nibabel.load(out / "head" / "head_mask.nii.gz")
+    written = nibabel.load(out / "head" / f"head_{overlay.removeprefix('output_')}.nii.gz")
     data = np.asarray(written.dataobj)
     assert data.dtype == np.uint8 and set(np.unique(data)) <= set(values) and data.max() > 1
 

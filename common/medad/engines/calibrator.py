@@ -74,6 +74,7 @@ class Calibrator:
             InputError: if there are no weights.
             CohortError: if a normal image could not be processed.
         """
+        idist.barrier()  # the first rank may still be writing the weights
         load_weights(self.network, self.weights_path, self.device)
         self.builder = CalibrationBuilder(images_per_subject(self.datalist))
         self.evaluator.run()

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,7 +10,9 @@ from monai.data import MetaTensor
 from monai.engines import PrepareBatch
 from torch import Tensor
 
+from ..errors import InputError
 from ..keys import Keys
+from ..noise import CoarseNoise
 
 
 def on_device(value: Any, device: torch.device | str | None, non_blocking: bool) -> Tensor:
@@ -46,11 +47,13 @@ class PrepareDenoising(PrepareBatch):
     Every sample of every batch draws its own seed from torch's global generator: the seed of the run gives all of them.
 
     Args:
-        noise: called with images ``(B, C, *spatial)`` and ``int64`` seeds ``(B,)``, returns noise of the same shape,
-            such as :class:`medad.noise.CoarseNoise`.
+        noise: called with images ``(B, C, *spatial)`` and ``int64`` seeds ``(B,)``, returns noise of the same shape.
+
+    Raises:
+        InputError: in a call, if the images have another dimension than the noise.
     """
 
-    def __init__(self, noise: Callable[[Tensor, Tensor], Tensor]) -> None:
+    def __init__(self, noise: CoarseNoise) -> None:
         self.noise = noise
 
     def __call__(
@@ -72,6 +75,13 @@ class PrepareDenoising(PrepareBatch):
             Noisy images, and the pair of clean images and foreground that ``ForegroundLoss`` expects.
         """
         images = on_device(batchdata[Keys.IMAGE], device, non_blocking)
+        if images.ndim != self.noise.spatial_dims + 2:
+            raise InputError(
+                f"images with {images.ndim - 2} spatial axes found",
+                where="training data",
+                expected=f"{self.noise.spatial_dims} spatial axes",
+                remedy="Train a 2D network on slices, or add volume_3d.json to the config files.",
+            )
         foreground = on_device(batchdata[Keys.FOREGROUND], device, non_blocking).to(images.dtype)
         seeds = torch.randint(2**62, (len(images),))
         return images + foreground * self.noise(images, seeds), (images, foreground)

@@ -35,7 +35,7 @@ class CaseSaver:
     Args:
         output_dir: folder of the run.
         map_white: value of the map that becomes white in a PNG.
-        pred_name: name of what ``pred`` is: ``"mask"``, or that of a heat map.
+        pred_name: what ``pred`` is: ``"mask"``, or ``"heatmap"`` or ``"bins"`` for clients that show label maps only.
     """
 
     def __init__(self, output_dir: str | Path, map_white: float = 1.0, pred_name: str = "mask") -> None:
@@ -82,6 +82,8 @@ class CaseSaver:
             picture = array * np.uint8(255 if array.max(initial=0) <= 1 else 1)
         elif array.ndim == 2:
             picture = (np.clip(array / self.map_white, 0, 1) * _FULL_SCALE).astype(np.uint16)
-        else:
+        elif array.shape[-1] == 3:
             picture = (np.clip(array / self.map_white, 0, 1) * 255).astype(np.uint8)
+        else:  # several modalities are no colors
+            return
         Image.fromarray(picture).save(stem.with_name(stem.name + ".png"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Show a run to people: ``report.html``."""
+"""Show a run to people: ``report.html`` and ``cases.png``."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from .. import __version__
 from ..errors import CalibrationError
 from ..keys import Keys
 from ..postprocessing import Calibration, calibration_of_weights, weights_hash
-from ..visualize import CalibrationSummary, CaseGallery, write_report
+from ..visualize import CalibrationSummary, CaseGallery, save_contact_sheet, select_cases, write_report
 
 _logger = logging.getLogger(__name__)
+
+_SHEET_CASES = 6
 
 
 def score_threshold(calibration: Calibration, rate: float) -> float | None:
@@ -33,7 +35,7 @@ def score_threshold(calibration: Calibration, rate: float) -> float | None:
 
 
 class ReportHandler:
-    """Draw cases while they stream by and write ``report.html`` at the end.
+    """Draw cases while they stream by; write ``report.html`` and a picture of a few cases at the end.
 
     Args:
         output_dir: folder of the run.
@@ -120,6 +122,8 @@ class ReportHandler:
             failures=[(row["case"], row["failure"]) for row in failures],
             max_cases=self.max_cases,
         )
+        if records:
+            save_contact_sheet(self.path.with_name("cases.png"), select_cases(records, _SHEET_CASES))
         _logger.info("report: %s", self.path)
 
     def _summary(self) -> CalibrationSummary | None:

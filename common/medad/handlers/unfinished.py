@@ -14,15 +14,18 @@ from .files import read_csv
 _logger = logging.getLogger(__name__)
 
 
-def unfinished(datalist: Sequence[dict[str, Any]], output_dir: str | Path, resume: bool) -> list[dict[str, Any]]:
+def unfinished(
+    datalist: Sequence[dict[str, Any]], output_dir: str | Path, resume: bool, pred_name: str = "mask"
+) -> list[dict[str, Any]]:
     """Leave out the cases that an earlier run has finished.
 
-    A case is finished if it has a row with a score in ``scores.csv`` and its folder holds a mask.
+    A case is finished if it has a row with a score in ``scores.csv`` and its folder holds its mask.
 
     Args:
         datalist: cases of the cohort.
         output_dir: folder of the run.
         resume: whether to continue the earlier run; otherwise all cases are to do.
+        pred_name: what :class:`CaseSaver` calls the mask.
 
     Returns:
         Cases still to do, in the order given.
@@ -34,7 +37,7 @@ def unfinished(datalist: Sequence[dict[str, Any]], output_dir: str | Path, resum
     todo = [
         item
         for item in datalist
-        if item[Keys.CASE] not in scored or not any((folder / item[Keys.CASE]).glob(f"{item[Keys.CASE]}_mask.*"))
+        if item[Keys.CASE] not in scored or not any((folder / item[Keys.CASE]).glob(f"{item[Keys.CASE]}_{pred_name}.*"))
     ]
     _logger.info("resume: %d of %d cases are finished", len(datalist) - len(todo), len(datalist))
     return todo

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from medad.engines import PrepareDenoising, load_weights
+from medad.errors import InputError
+from medad.noise import CoarseNoise
+from monai.data import MetaTensor
+from torch import nn
+
+
+@pytest.mark.parametrize("spatial", [(16, 16), (8, 8, 8)])
+def test_noise_stays_in_the_foreground_and_the_target_is_clean(spatial: tuple[int, ...]) -> None:
+    image = torch.rand(4, 1, *spatial)
+    foreground = (torch.rand(4, 1, *spatial) > 0.5).to(torch.uint8)
+    prepare = PrepareDenoising(CoarseNoise(len(spatial), resolution=4))
+    noisy, (clean, mask) = prepare({"image": MetaTensor(image), "foreground": foreground})
+    assert type(noisy) is torch.Tensor
+    assert torch.equal(clean, image) and torch.equal(mask, foreground.float())
+    changed = noisy != image
+    assert not changed[foreground == 0].any() and changed[foreground > 0].float().mean() > 0.99
+
+
+def test_samples_differ_and_the_seed_of_the_run_decides() -> None:
+    prepare = PrepareDenoising(CoarseNoise(2, resolution=4))
+    batch = {"image": torch.zeros(2, 1, 16, 16), "foreground": torch.ones(2, 1, 16, 16)}
+    torch.manual_seed(1)
+    first, _ = prepare(batch)
+    second, _ = prepare(batch)
+    torch.manual_seed(1)
+    again, _ = prepare(batch)
+    assert torch.equal(first, again) and not torch.equal(first, second)
+    assert not torch.equal(first[0], first[1])
+
+
+def test_weights_load_strictly_or_say_why(tmp_path: Path) -> None:
+    source, target = nn.Linear(2, 3), nn.Linear(2, 3)
+    torch.save(source.state_dict(), tmp_path / "model.pt")
+    load_weights(target, tmp_path / "model.pt")
+    assert torch.equal(source.weight, target.weight)
+    with pytest.raises(InputError, match="no weights there"):
+        load_weights(target, tmp_path / "none.pt")
+    with pytest.raises(InputError, match="weights do not fit"):
+        load_weights(nn.Linear(4, 4), tmp_path / "model.pt")
+    torch.save({"path": tmp_path}, tmp_path / "pickle.pt")
+    with pytest.raises(InputError, match="weights do not fit"):
+        load_weights(target, tmp_path / "pickle.pt")
+
+
+def test_volumes_for_a_2d_network_are_explained() -> None:
+    batch = {"image": torch.zeros(1, 1, 8, 8, 8), "foreground": torch.ones(1, 1, 8, 8, 8)}
+    with pytest.raises(InputError, match=r"volume_3d\.json"):
+        PrepareDenoising(CoarseNoise(2))(batch)

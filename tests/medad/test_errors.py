@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+
+from medad.errors import InputError, find_medad_error
+
+ERROR = InputError("3 channels found", where="a.png", expected="1", remedy="Convert it.")
+
+
+def test_message_names_everything_and_survives_another_process() -> None:
+    assert str(ERROR) == "a.png: 3 channels found. Expected 1. Convert it."
+    again = pickle.loads(pickle.dumps(ERROR))
+    assert type(again) is InputError and str(again) == str(ERROR) and again.remedy == "Convert it."
+
+
+def test_the_cause_is_found_behind_wrappers() -> None:
+    try:
+        try:
+            raise ERROR
+        except InputError as error:
+            raise RuntimeError("applying transform") from error
+    except RuntimeError as wrapper:
+        assert find_medad_error(wrapper) is ERROR
+    assert find_medad_error(ValueError("other")) is None and find_medad_error(None) is None
+
+
+def test_plain_errors_hide_the_traceback_of_known_errors_only() -> None:
+    code = "from medad.errors import *; plain_errors(); raise {}"
+    known = "InputError('bad', where='a', expected='b', remedy='c.')"
+    for error, expected in ((known, False), ("ValueError('bug')", True)):
+        done = subprocess.run([sys.executable, "-c", code.format(error)], capture_output=True, text=True, check=False)
+        assert done.returncode == 1 and ("Traceback" in done.stderr) is expected
