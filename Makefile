@@ -23,10 +23,10 @@ demo: setup
 	$(BIN)/python -m medad.demo --bundle bundles/$(BUNDLE) --out $(DEMO)
 
 test: setup lint
-	$(BIN)/python -m pytest -m "not slow and not gpu" --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu" --numprocesses 2 --dist loadfile
 
 test-slow: setup
-	$(BIN)/python -m pytest -m "slow and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow and not gpu" --numprocesses 2 --dist loadfile
 
 test-gpu: setup
 	$(BIN)/python -m pytest -m gpu

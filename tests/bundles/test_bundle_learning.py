@@ -15,7 +15,13 @@ from medad.phantom import write_phantom_dataset
 # what differs from cpu.json, by bundle and dimension, so that learning takes seconds
 SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
     "denoising_autoencoder": {
-        2: {"image_size": [48, 48], "channels": [8, 16, 32], "max_epochs": 14, "foreground_erosion": 1},
+        2: {
+            "image_size": [48, 48],
+            "channels": [8, 16, 32],
+            "max_epochs": 14,
+            "foreground_erosion": 1,
+            "score_fraction": 0.02,
+        },
         3: {"image_size": [32, 32, 32], "channels": [8, 16], "max_epochs": 16, "batch_size": 4},
     },
 }
