@@ -59,31 +59,32 @@ def run_demo(bundle: Path, out: Path, seed: int = 0) -> dict[str, dict[str, floa
     data, models = out / "phantom", out / "models"
     paths = {"ckpt_dir": str(models), "ckpt_path": str(models / "model.pt")}
     paths["calibration_path"] = str(models / "calibration.json")
-    small = {"image_size": [64, 64], "channels": [16, 32, 64, 128], "foreground_erosion": 2, "score_fraction": 0.02}
-    training = {**small, "max_epochs": 24, "learning_rate": 0.004, "seed": seed}
     phantom = [sys.executable, "-m", "medad.phantom", "--out", str(data), "--image_size", "128", "128"]
     phantom += ["--training", "192", "--calibration", "60", "--validation", "0", "--test", "80", "--seed", str(seed)]
     steps = {
         "phantom heads": phantom,
         "training and calibration": bundle_command(
-            bundle, ["train", "cpu"], dataset_dir=str(data), output_dir=str(out / "training"), **paths, **training
+            bundle,
+            ["train", "cpu", "demo"],
+            dataset_dir=str(data),
+            output_dir=str(out / "training"),
+            **paths,
+            seed=seed,
         ),
         "evaluation": bundle_command(
             bundle,
-            ["train", "evaluate", "cpu"],
+            ["train", "evaluate", "cpu", "demo"],
             dataset_dir=str(data),
             output_dir=str(out / "evaluation"),
             **paths,
-            **small,
         ),
         "inference": bundle_command(
             bundle,
-            ["inference", "cpu"],
+            ["inference", "cpu", "demo"],
             dataset_dir=str(data),
             output_dir=str(out / "inference"),
             ckpt_path=paths["ckpt_path"],
             calibration_path=paths["calibration_path"],
-            **small,
         ),
     }
     for number, (title, command) in enumerate(steps.items(), start=1):
@@ -98,7 +99,7 @@ def run_demo(bundle: Path, out: Path, seed: int = 0) -> dict[str, dict[str, floa
 def main() -> None:
     """Run the demonstration from the command line."""
     parser = argparse.ArgumentParser(prog="python -m medad.demo", description=__doc__.splitlines()[0])
-    parser.add_argument("--bundle", type=Path, default=Path("bundles/denoising_autoencoder"), help="folder of a bundle")
+    parser.add_argument("--bundle", type=Path, required=True, help="folder of a bundle")
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for everything that is written")
     parser.add_argument("--seed", type=int, default=0, help="seed of phantom and training")
     arguments = parser.parse_args()
@@ -109,7 +110,9 @@ def main() -> None:
     print("\nPhantom test split:")
     for name, title in _SHOWN.items():
         metric = metrics[name]
-        print(f"    {title:34s} {metric['value']:.3f}   (95 % interval {metric['low']:.3f} to {metric['high']:.3f})")
+        interval = "" if metric["low"] is None else f"   (95 % interval {metric['low']:.3f} to {metric['high']:.3f})"
+        value = "not defined" if metric["value"] is None else f"{metric['value']:.3f}"
+        print(f"    {title:34s} {value}{interval}")
     print(f"\nReport: {(arguments.out / 'evaluation' / 'report.html').resolve()}")
     print(f"Maps and masks: {(arguments.out / 'inference').resolve()}")
 

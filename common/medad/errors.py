@@ -57,7 +57,7 @@ def find_medad_error(exception: BaseException | None) -> MedadError | None:
         if isinstance(exception, MedadError):
             return exception
         seen.add(id(exception))
-        exception = exception.__cause__ or exception.__context__
+        exception = exception.__cause__ or (None if exception.__suppress_context__ else exception.__context__)
     return None
 
 
@@ -66,13 +66,12 @@ def plain_errors() -> None:
 
     Other exceptions keep their traceback, and the exit status is 1 either way.
     """
-    previous = sys.excepthook
+    sys.excepthook = _show
 
-    def show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-        known = find_medad_error(error)
-        if known is None:
-            previous(kind, error, traceback)
-        else:
-            sys.stderr.write(f"\nerror: {known}\n")
 
-    sys.excepthook = show
+def _show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    known = find_medad_error(error)
+    if known is None:
+        sys.__excepthook__(kind, error, traceback)
+    else:
+        sys.stderr.write(f"\nerror: {known}\n")

@@ -153,7 +153,7 @@ def _identifiers(value: Any, prefix: str = "") -> Iterator[str]:
 
 def test_overlays_override_what_is_there(bundle: Path) -> None:
     base = {"output_heatmap": "inference", "output_bins": "inference", "inference_ts": "inference"}
-    both = ("volume_3d", "cpu", "smoke")
+    both = ("volume_3d", "cpu", "smoke", "demo")
     for path in sorted((bundle / "configs").glob("*.json")):
         if path.stem in ("metadata", "train", "inference") or path.stem.startswith("train_"):
             continue
@@ -163,6 +163,9 @@ def test_overlays_override_what_is_there(bundle: Path) -> None:
         if path.stem in both:
             unknown = [key for key in overlay if key not in _config(bundle, "train")]
             assert not unknown, f"{path.name}: {unknown}"
+        elif path.stem in ("evaluate", "calibrate", "multi_gpu_train", "multi_gpu_evaluate"):
+            known = {*_identifiers(_config(bundle, "train")), "finalize", "train#sampler", "train#dataloader#sampler"}
+            assert not set(overlay) - known, f"{path.name}: nothing to override at {set(overlay) - known}"
         elif path.stem in base:
             assert not [key for key in overlay if key not in _config(bundle, base[path.stem])], path.name
 
@@ -170,9 +173,11 @@ def test_overlays_override_what_is_there(bundle: Path) -> None:
 def test_train_and_inference_agree(bundle: Path) -> None:
     train, inference = _config(bundle, "train"), _config(bundle, "inference")
     for key in AGREE:
-        assert train.get(key) == inference.get(key), key
+        assert train[key] == inference[key], key
     same = [
-        key for key in inference if key in train and key not in ("imports", "datalist", "run", "initialize", "handlers")
+        key
+        for key in inference
+        if key in train and key not in ("imports", "amp", "datalist", "run", "initialize", "handlers")
     ]
     for key in same:
         if not isinstance(train[key], (dict, list)) and key not in ("ckpt_path", "calibration_path"):

@@ -43,7 +43,7 @@ def _image_auroc(bundle: Path, names: str, folder: Path, **overrides: Any) -> fl
 
 def _learn(bundle: Path, spatial_dims: int, size: int, folder: Path) -> None:
     overlay = "volume_3d " if spatial_dims == 3 else ""
-    settings = SETTINGS.get(bundle.name, {}).get(spatial_dims, {})
+    settings = SETTINGS[bundle.name][spatial_dims]  # a new bundle needs an entry of its own
     paths = {"ckpt_path": folder / "model.pt", "calibration_path": folder / "calibration.json"}
     overrides = {
         "dataset_dir": _phantom(folder / "data", spatial_dims, size),

@@ -285,3 +285,40 @@ def test_volumes_train_with_volume_3d(bundle: Path, phantom_3d: Path, tmp_path: 
         source = nibabel.load(phantom_3d / item["image"])
         assert written.shape == source.shape
         np.testing.assert_allclose(written.affine, source.affine, atol=1e-5)
+
+
+def test_a_failed_start_does_not_touch_good_weights(smoke_model: SmokeModel, tmp_path: Path) -> None:
+    good = (smoke_model.models / "model.pt").read_bytes()
+    (tmp_path / "model.pt").write_bytes(good)
+    torch.save({"epoch": 1, "objects": {}}, tmp_path / "training_state.pt")
+    with fails_with(InputError, "does not fit"):
+        build(
+            smoke_model.bundle,
+            "train smoke",
+            dataset_dir=smoke_model.data,
+            ckpt_dir=tmp_path,
+            ckpt_path=tmp_path / "model.pt",
+            calibration_path=tmp_path / "calibration.json",
+            output_dir=tmp_path / "log",
+            resume=True,
+        ).run()
+    assert (tmp_path / "model.pt").read_bytes() == good
+
+
+def test_training_takes_data_lists_with_labels_and_masks_here_and_there(
+    bundle: Path, phantom_2d: Path, tmp_path: Path
+) -> None:
+    rows = json.loads((phantom_2d / "datalist.json").read_text())["training"][:4]
+    images = []
+    for number, row in enumerate(rows):
+        picture = Image.open(phantom_2d / row["image"])
+        size = 48 + 8 * number
+        picture.resize((size, size)).save(tmp_path / f"{number}.png")
+        Image.new("L", (size, size)).save(tmp_path / f"{number}_mask.png")
+        images.append({"image": f"{number}.png", "subject_id": f"s{number}"})
+    images[0]["label"] = 0
+    images[1]["mask"] = "1_mask.png"
+    (tmp_path / "datalist.json").write_text(json.dumps({"training": images, "calibration": []}))
+    overrides = {"dataset_dir": tmp_path, "ckpt_dir": tmp_path / "m", "output_dir": tmp_path / "o"}
+    workflow = build(bundle, "train smoke", **overrides, **{"train#trainer#train_handlers": []})
+    workflow.parser.get_parsed_content("train#trainer").run()

@@ -23,6 +23,8 @@ from .evaluator import AnomalyEvaluator, load_weights
 
 _logger = logging.getLogger(__name__)
 
+_FEW_SUBJECTS = 19  # what a rate of 5 % needs
+
 
 class Calibrator:
     """Run the trained network over normal images and store what normal looks like.
@@ -82,6 +84,12 @@ class Calibrator:
         if idist.get_rank() == 0:
             calibration = reduce(_merged, builders).build(data_hash(self.datalist), weights_hash(self.weights_path))
             calibration.save(self.calibration_path)
+            if calibration.subjects < _FEW_SUBJECTS:
+                _logger.warning(
+                    "calibration: only %d subjects; false-positive rates below %.2g are rough guesses",
+                    calibration.subjects,
+                    1 / (calibration.subjects + 1),
+                )
             _logger.info(
                 "calibration: %d normal images of %d subjects -> %s",
                 calibration.images,

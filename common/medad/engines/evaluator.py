@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
 import torch
+from ignite.engine import Events
 from monai.data import MetaTensor
 from monai.engines import SupervisedEvaluator
 from monai.engines.utils import IterationEvents
@@ -86,6 +88,9 @@ class AnomalyEvaluator(SupervisedEvaluator):
         """
         if not self.state.epoch_length:
             _logger.info("nothing to do: every case is finished")
+            if idist.get_world_size() > 1:  # other ranks have cases and wait for this one at the end
+                self.fire_event(Events.STARTED)
+                self.fire_event(Events.COMPLETED)
             return
         self.state.failures, self.state.cases = [], 0
         self.state.calibration_error = None
@@ -130,12 +135,12 @@ class AnomalyEvaluator(SupervisedEvaluator):
                 try:
                     for step in steps:
                         case = step(case)
-                except Exception as error:
+                except Exception as error:  # whatever happens to one case, the others go on
                     known = find_medad_error(error)
-                    if known is None:
-                        raise
                     if not isinstance(known, CalibrationError):
-                        self._fail(str(case[Keys.CASE]), str(known))
+                        _logger.debug("%s failed", case[Keys.CASE], exc_info=True)
+                        message = str(known) if known is not None else f"{type(error).__name__}: {error}"
+                        self._fail(str(case[Keys.CASE]), message)
                         continue
                     self.state.calibration_error = known
                 outputs.append(case)

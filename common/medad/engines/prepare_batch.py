@@ -36,7 +36,7 @@ def prepare_image(
         kwargs: unused, part of MONAI's calling convention.
 
     Returns:
-        The images with their metadata, and no target.
+        The images, and no target.
     """
     return batchdata[Keys.IMAGE].to(device=device, non_blocking=non_blocking), None
 

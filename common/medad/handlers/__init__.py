@@ -7,6 +7,7 @@ from .case_saver import CaseSaver
 from .checkpoint_loader import ModelCheckpointLoader
 from .mean_score import MeanScore
 from .metrics import MetricsHandler
+from .model_saver import ModelSaver
 from .progress import ProgressBar
 from .report import ReportHandler
 from .tables import FailureTable, ScoreTable
@@ -20,6 +21,7 @@ __all__ = [
     "MeanScore",
     "MetricsHandler",
     "ModelCheckpointLoader",
+    "ModelSaver",
     "ProgressBar",
     "ReportHandler",
     "ScoreTable",

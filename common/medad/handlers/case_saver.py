@@ -27,7 +27,7 @@ def _array(volume: Any) -> np.ndarray:
 class CaseSaver:
     """Write ``<output_dir>/<case>/<case>_{anomaly_map,mask,reconstruction}`` for each case of a run.
 
-    A volume (NIfTI, DICOM) gives ``.nii.gz`` files with the affine and shape of the input: map and reconstruction are
+    A volume or NIfTI file gives ``.nii.gz`` files with the affine and shape of the input: map and reconstruction are
     float32, the mask is uint8. A 2D image gives ``.npy`` files with the same numbers, laid out (rows, columns), and PNG
     files to look at: the mask as 0/255, the map in 16 bits where white is ``map_white`` for every image of every run.
     The folder of a case appears when it is complete.
@@ -60,7 +60,10 @@ class CaseSaver:
                 each ``(C, *spatial)`` on the grid of the file.
         """
         name = str(case[Keys.CASE])
-        affine = np.asarray(case[Keys.ANOMALY_MAP].affine.cpu(), dtype=np.float64)
+        anomaly_map = case[Keys.ANOMALY_MAP]
+        affine = np.asarray(anomaly_map.affine.cpu(), dtype=np.float64)
+        source = str(anomaly_map.meta.get("filename_or_obj", ""))
+        with_geometry = anomaly_map.ndim == 4 or source.endswith((".nii", ".nii.gz"))
         with atomic_path(self.output_dir / name) as folder:
             folder.mkdir(parents=True)
             for key, what in (
@@ -70,16 +73,16 @@ class CaseSaver:
             ):
                 if key in case:
                     array = _array(case[key]).astype(np.uint8 if key == Keys.PRED else np.float32)
-                    self._write(folder / f"{name}_{what}", array, affine, volume=case[key].ndim == 4)
+                    self._write(folder / f"{name}_{what}", array, affine, with_geometry=with_geometry)
 
-    def _write(self, stem: Path, array: np.ndarray, affine: np.ndarray, volume: bool) -> None:
-        if volume:
+    def _write(self, stem: Path, array: np.ndarray, affine: np.ndarray, with_geometry: bool) -> None:
+        if with_geometry:
             nibabel.save(nibabel.Nifti1Image(array, affine), stem.with_name(stem.name + ".nii.gz"))
             return
         array = np.ascontiguousarray(array.swapaxes(0, 1))  # (x, y) in the pipeline, (rows, columns) in a picture
         np.save(stem.with_name(stem.name + ".npy"), array)
         if array.dtype == np.uint8:
-            picture = array * np.uint8(255 if array.max(initial=0) <= 1 else 1)
+            picture = array * np.uint8(255 if self.pred_name == "mask" else 1)
         elif array.ndim == 2:
             picture = (np.clip(array / self.map_white, 0, 1) * _FULL_SCALE).astype(np.uint16)
         elif array.shape[-1] == 3:

@@ -50,8 +50,7 @@ class ProgressBar:
             return
         self.bar.update()
         if self.loss_key is not None and engine.state.iteration % 10 == 0:
-            output = engine.state.output[0] if isinstance(engine.state.output, list) else engine.state.output
-            value = float(output[self.loss_key])
+            value = float(engine.state.output[self.loss_key])
             self.loss = value if self.loss is None else 0.9 * self.loss + 0.1 * value
             self.bar.set_postfix(loss=f"{self.loss:.4g}")
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import math
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,12 @@ from ignite.engine import Engine, Events
 from .. import __version__
 from ..errors import CalibrationError
 from ..keys import Keys
-from ..postprocessing import Calibration, calibration_of_weights, weights_hash
+from ..postprocessing import calibration_of_weights, weights_hash
 from ..visualize import CalibrationSummary, CaseGallery, save_contact_sheet, select_cases, write_report
 
 _logger = logging.getLogger(__name__)
 
 _SHEET_CASES = 6
-
-
-def score_threshold(calibration: Calibration, rate: float) -> float | None:
-    """Smallest calibration score above which an image is called abnormal, or ``None`` if none is high enough."""
-    for score in calibration.scores:
-        if calibration.p_value(math.nextafter(score, math.inf)) <= rate:
-            return score
-    return None
 
 
 class ReportHandler:
@@ -135,7 +128,7 @@ class ReportHandler:
             return None
         return CalibrationSummary(
             scores=calibration.scores,
-            score_threshold=score_threshold(calibration, self.image_false_positive_rate),
+            score_threshold=calibration.score_threshold(self.image_false_positive_rate),
             voxel_threshold=voxel_threshold,
             image_false_positive_rate=self.image_false_positive_rate,
             voxel_false_positive_rate=self.voxel_false_positive_rate,
@@ -151,6 +144,7 @@ class ReportHandler:
             "version": metadata["version"],
             "config_sha256": hashlib.sha256(b"".join(path.read_bytes() for path in configs)).hexdigest(),
             "weights_sha256": weights_hash(self.weights_path),
+            "command": shlex.join(sys.argv),
             "medad": __version__,
             "monai": monai.__version__,
             "torch": torch.__version__,

@@ -39,6 +39,7 @@ class ScoreTable:
     def __init__(self, output_dir: str | Path, resume: bool = False) -> None:
         self.path = Path(output_dir) / "scores.csv"
         self.resume = resume
+        self.kept: dict[str, dict[str, str]] = {}
         self.rows: dict[str, dict[str, str]] = {}
 
     def attach(self, engine: Engine) -> None:
@@ -49,9 +50,10 @@ class ScoreTable:
 
     def start(self, engine: Engine) -> None:
         """Begin with the rows of the earlier run, or with none."""
-        self.rows = {row["case"]: row for row in read_csv(self.path)} if self.resume else {}
+        self.rows, self.kept = {}, {}
         if idist.get_rank() == 0:
-            write_csv(self.path, SCORE_COLUMNS, list(self.rows.values()))
+            self.kept = {row["case"]: row for row in read_csv(self.path)} if self.resume else {}
+            write_csv(self.path, SCORE_COLUMNS, list(self.kept.values()))
 
     def append(self, engine: Engine) -> None:
         """Add the cases of this iteration."""
@@ -65,12 +67,12 @@ class ScoreTable:
         """Write the table of all ranks in order."""
         gathered = idist.all_gather(self.rows)
         if idist.get_rank() == 0:
-            rows = {case: row for part in gathered for case, row in part.items()}
+            rows = {case: row for part in (self.kept, *gathered) for case, row in part.items()}
             write_csv(self.path, SCORE_COLUMNS, [rows[case] for case in sorted(rows)])
 
 
 class FailureTable:
-    """Write ``failures.csv`` at the end of a run; an empty table says that nothing failed.
+    """Write ``failures.csv`` as failures come and at the end of a run; an empty table says that nothing failed.
 
     Args:
         output_dir: folder of the run.
@@ -81,11 +83,21 @@ class FailureTable:
 
     def attach(self, engine: Engine) -> None:
         """Follow one run."""
-        engine.add_event_handler(Events.COMPLETED, self)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
+        engine.add_event_handler(Events.COMPLETED, self.finish)
+        self.written = 0
 
-    def __call__(self, engine: Engine) -> None:
+    def update(self, engine: Engine) -> None:
+        """Write new failures at once: a run that is killed still tells them."""
+        if idist.get_rank() == 0 and len(engine.state.failures) > self.written:
+            self._write(engine.state.failures)
+
+    def finish(self, engine: Engine) -> None:
         """Write the failures of all ranks."""
         gathered = idist.all_gather(engine.state.failures)
         if idist.get_rank() == 0:
-            failures = sorted((row for part in gathered for row in part), key=lambda row: row["case"])
-            write_csv(self.path, FAILURE_COLUMNS, failures)
+            self._write([row for part in gathered for row in part])
+
+    def _write(self, failures: list[dict[str, str]]) -> None:
+        write_csv(self.path, FAILURE_COLUMNS, sorted(failures, key=lambda row: row["case"]))
+        self.written = len(failures)

@@ -56,6 +56,7 @@ class TrainingState:
         engine.add_event_handler(Events.STARTED, self.load)
         engine.add_event_handler(Events.EPOCH_STARTED, self.seed_epoch)
         engine.add_event_handler(Events.EPOCH_COMPLETED(every=self.interval), self.save)
+        engine.add_event_handler(Events.COMPLETED, self.save)
 
     def load(self, engine: Engine) -> None:
         """Continue from the saved state, if asked to."""
@@ -66,7 +67,7 @@ class TrainingState:
             return
         state = torch.load(self.path, map_location=engine.state.device, weights_only=True)
         try:
-            for name, item in self.objects.items():
+            for name, item in self._items(engine).items():
                 item.load_state_dict(state["objects"][name])
         except Exception as error:
             raise InputError(
@@ -93,7 +94,12 @@ class TrainingState:
             return
         state = {
             "epoch": engine.state.epoch,
-            "objects": {name: item.state_dict() for name, item in self.objects.items()},
+            "objects": {name: item.state_dict() for name, item in self._items(engine).items()},
         }
         with atomic_path(self.path) as partial:
             torch.save(state, partial)
+
+    def _items(self, engine: Engine) -> dict[str, Any]:
+        """What to save: the objects and, in mixed precision, the trainer's loss scale."""
+        scaler = getattr(engine, "scaler", None)
+        return dict(self.objects) if scaler is None else {**self.objects, "scaler": scaler}

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
+
 from ..keys import Keys
 from .files import read_csv
 
@@ -39,5 +41,6 @@ def unfinished(
         for item in datalist
         if item[Keys.CASE] not in scored or not any((folder / item[Keys.CASE]).glob(f"{item[Keys.CASE]}_{pred_name}.*"))
     ]
+    todo = idist.all_gather(todo)[0]  # one list for all ranks, made before any of them writes
     _logger.info("resume: %d of %d cases are finished", len(datalist) - len(todo), len(datalist))
     return todo

@@ -154,6 +154,20 @@ class Calibration:
             )
         return int(self.p_value(score) <= rate * (1 + _SLACK))
 
+    def score_threshold(self, rate: float) -> float | None:
+        """Give the score above which an image is called abnormal.
+
+        Args:
+            rate: image false-positive rate, in (0, 1).
+
+        Returns:
+            The smallest such calibration score, or ``None`` if there are too few images for the rate.
+        """
+        for score in self.scores:
+            if self.p_value(math.nextafter(score, math.inf)) <= rate * (1 + _SLACK):
+                return score
+        return None
+
     def voxel_threshold(self, rate: float) -> float:
         """Give the threshold above which at most a share ``rate`` of the normal foreground voxels lie.
 

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from monai.transforms import Transform
 
+from ..errors import InputError
 from ..keys import Keys
 from .grid import entry, on_grid_of, plain
 
@@ -75,6 +76,7 @@ class AnomalyScored(Transform):
     Raises:
         ValueError: at construction, if an argument is out of its range.
         KeyError: if the map, or the foreground where one is named, is missing.
+        InputError: if the foreground is empty or the score is not finite: such a case is not normal, it is unknown.
     """
 
     def __init__(
@@ -96,7 +98,23 @@ class AnomalyScored(Transform):
         """Score the case."""
         x = entry(data, self.map_key, "AnomalyScored")
         mask = None if self.foreground_key is None else entry(data, self.foreground_key, "AnomalyScored")
-        return {**data, self.score_key: anomaly_score(x, mask, self.reduction, self.fraction)}
+        where = data.get(Keys.CASE, "image")
+        if mask is not None and not bool(mask.any()):
+            raise InputError(
+                "no foreground is left to look at",
+                where=where,
+                expected="an object brighter than its background and larger than the erosion",
+                remedy="Check the image, lower foreground_threshold or foreground_erosion, or give a foreground mask.",
+            )
+        score = anomaly_score(x, mask, self.reduction, self.fraction)
+        if not bool(torch.isfinite(score)):
+            raise InputError(
+                "the anomaly map is not finite",
+                where=where,
+                expected="finite values",
+                remedy="Check the image and the weights; a network trained to NaN has to be trained again.",
+            )
+        return {**data, self.score_key: score}
 
 
 def _check_settings(reduction: str, fraction: float) -> None:

@@ -27,8 +27,8 @@ class FitToGrid(Transform):
     """Resize an image to the grid of the network.
 
     The leading ``len(spatial_size)`` axes are resized; further axes stay. So a 2D network takes an image as well as
-    every slice of a volume. With ``keep_aspect`` the image keeps its proportions and is extended to the grid by
-    repeating its border; without it each axis is stretched to fit.
+    every slice of a volume. With ``keep_aspect`` the object keeps its proportions (voxel sizes count) and the image is
+    extended to the grid by repeating its border; without it each axis is stretched to fit.
 
     Args:
         spatial_size: grid of the network, one entry for each of its spatial axes.
@@ -57,8 +57,10 @@ class FitToGrid(Transform):
             raise ValueError(f"image with spatial size {size}: at least {grid} spatial axes are expected.")
         target = self.spatial_size
         if self.keep_aspect:
-            scale = min(new / old for new, old in zip(target, size[:grid], strict=True))
-            target = tuple(max(1, round(old * scale)) for old in size[:grid])
+            spacing = image.pixdim.tolist() if isinstance(image, MetaTensor) else [1.0] * grid
+            lengths = [count * step for count, step in zip(size[:grid], spacing[:grid], strict=True)]
+            scale = min(new / length for new, length in zip(target, lengths, strict=True))
+            target = tuple(max(1, round(length * scale)) for length in lengths)
         mode = "nearest-exact" if self.nearest else _MODES[len(size)]
         # smoothed before it shrinks: otherwise fine texture turns into false structure
         resize = Resize((*target, *size[grid:]), mode=mode, anti_aliasing=not self.nearest)

@@ -9,7 +9,6 @@ import torch
 from ignite.engine import Engine
 from medad.errors import InputError
 from medad.handlers import TrainingState, WeightAverage
-from medad.handlers.report import score_threshold
 from medad.postprocessing import CalibrationBuilder
 from torch import nn
 
@@ -77,8 +76,8 @@ def test_score_threshold_divides_decisions() -> None:
     for i in range(40):
         builder.update(float(i), torch.rand(1, 8, 8), None, f"s{i}")
     calibration = builder.build("0" * 64, "0" * 64)
-    threshold = score_threshold(calibration, 0.05)
+    threshold = calibration.score_threshold(0.05)
     assert threshold is not None
     assert calibration.decision(threshold, 0.05) == 0
     assert calibration.decision(threshold + 1e-6, 0.05) == 1
-    assert score_threshold(calibration, 0.001) is None
+    assert calibration.score_threshold(0.001) is None

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from medad.errors import InputError
 from medad.postprocessing import AnomalyScored, anomaly_score
 from monai.data import MetaTensor
 
@@ -79,3 +80,12 @@ def test_errors() -> None:
         AnomalyScored(foreground_key="foreground")({"anomaly_map": torch.ones(1, 4, 4)})
     with pytest.raises(ValueError, match="use one grid"):
         anomaly_score(torch.ones(1, 4, 4), torch.ones(1, 4, 5))
+
+
+def test_an_unknown_case_is_no_normal_case() -> None:
+    case = {"case": "c", "anomaly_map": torch.rand(1, 4, 4), "foreground": torch.zeros(1, 4, 4)}
+    scored = AnomalyScored("max", foreground_key="foreground")
+    with pytest.raises(InputError, match="no foreground"):
+        scored(case)
+    with pytest.raises(InputError, match="not finite"):
+        scored({**case, "anomaly_map": torch.full((1, 4, 4), torch.nan), "foreground": torch.ones(1, 4, 4)})
