@@ -36,7 +36,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy common/medad
-	$(BIN)/codespell README.md docs common bundles tests --skip "*.csv,*.png"
+	$(BIN)/codespell README.md docs common bundles tests --skip "*.csv,*.png" --ignore-words-list fpr,buda
 
 format: setup
 	$(BIN)/ruff check --fix .
