@@ -18,7 +18,7 @@ from medad.engines import CohortError
 from medad.errors import CalibrationError, InputError
 from monai.bundle import ckpt_export, verify_metadata, verify_net_in_out
 from monai.data import MetaTensor
-from monai.transforms import LoadImaged, SaveImaged
+from monai.transforms import Invertd, LoadImaged, SaveImaged
 from PIL import Image
 
 Infer = Callable[..., Path]
@@ -322,3 +322,51 @@ def test_training_takes_data_lists_with_labels_and_masks_here_and_there(
     overrides = {"dataset_dir": tmp_path, "ckpt_dir": tmp_path / "m", "output_dir": tmp_path / "o"}
     workflow = build(bundle, "train smoke", **overrides, **{"train#trainer#train_handlers": []})
     workflow.parser.get_parsed_content("train#trainer").run()
+
+
+@pytest.mark.parametrize(("axes", "spacing"), [("RAS", (1, 1, 4)), ("PIR", (0.8, 0.9, 0.7)), ("LSA", (1.3, 1.1, 1))])
+def test_a_spot_returns_to_its_voxel(
+    smoke_model: SmokeModel, tmp_path: Path, axes: str, spacing: tuple[float, float, float]
+) -> None:
+    """Preprocessing there, inverse transforms back: any orientation and voxel size."""
+    spot = np.zeros((48, 40, 44), dtype=np.uint8)
+    spot[20:26, 14:20, 25:31] = 1
+    turn = nibabel.orientations.axcodes2ornt(axes)
+    affine = nibabel.orientations.inv_ornt_aff(turn, spot.shape) @ np.diag([*spacing, 1.0])
+    paths = {"image": tmp_path / "image.nii.gz", "foreground": tmp_path / "spot.nii.gz"}
+    for path, array in zip(
+        paths.values(), (np.random.default_rng(0).random(spot.shape, dtype=np.float32), spot), strict=True
+    ):
+        nibabel.save(nibabel.Nifti1Image(array, affine), path)
+    parser = build(smoke_model.bundle, "inference smoke", "infer", **smoke_model.paths).parser
+    case = parser.get_parsed_content("preprocessing")({key: str(path) for key, path in paths.items()})
+    case["anomaly_map"] = MetaTensor(case["foreground"].float().as_tensor())
+    steps = parser.get_parsed_content("postprocessing").transforms
+    back = next(step for step in steps if isinstance(step, Invertd))(case)["anomaly_map"][0].numpy()
+    assert back.shape == spot.shape
+    center = np.argwhere(back > 0.5).mean(axis=0)
+    np.testing.assert_allclose(center, [22.5, 16.5, 27.5], atol=1.0)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("foreground_threshold", 0.5),
+        ("foreground_erosion", 1),
+        ("median_kernel_size", 3),
+        ("score_fraction", 0.5),
+        ("image_false_positive_rate", 0.9),
+        ("voxel_false_positive_rate", 0.2),
+        ("min_lesion_size", 5000),
+    ],
+)
+def test_every_option_changes_what_it_says(
+    infer: Infer, smoke_model: SmokeModel, tmp_path: Path, key: str, value: float
+) -> None:
+    config = json.loads((smoke_model.bundle / "configs" / "inference.json").read_text())
+    if key not in config:
+        pytest.skip(f"the method has no {key}")
+    fixed = {"threshold": 0.1} if key == "min_lesion_size" else {}
+    base, changed = infer(tmp_path / "base", **fixed), infer(tmp_path / "changed", **fixed, **{key: value})
+    files = sorted(path.relative_to(base) for path in [*base.rglob("*.npy"), base / "scores.csv"])
+    assert any((base / file).read_bytes() != (changed / file).read_bytes() for file in files)
