@@ -8,6 +8,7 @@ import json
 import logging
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,19 @@ from .. import __version__
 from ..errors import CalibrationError
 from ..keys import Keys
 from ..postprocessing import calibration_of_weights, weights_hash
-from ..visualize import CalibrationSummary, CaseGallery, save_contact_sheet, select_cases, write_report
+from ..visualize import CalibrationSummary, CaseGallery, CaseRecord, save_contact_sheet, write_report
 
 _logger = logging.getLogger(__name__)
 
-_SHEET_CASES = 6
+
+def spread_over_scores(records: Sequence[CaseRecord]) -> list[CaseRecord]:
+    """Of each label the cases with the highest, the middle and the lowest score: a rule, not a choice by eye."""
+    chosen: list[CaseRecord] = []
+    for label in (1, 0, None):
+        group = sorted((r for r in records if r.label == label), key=lambda r: (-r.score, r.name))
+        if group:
+            chosen += [group[i] for i in sorted({0, len(group) // 2, len(group) - 1})]
+    return chosen
 
 
 class ReportHandler:
@@ -116,7 +125,7 @@ class ReportHandler:
             max_cases=self.max_cases,
         )
         if records:
-            save_contact_sheet(self.path.with_name("cases.png"), select_cases(records, _SHEET_CASES))
+            save_contact_sheet(self.path.with_name("cases.png"), spread_over_scores(records))
         _logger.info("report: %s", self.path)
 
     def _summary(self) -> CalibrationSummary | None:

@@ -45,16 +45,19 @@ def erode(mask: torch.Tensor, iterations: int, spatial_dims: int) -> torch.Tenso
 
 
 class MaskForegroundd(Transform):
-    """Set the anomaly map to 0 outside the eroded foreground, and keep that foreground.
+    """Set the anomaly map to 0 outside the eroded foreground, keep that foreground, and leave the background as it was.
 
     Reconstructions blur the edge of the object; the erosion takes that rim out of the map. The eroded mask replaces the
-    foreground of the case, because score, calibration and mask must know where the map is defined.
+    foreground of the case, because score, calibration and mask must know where the map is defined. A network that was
+    trained on the foreground says nothing about the rest: there the pseudo-healthy image, if any, is the image itself.
 
     Args:
         spatial_dims: 2 or 3; with 2, a volume is eroded within its slices.
         erosion: layers of voxels peeled off, at least 0.
         map_key: the map.
         foreground_key: the mask.
+        reconstruction_key: the pseudo-healthy image; a case without one is fine.
+        image_key: the image that it belongs to.
 
     Shape:
         anomaly_map: ``(1, *spatial)``; foreground: ``(1, *spatial)``, uint8.
@@ -70,6 +73,8 @@ class MaskForegroundd(Transform):
         erosion: int = 0,
         map_key: str = Keys.ANOMALY_MAP,
         foreground_key: str = Keys.FOREGROUND,
+        reconstruction_key: str = Keys.RECONSTRUCTION,
+        image_key: str = Keys.IMAGE,
     ) -> None:
         check_spatial_dims(spatial_dims)
         _check_iterations("erosion", erosion)
@@ -77,19 +82,24 @@ class MaskForegroundd(Transform):
         self.erosion = erosion
         self.map_key = map_key
         self.foreground_key = foreground_key
+        self.reconstruction_key = reconstruction_key
+        self.image_key = image_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Mask the map."""
         x: torch.Tensor = entry(data, self.map_key, "MaskForegroundd")
         foreground: torch.Tensor = entry(data, self.foreground_key, "MaskForegroundd")
         check_map(x, self.spatial_dims)
-        inside = erode(on_grid_of(foreground, x), self.erosion, self.spatial_dims)
+        whole = on_grid_of(foreground, x)
+        inside = erode(whole, self.erosion, self.spatial_dims)
         masked = plain(x).masked_fill(~inside, 0.0)
-        return {
-            **data,
-            self.map_key: like(masked, x),
-            self.foreground_key: like(inside.to(torch.uint8), foreground),
-        }
+        case = {**data, self.map_key: like(masked, x), self.foreground_key: like(inside.to(torch.uint8), foreground)}
+        if self.reconstruction_key in data and self.image_key in data:
+            reconstruction, image = data[self.reconstruction_key], data[self.image_key]
+            case[self.reconstruction_key] = like(
+                torch.where(whole, plain(reconstruction), plain(image)), reconstruction
+            )
+        return case
 
 
 def _check_iterations(name: str, value: int) -> None:

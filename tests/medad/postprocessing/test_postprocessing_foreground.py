@@ -69,3 +69,17 @@ def test_errors() -> None:
         MaskForegroundd(2)({"anomaly_map": torch.ones(1, 4, 4)})
     with pytest.raises(ValueError, match="use one grid"):
         MaskForegroundd(2)({"anomaly_map": torch.ones(1, 4, 4), "foreground": torch.ones(1, 4, 5)})
+
+
+def test_the_background_of_the_pseudo_healthy_image_is_that_of_the_image() -> None:
+    image, reconstruction = torch.rand(2, 6, 6), torch.rand(2, 6, 6)
+    foreground = torch.zeros(1, 6, 6, dtype=torch.uint8)
+    foreground[:, 1:5, 1:5] = 1
+    case = {
+        "image": image,
+        "reconstruction": reconstruction,
+        "foreground": foreground,
+        "anomaly_map": torch.rand(1, 6, 6),
+    }
+    result = MaskForegroundd(2, erosion=1)(case)["reconstruction"]
+    assert torch.equal(result, torch.where(foreground > 0, reconstruction, image))
