@@ -60,7 +60,7 @@ def run_demo(bundle: Path, out: Path, seed: int = 0) -> dict[str, dict[str, floa
     paths = {"ckpt_dir": str(models), "ckpt_path": str(models / "model.pt")}
     paths["calibration_path"] = str(models / "calibration.json")
     phantom = [sys.executable, "-m", "medad.phantom", "--out", str(data), "--image_size", "128", "128"]
-    phantom += ["--training", "320", "--calibration", "60", "--validation", "0", "--test", "80", "--seed", str(seed)]
+    phantom += ["--training", "1600", "--calibration", "60", "--validation", "0", "--test", "80", "--seed", str(seed)]
     steps = {
         "phantom heads": phantom,
         "training and calibration": bundle_command(
