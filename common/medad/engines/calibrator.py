@@ -86,7 +86,7 @@ class Calibrator:
             calibration.save(self.calibration_path)
             if calibration.subjects < _FEW_SUBJECTS:
                 _logger.warning(
-                    "calibration: only %d subjects; false-positive rates below %.2g are rough guesses",
+                    "calibration: only %d subjects; decisions at rates below %.2g are rough or refused",
                     calibration.subjects,
                     1 / (calibration.subjects + 1),
                 )

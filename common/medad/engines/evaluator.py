@@ -100,7 +100,7 @@ class AnomalyEvaluator(SupervisedEvaluator):
         if self.state.failures:
             first = self.state.failures[0]
             raise CohortError(
-                f"{len(self.state.failures)} of {self.state.cases} cases failed; the others are complete. "
+                f"{len(self.state.failures)} of {self.state.cases} cases failed; see failures.csv. "
                 f"First: {first[Keys.CASE]}: {first['failure']}"
             )
 
@@ -161,18 +161,22 @@ def load_weights(network: nn.Module, path: str | Path, device: torch.device | st
     Raises:
         InputError: if the file is missing, is no tensor-only state dict or belongs to another network.
     """
-    remedy = "Train with configs/train.json, or put the weights there, or give --ckpt_path."
     if not Path(path).is_file():
-        raise InputError("no weights there", where=path, expected="a trained model.pt", remedy=remedy)
+        raise InputError(
+            "no weights there",
+            where=Path(path).resolve(),
+            expected="a trained model.pt",
+            remedy="Train with configs/train.json, run in the bundle's folder or give --bundle_root, or give --ckpt_path.",
+        )
     try:
         state = torch.load(path, map_location=device, weights_only=True)
         plain = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
         plain.load_state_dict(state, strict=True)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
         raise InputError(
             f"weights do not fit ({reason})",
             where=path,
             expected=f"a tensor-only state dict of {type(network).__name__} as configured",
-            remedy="Use the configuration (overlays included) that the weights were trained with.",
+            remedy="Add the overlays that the weights were trained with, such as cpu.json or volume_3d.json.",
         ) from None
