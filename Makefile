@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine:
-#   make demo   set-up, then train, calibrate, evaluate and infer on phantom heads (minutes)
+#   make demo   set-up, then train, calibrate, evaluate and infer on phantom heads (about 4 minutes)
 #   make test   set-up, then all fast tests
 PYTHON ?= python3
 VENV := .venv
