@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from .calibrator import Calibrator
 from .evaluator import AnomalyEvaluator, CohortError, load_weights
-from .prepare_batch import PrepareDenoising, prepare_image
+from .plain_network import plain_network
+from .prepare_batch import PrepareDenoising, PrepareReconstruction, prepare_image
 
 __all__ = [
     "AnomalyEvaluator",
     "Calibrator",
     "CohortError",
     "PrepareDenoising",
+    "PrepareReconstruction",
     "load_weights",
+    "plain_network",
     "prepare_image",
 ]

@@ -14,6 +14,9 @@ from ..errors import InputError
 from ..keys import Keys
 from ..noise import CoarseNoise
 
+TARGET = "target"
+"""Entry of a training item: the image as it was before a corruption."""
+
 
 def on_device(value: Any, device: torch.device | str | None, non_blocking: bool) -> Tensor:
     """Move a tensor to the device and drop its metadata, which every operation of a network would copy."""
@@ -85,3 +88,39 @@ class PrepareDenoising(PrepareBatch):
         foreground = on_device(batchdata[Keys.FOREGROUND], device, non_blocking).to(images.dtype)
         seeds = torch.randint(2**62, (len(images),))
         return images + foreground * self.noise(images, seeds), (images, foreground)
+
+
+class PrepareReconstruction(PrepareBatch):
+    """Give the network the image, and the loss the image as it was before any corruption.
+
+    Raises:
+        InputError: in a call, if a batch has one image only: batch normalization of the code needs two.
+    """
+
+    def __call__(
+        self,
+        batchdata: dict[str, Any],
+        device: torch.device | str | None = None,
+        non_blocking: bool = False,
+        **kwargs: Any,
+    ) -> tuple[Tensor, Tensor]:
+        """Prepare one batch.
+
+        Args:
+            batchdata: collated cases with ``image`` and ``target``, each ``(B, C, *spatial)``.
+            device: where the network is.
+            non_blocking: whether the copy may overlap with computation.
+            kwargs: unused, part of MONAI's calling convention.
+
+        Returns:
+            Images, and what the network should make of them.
+        """
+        images = on_device(batchdata[Keys.IMAGE], device, non_blocking)
+        if len(images) < 2:
+            raise InputError(
+                "a batch of one image",
+                where="training data",
+                expected="at least 2 images per batch, for the batch normalization",
+                remedy="Give more training images, or raise batch_size.",
+            )
+        return images, on_device(batchdata[TARGET], device, non_blocking)

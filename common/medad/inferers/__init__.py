@@ -4,6 +4,15 @@
 from __future__ import annotations
 
 from .base import AnomalyInferer
+from .gradient import GradientInferer
+from .perceptual import PerceptualInferer
 from .reconstruction import ReconstructionInferer
+from .uncertainty import UncertaintyInferer
 
-__all__ = ["AnomalyInferer", "ReconstructionInferer"]
+__all__ = [
+    "AnomalyInferer",
+    "GradientInferer",
+    "PerceptualInferer",
+    "ReconstructionInferer",
+    "UncertaintyInferer",
+]

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Anomaly = what the network does not reproduce: A(x) = mean over channels of |x - g(x)|^p."""
+"""Anomaly = what the network does not reproduce, such as A(x) = mean over channels of |x - g(x)|^p."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +18,9 @@ class ReconstructionInferer(AnomalyInferer):
 
     Args:
         spatial_dims: spatial axes of the network, 2 or 3.
-        residual: ``"l1"`` (absolute) or ``"l2"`` (squared) difference, averaged over the channels.
+        residual: ``"l1"`` (absolute) or ``"l2"`` (squared) difference, averaged over the channels; or a function of
+            reconstruction and image that returns a map ``(B, 1, *spatial)``, such as
+            :class:`medad.losses.StructuralDissimilarity`.
         slice_batch_size: how many slices of a volume go through a 2D network together.
 
     Returns:
@@ -31,14 +35,22 @@ class ReconstructionInferer(AnomalyInferer):
         torch.Size([1, 2, 8, 8])
     """
 
-    def __init__(self, spatial_dims: int, residual: str = "l1", slice_batch_size: int = 32) -> None:
+    def __init__(
+        self,
+        spatial_dims: int,
+        residual: str | Callable[[Tensor, Tensor], Tensor] = "l1",
+        slice_batch_size: int = 32,
+    ) -> None:
         super().__init__(spatial_dims, slice_batch_size)
-        if residual not in _RESIDUALS:
-            raise ValueError(f"residual={residual!r}: must be one of {sorted(_RESIDUALS)}.")
+        if isinstance(residual, str) and residual not in _RESIDUALS:
+            raise ValueError(f"residual={residual!r}: must be one of {sorted(_RESIDUALS)} or a function.")
         self.residual = residual
 
     def infer(self, images: Tensor, network: nn.Module) -> Tensor:
         """Reconstruct ``images`` and take the residual."""
         reconstruction = network(images)
-        anomaly_map = _RESIDUALS[self.residual](images - reconstruction).mean(dim=1, keepdim=True)
+        if isinstance(self.residual, str):
+            anomaly_map = _RESIDUALS[self.residual](images - reconstruction).mean(dim=1, keepdim=True)
+        else:
+            anomaly_map = self.residual(reconstruction, images)
         return torch.cat([anomaly_map, reconstruction], dim=1)

@@ -1,8 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loss functions."""
+"""Loss functions, and the maps that some of them are means of."""
 
 from __future__ import annotations
 
+from .attention_entropy import AttentionEntropy
 from .foreground import ForegroundLoss
+from .kl_divergence import KLDivergence, kl_to_standard_normal
+from .perceptual import PerceptualLoss, relative_feature_difference
+from .regularized import RegularizedLoss
+from .structural import StructuralDissimilarity, dissimilarity_map
+from .uncertainty import UncertaintyLoss, split_uncertainty, squared_error_in_variances
 
-__all__ = ["ForegroundLoss"]
+__all__ = [
+    "AttentionEntropy",
+    "ForegroundLoss",
+    "KLDivergence",
+    "PerceptualLoss",
+    "RegularizedLoss",
+    "StructuralDissimilarity",
+    "UncertaintyLoss",
+    "dissimilarity_map",
+    "kl_to_standard_normal",
+    "relative_feature_difference",
+    "split_uncertainty",
+    "squared_error_in_variances",
+]

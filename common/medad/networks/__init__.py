@@ -3,6 +3,20 @@
 
 from __future__ import annotations
 
+from .autoencoder import Autoencoder
+from .constrained_autoencoder import ConstrainedAutoencoder
 from .denoising_unet import DenoisingUNet
+from .memory_autoencoder import MemoryAutoencoder
+from .perceptual_autoencoder import PerceptualAutoencoder
+from .spatial_autoencoder import SpatialAutoencoder
+from .variational_autoencoder import VariationalAutoencoder
 
-__all__ = ["DenoisingUNet"]
+__all__ = [
+    "Autoencoder",
+    "ConstrainedAutoencoder",
+    "DenoisingUNet",
+    "MemoryAutoencoder",
+    "PerceptualAutoencoder",
+    "SpatialAutoencoder",
+    "VariationalAutoencoder",
+]

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from .strided_convolutions import StridedDecoder, StridedEncoder
+from .vgg19_features import VGG19Features
 from .weight_standardized_conv import WeightStandardizedConv
 
-__all__ = ["WeightStandardizedConv"]
+__all__ = ["StridedDecoder", "StridedEncoder", "VGG19Features", "WeightStandardizedConv"]

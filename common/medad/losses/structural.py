@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Structural dissimilarity of two images: 1 - SSIM, as a map on their grid or as its mean.
+
+SSIM = (2 m_x m_y + c1)(2 s_xy + c2) / ((m_x^2 + m_y^2 + c1)(s_x^2 + s_y^2 + c2)), moments under a Gaussian window.
+"""
+
+from __future__ import annotations
+
+from monai.metrics.regression import compute_ssim_and_cs
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def dissimilarity_map(
+    prediction: Tensor, target: Tensor, window_size: int = 11, sigma: float = 1.5, data_range: float = 1.0
+) -> Tensor:
+    """Compute 1 - SSIM around every pixel.
+
+    The images are mirrored at their borders, so that the map lies on their grid: a window without padding gives a
+    smaller map, and stretching it back would move every value towards the border.
+
+    Args:
+        prediction: ``(B, C, *spatial)`` in 2D or 3D.
+        target: ``(B, C, *spatial)``.
+        window_size: edge of the window, odd; every axis must be longer than half of it.
+        sigma: standard deviation of the window in pixels.
+        data_range: span of the intensities.
+
+    Returns:
+        ``(B, 1, *spatial)``, mean over the channels, in [0, 2].
+
+    Raises:
+        ValueError: if the window or the shapes do not fit.
+    """
+    if window_size % 2 == 0:
+        raise ValueError(f"window_size={window_size}: must be odd.")
+    spatial_dims = prediction.ndim - 2
+    reach = window_size // 2
+    if min(prediction.shape[2:]) <= reach:
+        raise ValueError(f"image of size {tuple(prediction.shape[2:])}: every axis must be longer than {reach}.")
+    padding = [reach] * (2 * spatial_dims)
+    similarity, _ = compute_ssim_and_cs(
+        F.pad(prediction.float(), padding, mode="reflect"),
+        F.pad(target.float(), padding, mode="reflect"),
+        spatial_dims,
+        kernel_size=[window_size] * spatial_dims,
+        kernel_sigma=[sigma] * spatial_dims,
+        data_range=data_range,
+    )
+    return (1 - similarity.mean(dim=1, keepdim=True)).clamp(min=0)
+
+
+class StructuralDissimilarity(nn.Module):
+    """Mean of 1 - SSIM, or its map.
+
+    MONAI's ``SSIMLoss`` has no map, and its window loses the border.
+
+    Args:
+        window_size: edge of the window, odd.
+        sigma: standard deviation of the window in pixels.
+        data_range: span of the intensities.
+        reduction: ``"mean"`` for a loss, ``"none"`` for the map ``(B, 1, *spatial)``.
+
+    Raises:
+        ValueError: if an argument does not fit.
+
+    References:
+        1. Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", IEEE TIP 2004,
+           doi:10.1109/TIP.2003.819861, equation 13.
+        2. Bergmann et al., "Improving Unsupervised Defect Segmentation by Applying Structural Similarity to
+           Autoencoders", VISAPP 2019, arXiv:1807.02011, section 3.
+    """
+
+    def __init__(
+        self, window_size: int = 11, sigma: float = 1.5, data_range: float = 1.0, reduction: str = "mean"
+    ) -> None:
+        super().__init__()
+        if window_size % 2 == 0:
+            raise ValueError(f"window_size={window_size}: must be odd.")
+        if reduction not in ("mean", "none"):
+            raise ValueError(f"reduction={reduction!r}: must be 'mean' or 'none'.")
+        self.window_size = window_size
+        self.sigma = sigma
+        self.data_range = data_range
+        self.reduction = reduction
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Compare ``prediction`` with ``target``, both ``(B, C, *spatial)``."""
+        values = dissimilarity_map(prediction, target, self.window_size, self.sigma, self.data_range)
+        return values.mean() if self.reduction == "mean" else values
