@@ -6,6 +6,7 @@ from __future__ import annotations
 from .calibrator import Calibrator
 from .evaluator import AnomalyEvaluator, CohortError, load_weights
 from .plain_network import plain_network
+from .postprocess import postprocess_case
 from .prepare_batch import PrepareDenoising, PrepareReconstruction, prepare_image
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "PrepareReconstruction",
     "load_weights",
     "plain_network",
+    "postprocess_case",
     "prepare_image",
 ]

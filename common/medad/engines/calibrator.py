@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 from ..keys import Keys
 from ..postprocessing import CalibrationBuilder, data_hash, images_per_subject, weights_hash
 from .evaluator import AnomalyEvaluator, load_weights
+from .plain_network import plain_network
 
 _logger = logging.getLogger(__name__)
 
@@ -62,10 +63,10 @@ class Calibrator:
         self.datalist = datalist
         self.weights_path = weights_path
         self.calibration_path = calibration_path
-        self.network = network
+        self.network = plain_network(network)
         self.device = device
         self.evaluator = AnomalyEvaluator(
-            device, dataloader, network, inferer, postprocessing, val_handlers=handlers, amp=amp
+            device, dataloader, self.network, inferer, postprocessing, val_handlers=handlers, amp=amp
         )
         self.evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._update)
 

@@ -12,16 +12,17 @@ from typing import Any
 import ignite.distributed as idist
 import torch
 from ignite.engine import Events
-from monai.data import MetaTensor
 from monai.engines import SupervisedEvaluator
 from monai.engines.utils import IterationEvents
 from monai.inferers import Inferer
 from monai.transforms import Compose
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader
 
-from ..errors import CalibrationError, InputError, MedadError, find_medad_error
+from ..errors import InputError, MedadError, find_medad_error
 from ..keys import Keys
+from .plain_network import plain_network
+from .postprocess import postprocess_case
 from .prepare_batch import prepare_image
 
 _logger = logging.getLogger(__name__)
@@ -86,22 +87,31 @@ class AnomalyEvaluator(SupervisedEvaluator):
             CalibrationError: after the run, if maps and scores were written but masks could not be.
             CohortError: after the run, if cases failed.
         """
-        if not self.state.epoch_length:
-            _logger.info("nothing to do: every case is finished")
-            if idist.get_world_size() > 1:  # other ranks have cases and wait for this one at the end
-                self.fire_event(Events.STARTED)
-                self.fire_event(Events.COMPLETED)
-            return
         self.state.failures, self.state.cases = [], 0
         self.state.calibration_error = None
-        super().run(global_epoch)
-        if self.state.calibration_error is not None:
-            raise self.state.calibration_error
-        if self.state.failures:
-            first = self.state.failures[0]
+        if not idist.all_reduce(self.state.epoch_length):
+            _logger.info("nothing to do: every case is finished")
+            return
+        if self.state.epoch_length:
+            super().run(global_epoch)
+        else:  # the other ranks have cases, and wait for this one where results are joined
+            self.state.epoch = global_epoch
+            for event in (Events.STARTED, Events.EPOCH_STARTED, Events.EPOCH_COMPLETED, Events.COMPLETED):
+                self.fire_event(event)
+        self._raise_what_is_missing()
+
+    def _raise_what_is_missing(self) -> None:
+        """Raise the same error on every rank, once all have written: the end of one rank stops the others."""
+        outcome = (self.state.cases, self.state.failures, self.state.calibration_error)
+        cases, failures, errors = zip(*idist.all_gather(outcome), strict=True)
+        for error in errors:
+            if error is not None:
+                raise error
+        failed = [failure for part in failures for failure in part]
+        if failed:
             raise CohortError(
-                f"{len(self.state.failures)} of {self.state.cases} cases failed; see failures.csv. "
-                f"First: {first[Keys.CASE]}: {first['failure']}"
+                f"{len(failed)} of {sum(cases)} cases failed; see failures.csv. "
+                f"First: {failed[0][Keys.CASE]}: {failed[0]['failure']}"
             )
 
     def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> Any:
@@ -123,31 +133,23 @@ class AnomalyEvaluator(SupervisedEvaluator):
 
     def _register_postprocessing(self, posttrans: Callable[..., Any]) -> None:
         """Post-process case by case, so that a failure stays with its case."""
-        steps = posttrans.flatten().transforms if isinstance(posttrans, Compose) else (posttrans,)
 
         @self.on(IterationEvents.MODEL_COMPLETED)
         def _postprocess(engine: SupervisedEvaluator) -> None:
             predictions = self.state.output[Keys.PRED]
             outputs = []
             for item, prediction in zip(self.state.batch["cases"], predictions, strict=True):
-                case = {key: self._on_device(value) for key, value in item.items()}
-                case[Keys.PRED] = MetaTensor(prediction.detach()).copy_meta_from(case[Keys.IMAGE])
                 try:
-                    for step in steps:
-                        case = step(case)
+                    case, calibration_error = postprocess_case(item, prediction, posttrans)
                 except Exception as error:  # whatever happens to one case, the others go on
                     known = find_medad_error(error)
-                    if not isinstance(known, CalibrationError):
-                        _logger.debug("%s failed", case[Keys.CASE], exc_info=True)
-                        message = str(known) if known is not None else f"{type(error).__name__}: {error}"
-                        self._fail(str(case[Keys.CASE]), message)
-                        continue
-                    self.state.calibration_error = known
+                    _logger.debug("%s failed", item[Keys.CASE], exc_info=True)
+                    message = str(known) if known is not None else f"{type(error).__name__}: {error}"
+                    self._fail(str(item[Keys.CASE]), message)
+                    continue
+                self.state.calibration_error = calibration_error or self.state.calibration_error
                 outputs.append(case)
             self.state.output = outputs
-
-    def _on_device(self, value: Any) -> Any:
-        return value.to(self.state.device, non_blocking=self.non_blocking) if isinstance(value, Tensor) else value
 
 
 def load_weights(network: nn.Module, path: str | Path, device: torch.device | str = "cpu") -> None:
@@ -170,8 +172,7 @@ def load_weights(network: nn.Module, path: str | Path, device: torch.device | st
         )
     try:
         state = torch.load(path, map_location=device, weights_only=True)
-        plain = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
-        plain.load_state_dict(state, strict=True)
+        plain_network(network).load_state_dict(state, strict=True)
     except Exception as error:
         reason = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
         raise InputError(

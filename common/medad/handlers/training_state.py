@@ -13,7 +13,9 @@ import torch
 from ignite.engine import Engine, Events
 from monai.transforms import Randomizable
 from monai.utils import set_determinism
+from torch import nn
 
+from ..engines import plain_network
 from ..errors import InputError
 from .files import atomic_path
 
@@ -101,5 +103,8 @@ class TrainingState:
 
     def _items(self, engine: Engine) -> dict[str, Any]:
         """What to save: the objects and, in mixed precision, the trainer's loss scale."""
+        items = {
+            name: plain_network(item) if isinstance(item, nn.Module) else item for name, item in self.objects.items()
+        }
         scaler = getattr(engine, "scaler", None)
-        return dict(self.objects) if scaler is None else {**self.objects, "scaler": scaler}
+        return items if scaler is None else {**items, "scaler": scaler}

@@ -7,6 +7,8 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
+from ..engines import plain_network
+
 
 class WeightAverage:
     """Keep a moving average of a network's weights.
@@ -30,7 +32,7 @@ class WeightAverage:
     def __init__(self, network: nn.Module, averaged: nn.Module, momentum: float = 0.01) -> None:
         if not 0.0 < momentum <= 1.0:
             raise ValueError(f"momentum={momentum}: must lie in (0, 1].")
-        self.network = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
+        self.network = plain_network(network)
         self.averaged = averaged.requires_grad_(False)
         self.momentum = momentum
 

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network itself, without what wraps it for several processes."""
+
+from __future__ import annotations
+
+from torch import nn
+
+
+def plain_network(network: nn.Module) -> nn.Module:
+    """Take a network out of ``DistributedDataParallel``; any other network is returned as it is.
+
+    The wrapper puts ``module.`` in front of the names of the weights, and its forward pass exchanges buffers, so that a
+    process with fewer images than the others would leave them waiting.
+
+    Args:
+        network: a network, possibly wrapped.
+
+    Returns:
+        The network that was wrapped; the same weights, not a copy.
+    """
+    return network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
