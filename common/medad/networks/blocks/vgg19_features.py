@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frozen VGG19 up to relu4_2, from a file on this machine."""
+# annotations are not deferred here: TorchScript reads the types of the buffers
 
 from pathlib import Path
 
