@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A trained bundle on new images: five lines of Python, or ``python -m medad.predict``."""
+
+from __future__ import annotations
+
+from .config import inference_config, inference_files
+from .detector import AnomalyDetector
+from .result import AnomalyResult
+
+__all__ = ["AnomalyDetector", "AnomalyResult", "inference_config", "inference_files"]

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The inference configuration of a bundle, with overlays and overrides, and without a misspelled key.
+
+MONAI adds a key that it does not know to the configuration, where nothing uses it; here it is an error.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser, ReferenceResolver
+
+from ..errors import InputError, find_medad_error
+from .inputs import PathLike
+
+_NO_OVERLAYS = ("metadata", "train", "inference", "evaluate", "calibrate", "multi_gpu_train")
+"""Configurations of a bundle that do not go on top of ``inference.json``."""
+
+
+def inference_files(bundle: PathLike, overlays: Sequence[PathLike] = ()) -> list[str]:
+    """Find ``inference.json`` of a bundle and the overlays to put on it.
+
+    Args:
+        bundle: folder of the bundle.
+        overlays: names of overlays of the bundle, such as ``"cpu"``, or paths of JSON files.
+
+    Returns:
+        Paths, base first.
+
+    Raises:
+        InputError: if the folder is no bundle, or it has no such overlay.
+    """
+    configs = Path(bundle).expanduser() / "configs"
+    base = configs / "inference.json"
+    if not base.is_file():
+        raise InputError(
+            "no bundle there: it has no configs/inference.json",
+            where=Path(bundle).expanduser().resolve(),
+            expected="the folder of a bundle, such as bundles/<name>",
+            remedy="Correct the path of the bundle.",
+        )
+    return [str(base), *(_overlay(configs, os.fspath(overlay)) for overlay in overlays)]
+
+
+def inference_config(bundle: PathLike, overlays: Sequence[PathLike], overrides: Mapping[str, Any]) -> ConfigParser:
+    """Read the inference configuration of a bundle.
+
+    Args:
+        bundle: folder of the bundle; becomes ``bundle_root``.
+        overlays: see :func:`inference_files`.
+        overrides: values by key; ``#`` or ``::`` reaches into a nested one.
+
+    Returns:
+        The configuration; nothing of it is built yet.
+
+    Raises:
+        InputError: if the bundle, an overlay or a key does not exist.
+    """
+    config = ConfigParser()
+    files = inference_files(bundle, overlays)
+    try:
+        config.read_config(files)
+    except (ValueError, KeyError, OSError) as error:
+        raise InputError(
+            f"cannot be put together ({type(error).__name__}: {error})",
+            where=", ".join(files),
+            expected="JSON files, each fitting the one before",
+            remedy="Correct the files, or leave an overlay out.",
+        ) from error
+    for key in overrides:
+        _require_key(config, key)
+    config.update({**overrides, "bundle_root": str(Path(bundle).expanduser())})
+    return config
+
+
+def build(config: ConfigParser, key: str) -> Any:
+    """Build one part of a configuration.
+
+    Args:
+        config: the configuration.
+        key: the part.
+
+    Returns:
+        The object or value; the same one at every call.
+
+    Raises:
+        InputError: if values do not fit, with the reason that the part gives.
+    """
+    try:
+        return config.get_parsed_content(key)
+    except Exception as error:
+        known = find_medad_error(error)
+        if known is not None:
+            raise known from None
+        root: BaseException = error
+        while root.__cause__ is not None:
+            root = root.__cause__
+        raise InputError(
+            f"{key} cannot be built ({type(root).__name__}: {root})",
+            where="inference.json",
+            expected="overlays and values that fit each other",
+            remedy="Correct the value, or leave it out.",
+        ) from error
+
+
+def _overlay(configs: Path, overlay: str) -> str:
+    known = {path.stem: path for path in sorted(configs.glob("*.json")) if path.stem not in _NO_OVERLAYS}
+    path = known.get(overlay.removesuffix(".json"), Path(overlay).expanduser())
+    if not path.is_file():
+        raise InputError(
+            f"there is no overlay {overlay!r}",
+            where=configs,
+            expected=f"one of {', '.join(known)}, or the path of a JSON file",
+            remedy="Correct the name of the overlay.",
+        )
+    return str(path)
+
+
+def _require_key(config: ConfigParser, key: str) -> None:
+    """Refuse a key that nothing reads; a component may get any argument, and refuses those it does not have."""
+    place = config.get()
+    parts = ReferenceResolver.split_id(key)
+    for part in parts:
+        names = [str(name) for name in _names(place)]
+        if part not in names:
+            if isinstance(place, dict) and "_target_" in place and part == parts[-1]:
+                return
+            raise _unknown_key(key, part, [name for name in names if not name.startswith("_")])
+        place = place[part] if isinstance(place, dict) else place[int(part)]
+
+
+def _names(place: Any) -> Iterable[Any]:
+    if isinstance(place, dict):
+        return place
+    return range(len(place)) if isinstance(place, list) else ()
+
+
+def _unknown_key(key: str, part: str, names: list[str]) -> InputError:
+    near = difflib.get_close_matches(part, names, n=1)
+    instead = f"one of {', '.join(names)}" if names else "a value there, not another key"
+    return InputError(
+        f"there is no key {key!r}",
+        where="inference.json",
+        expected=f"{near[0]!r} in place of {part!r}, perhaps" if near else instead,
+        remedy="Correct the key; what each means stands in docs/reference/config_keys.md.",
+    )

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A trained bundle as one object: image in, map, score and mask out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import torch
+from monai.networks.utils import eval_mode
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from ..data import collate_cases
+from ..engines import load_weights, postprocess_case
+from ..errors import find_medad_error
+from ..keys import Keys
+from .arrays import Layout
+from .config import build, inference_config
+from .inputs import Image, PathLike, item_of_image, layout_of_file
+from .result import AnomalyResult, result_of_case
+
+Prepared: TypeAlias = tuple[dict[str, Any], Layout]
+
+
+class AnomalyDetector:
+    """Find anomalies in images with a trained bundle.
+
+    A thin layer over the bundle's ``inference.json``: its preprocessing, network, inferer and post-processing, built
+    once. The results are those of ``monai.bundle run`` with the same configuration, on a CPU to the last bit, without
+    files: neither the tables nor the report are written.
+
+    Args:
+        bundle: folder of the bundle.
+        overlays: overlays that the weights were trained with, such as ``["cpu"]``.
+        overrides: any key of ``inference.json``: ``device``, ``ckpt_path``, ``calibration_path``, ``threshold``,
+            ``image_false_positive_rate``, ``voxel_false_positive_rate``, ``batch_size``, ... Keys of folders and tables
+            have no meaning here.
+
+    Raises:
+        InputError: if the bundle, an overlay, a key or the weights do not exist, or do not fit together.
+
+    Example:
+        See ``docs/how_to/python.md``; its code is executed by a test.
+    """
+
+    def __init__(self, bundle: PathLike, overlays: Sequence[PathLike] = (), **overrides: Any) -> None:
+        config = inference_config(bundle, overlays, overrides)
+        self.device = torch.device(build(config, "device"))
+        self.spatial_dims = int(build(config, "spatial_dims"))
+        self.batch_size = int(build(config, "batch_size"))
+        self.amp = bool(build(config, "amp"))
+        self.network = build(config, "network")
+        self.preprocessing = build(config, "preprocessing")
+        self.inferer = build(config, "inferer")
+        self.postprocessing = build(config, "postprocessing")
+        load_weights(self.network, build(config, "ckpt_path"), self.device)
+
+    def __call__(
+        self, image: Image, *, channel_axis: int | None = None, affine: ArrayLike | None = None
+    ) -> AnomalyResult:
+        """Judge one image.
+
+        Args:
+            image: a file (NIfTI, PNG, JPEG, TIFF, DICOM), a folder with one DICOM series, a list with one path per
+                channel; or an array or tensor: a picture ``(rows, columns)`` or a volume ``(x, y, z)``.
+            channel_axis: which axis of an array holds the channels; ``None`` if there is none.
+            affine: of a volume given as an array; see :func:`medad.predict.arrays.image_from_array`.
+
+        Returns:
+            The result, on the grid of the input.
+
+        Raises:
+            InputError: if the image cannot be used; it says why and what to do.
+        """
+        return self._finish([self._prepare(image, channel_axis, affine)])[0]
+
+    def map(self, images: Iterable[Image], *, channel_axis: int | None = None) -> Iterator[AnomalyResult]:
+        """Judge many images, ``batch_size`` at a time.
+
+        Neighbors of one shape share a batch; volumes of a 2D network go through alone, since their slices are a batch.
+
+        Args:
+            images: as in a call.
+            channel_axis: that of all arrays.
+
+        Yields:
+            The results, in order.
+
+        Raises:
+            InputError: at the first image that cannot be used.
+        """
+        batch: list[Prepared] = []
+        for image in images:
+            prepared = self._prepare(image, channel_axis)
+            if batch and not self._fits(prepared, batch):
+                yield from self._finish(batch)
+                batch = []
+            batch.append(prepared)
+        if batch:
+            yield from self._finish(batch)
+
+    def _prepare(self, image: Image, channel_axis: int | None, affine: ArrayLike | None = None) -> Prepared:
+        item, layout = item_of_image(image, channel_axis, affine)
+        try:
+            case = self.preprocessing(item)
+        except Exception as error:
+            known = find_medad_error(error)
+            if known is None:
+                raise
+            raise known from None
+        return case, layout or layout_of_file(item[Keys.IMAGE], case[Keys.IMAGE])
+
+    def _fits(self, prepared: Prepared, batch: list[Prepared]) -> bool:
+        shape, first = (case[Keys.IMAGE].shape for case, _ in (prepared, batch[0]))
+        return len(batch) < self.batch_size and shape == first and len(shape) == self.spatial_dims + 1
+
+    def _finish(self, batch: list[Prepared]) -> list[AnomalyResult]:
+        images = collate_cases([case for case, _ in batch])[Keys.IMAGE].to(self.device)
+        with eval_mode(self.network), torch.autocast("cuda", enabled=self.amp):
+            predictions = self.inferer(images, self.network)
+        return [
+            self._judge(case, layout, prediction) for (case, layout), prediction in zip(batch, predictions, strict=True)
+        ]
+
+    def _judge(self, item: dict[str, Any], layout: Layout, prediction: Tensor) -> AnomalyResult:
+        case, calibration_error = postprocess_case(item, prediction, self.postprocessing)
+        return result_of_case(case, layout, calibration_error)
