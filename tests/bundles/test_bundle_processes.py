@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from bundle_tools import ROOT, SmokeModel
+from bundle_tools import ROOT, SmokeModel, build, fails_with
+from medad.engines import CohortError
 
 
 def _run(
@@ -19,7 +21,7 @@ def _run(
 ) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", *launcher, "monai.bundle", "run", *arguments]
     return subprocess.run(
-        command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120, check=False
     )
 
 
@@ -64,30 +66,112 @@ def test_an_error_for_the_user_is_one_message(smoke_model: SmokeModel, tmp_path:
     assert "error: " in done.stderr and "nowhere" in done.stderr
 
 
-@pytest.mark.slow
-def test_two_ranks_equal_one_process(bundle: Path, phantom_2d: Path, smoke_model: SmokeModel, tmp_path: Path) -> None:
+def _on_two_ranks(bundle: Path, names: str, *overrides: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run configs on two CPU processes, as docs/how_to/multi_gpu.md says."""
+    files = ",".join(f"'configs/{name}.json'" for name in names.split())
     launcher = ("torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m")
-    paths = {"ckpt_path": tmp_path / "model.pt", "calibration_path": tmp_path / "calibration.json"}
-    files = "['configs/train.json','configs/smoke.json','configs/multi_gpu_train.json']"
-    options = _options(dataset_dir=phantom_2d, ckpt_dir=tmp_path, output_dir=tmp_path / "log", batch_size=4, **paths)
-    done = _run(bundle, "--config_file", files, *options, launcher=launcher, OMP_NUM_THREADS="1")
-    assert done.returncode == 0, done.stderr
-    assert all(torch.isfinite(value).all() for value in torch.load(tmp_path / "model.pt", weights_only=True).values())
+    arguments = ["--config_file", f"[{files}]", *_options(**options), *overrides]
+    return _run(bundle, *arguments, launcher=launcher, OMP_NUM_THREADS="1")
 
-    reports = []
-    for name, extra, launch in (("one", [], ()), ("two", ["'configs/multi_gpu_evaluate.json'"], launcher)):
-        files = ",".join(["'configs/train.json'", "'configs/evaluate.json'", "'configs/smoke.json'", *extra])
-        options = _options(**{**smoke_model.paths, "output_dir": tmp_path / name})
-        done = _run(bundle, "--config_file", f"[{files}]", *options, launcher=launch, OMP_NUM_THREADS="1")
+
+def _subset(folder: Path, data: Path, **counts: int) -> Path:
+    """A data set with the first images of some splits of another one."""
+    splits = json.loads((data / "datalist.json").read_text())
+    folder.mkdir()
+    rows = {
+        name: [{**row, "image": str(data / row["image"])} for row in splits[name][:n]] for name, n in counts.items()
+    }
+    (folder / "datalist.json").write_text(json.dumps(rows))
+    return folder
+
+
+@pytest.mark.slow
+def test_two_ranks_train_calibrate_and_resume(bundle: Path, phantom_2d: Path, tmp_path: Path) -> None:
+    """Seven images for two ranks, an idle rank in validation and calibration, an interruption, and no trace of it."""
+    uneven = _subset(tmp_path / "uneven", phantom_2d, training=7, calibration=3)
+    fewer = _subset(tmp_path / "fewer", phantom_2d, training=7, calibration=1)
+
+    def train(name: str, data: Path, epochs: int, **options: object) -> dict[str, torch.Tensor]:
+        folder, log = tmp_path / name, tmp_path / f"log_{name}_{epochs}"
+        done = _on_two_ranks(
+            bundle,
+            "train smoke multi_gpu_train",
+            *("--train#trainer#max_epochs", str(epochs)),
+            **{"dataset_dir": data, "ckpt_dir": folder, "output_dir": log, "batch_size": 4, **options},
+        )
         assert done.returncode == 0, done.stderr
-        reports.append(json.loads((tmp_path / name / "metrics.json").read_text()))
-        assert len((tmp_path / name / "scores.csv").read_text().splitlines()) == 7
-    one, two = reports
-    for name in one:
-        if (
-            isinstance(one[name], dict)
-            and one[name].get("value") is not None
-            and "second" not in name
-            and "mem" not in name
-        ):
-            assert two[name]["value"] == pytest.approx(one[name]["value"], abs=1e-6), name
+        assert done.stdout.count("SupervisedTrainer - INFO - Engine run finished") == 2  # once on each rank
+        writers = {path.name.split(".")[-2] for path in log.glob("events*")}
+        assert len(writers) == 1, "one process logs"
+        state: dict[str, torch.Tensor] = torch.load(folder / "model.pt", weights_only=True)
+        assert all(torch.isfinite(value).all() for value in state.values())
+        return state
+
+    whole = train("whole", uneven, 2)
+    training_state = torch.load(tmp_path / "whole" / "training_state.pt", weights_only=True)
+    steps = {int(state["step"]) for state in training_state["objects"]["optimizer"]["state"].values()}
+    assert steps == {2}, "one step per epoch: each rank has four of the seven images, one of them twice"
+    train("stopped", fewer, 1)
+    assert json.loads((tmp_path / "stopped" / "calibration.json").read_text())["images"] == 1
+    resumed = train("stopped", uneven, 2, resume=True)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+    joined = json.loads((tmp_path / "whole" / "calibration.json").read_text())
+    paths = {"ckpt_dir": tmp_path / "whole", "calibration_path": tmp_path / "one.json", "output_dir": tmp_path / "log"}
+    build(bundle, "train calibrate smoke", dataset_dir=uneven, **paths).run()
+    alone = json.loads((tmp_path / "one.json").read_text())
+    for name in ("scores", "voxel_rates", "voxel_thresholds"):
+        assert joined.pop(name) == pytest.approx(alone.pop(name), rel=1e-5), name
+    assert joined == alone
+
+
+@pytest.mark.slow
+def test_two_ranks_evaluate_as_one(smoke_model: SmokeModel, tmp_path: Path) -> None:
+    paths = {"ckpt_dir": smoke_model.models, "dataset_dir": smoke_model.data}
+    build(smoke_model.bundle, "train evaluate smoke", **paths, output_dir=tmp_path / "one").run()
+    done = _on_two_ranks(
+        smoke_model.bundle, "train evaluate smoke multi_gpu_evaluate", **paths, output_dir=tmp_path / "two"
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "two" / "report.html").is_file()
+    assert len((tmp_path / "two" / "scores.csv").read_text().splitlines()) == 7
+    one, two = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("one", "two"))
+    compared = 0
+    for name, metric in one.items():
+        if name in ("seconds_per_case", "peak_memory_mb") or not isinstance(metric, dict) or "value" not in metric:
+            continue
+        compared += 1
+        for bound in ("value", "low", "high"):
+            assert two[name][bound] == pytest.approx(metric[bound], abs=1e-6), f"{name}, {bound}"
+    assert compared >= 10 and one["n"] == two["n"]
+
+
+@pytest.mark.slow
+def test_two_ranks_infer_as_one_with_a_bad_case(smoke_model: SmokeModel, tmp_path: Path) -> None:
+    """The second rank has the bad case; its failure must not cost what the first rank still has to write."""
+    images = tmp_path / "images"
+    images.mkdir()
+    items = json.loads((smoke_model.data / "datalist.json").read_text())["test"][:5]
+    for item in items:
+        shutil.copy(smoke_model.data / item["image"], images)
+    sorted(images.iterdir())[1].write_bytes(b"not a picture")
+    options = {**smoke_model.paths, "dataset_dir": images, "batch_size": 1}
+    one, two = tmp_path / "one", tmp_path / "two"
+    with fails_with(CohortError, "1 of 5 cases failed"):
+        build(smoke_model.bundle, "inference smoke", "infer", **options, output_dir=one).run()
+    done = _on_two_ranks(smoke_model.bundle, "inference smoke multi_gpu_evaluate", **options, output_dir=two)
+    assert done.returncode == 1
+    assert done.stderr.count("error: 1 of 5 cases failed") == 2  # the same outcome on both ranks
+    assert (two / "report.html").is_file() and not list(two.rglob("*.partial"))
+    files = [path.relative_to(one) for path in one.rglob("*") if path.suffix in (".csv", ".npy")]
+    assert len(files) == 2 + 4 * 3
+    for file in files:
+        assert (one / file).read_bytes() == (two / file).read_bytes(), file
+
+
+@pytest.mark.slow
+def test_a_rank_that_breaks_ends_the_run(smoke_model: SmokeModel, tmp_path: Path) -> None:
+    broken = ("--evaluator#network", "$@network if dist.get_rank() == 0 else 1 / 0")
+    names = "inference smoke multi_gpu_evaluate"
+    done = _on_two_ranks(smoke_model.bundle, names, *broken, **smoke_model.paths, output_dir=tmp_path)
+    assert done.returncode == 1 and "ZeroDivisionError" in done.stderr
