@@ -22,7 +22,7 @@ def median_smooth(
 
     MONAI's ``MedianFilter`` builds all windows at once (one channel per window voxel: 4.5 GB for 5 x 5 x 5 on 240 x 240
     x 155), sorts each on its own and cannot stay within the slices of a volume; :func:`~.median.cube_median` is used
-    instead. Given a foreground, only the box around it is worked on.
+    instead. Given a foreground, only boxes around its parts are worked on.
 
     Args:
         x: map ``(C, *spatial)``; with ``spatial_dims=2`` also a volume ``(C, X, Y, Z)``, filtered slice by slice.
@@ -39,17 +39,8 @@ def median_smooth(
     check_map(x, spatial_dims)
     _check_kernel_size(kernel_size)
     values = plain(x).float()
-    if foreground is None:
-        return like(cube_median(values, kernel_size, spatial_dims), x)
-    inside = on_grid_of(foreground, values[:1])
-    smooth = values.clone()
-    if bool(inside.any()):
-        outer, inner = _boxes(inside, kernel_size // 2)
-        medians = cube_median(values[outer], kernel_size, spatial_dims)[inner]
-        target = tuple(slice(o.start + i.start, o.start + i.stop) for o, i in zip(outer[1:], inner[1:], strict=True))
-        where = (slice(None), *target)
-        smooth[where] = torch.where(inside[where], medians, smooth[where])
-    return like(smooth, x)
+    inside = None if foreground is None else on_grid_of(foreground, values[:1])
+    return like(cube_median(values, kernel_size, spatial_dims, inside), x)
 
 
 def gaussian_smooth(x: torch.Tensor, sigma: float, spatial_dims: int) -> torch.Tensor:
@@ -141,19 +132,6 @@ class GaussianSmoothMapd(Transform):
         """Smooth the map."""
         x = entry(data, self.map_key, type(self).__name__)
         return {**data, self.map_key: gaussian_smooth(x, self.sigma, self.spatial_dims)}
-
-
-def _boxes(inside: torch.Tensor, margin: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Bound a mask ``(1, *spatial)`` by a box with a margin, and say where the tight box lies within it."""
-    outer, inner = [slice(None)], [slice(None)]
-    for axis in range(1, inside.ndim):
-        others = [other for other in range(inside.ndim) if other != axis]
-        hit = inside.amax(dim=others).nonzero().reshape(-1)
-        first, last = int(hit[0]), int(hit[-1]) + 1
-        start = max(first - margin, 0)
-        outer.append(slice(start, min(last + margin, inside.shape[axis])))
-        inner.append(slice(first - start, last - start))
-    return tuple(outer), tuple(inner)
 
 
 def _check_kernel_size(kernel_size: int) -> None:

@@ -51,3 +51,30 @@ def test_input_stays_as_it_was() -> None:
         y += 1.0
         assert torch.equal(x, before)
     assert cube_median(torch.rand(1, 0, 4), 3, 2).shape == (1, 0, 4)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dims"), [((40, 21), 2), ((21, 19, 17), 3), ((21, 19, 6), 2), ((3, 2), 2), ((1, 1, 1), 3)]
+)
+@pytest.mark.parametrize("part", ["empty", "everything", "corners", "ball", "two pieces"])
+def test_inside_a_mask_the_medians_are_those_of_the_whole(shape: tuple[int, ...], dims: int, part: str) -> None:
+    x, inside = torch.rand(2, *shape), torch.zeros(1, *shape, dtype=torch.bool)
+    if part == "everything":
+        inside[:] = True
+    elif part == "corners":  # touches every border
+        inside[(0, *(0,) * len(shape))] = inside[(0, *(-1,) * len(shape))] = True
+    elif part != "empty":
+        grid = torch.meshgrid(*(torch.linspace(-1, 1, size) for size in shape), indexing="ij")
+        inside[0] = sum(axis**2 for axis in grid) < 0.8
+        if part == "two pieces":
+            inside[0, shape[0] // 4 : -(shape[0] // 4) or None] = False
+    whole = cube_median(x, 5, dims)
+    assert torch.equal(cube_median(x, 5, dims, inside), torch.where(inside, whole, x))
+
+
+def test_no_operation_is_long_enough_for_torch_to_share_it_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = []
+    run = median._run
+    monkeypatch.setattr(median, "_run", lambda wires, *rest: lengths.append(len(wires[0])) or run(wires, *rest))
+    cube_median(torch.rand(1, 60, 60, 50), 3, 3)
+    assert max(lengths) < 32768
