@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
-from monai.data import CacheDataset
 from torch.utils.data import Dataset
 
 from ..errors import InputError, find_medad_error
@@ -17,6 +16,7 @@ from .formats import is_dicom, is_nifti
 from .items import CASE, Item, image_paths
 from .npz_reference import is_npz_reference, is_npz_volume
 from .raster import count_pages
+from .training_cache import TrainingCache
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +62,8 @@ def training_dataset(
     cache_rate: float = 1.0,
     num_workers: int = 2,
     progress: bool = True,
-) -> CacheDataset:
-    """Decode and preprocess every training image once: MONAI's ``CacheDataset``, up to the first random transform.
+) -> TrainingCache:
+    """Decode and preprocess every training image once, up to the first random transform; the items are plain tensors.
 
     Args:
         data: items of a data list.
@@ -80,7 +80,7 @@ def training_dataset(
             around it.
     """
     try:
-        return CacheDataset(
+        return TrainingCache(
             list(data), transform, cache_rate=cache_rate, num_workers=max(num_workers, 1), progress=progress
         )
     except Exception as error:
@@ -88,6 +88,19 @@ def training_dataset(
         if known is None:
             raise
         raise known from None
+
+
+def last_batch_is_single(samples: Sized, batch_size: int) -> bool:
+    """Say whether the last of several batches would hold one image, which batch normalization cannot train on.
+
+    Args:
+        samples: what the loader draws from, a data set or a sampler.
+        batch_size: images per batch.
+
+    Returns:
+        Value for ``drop_last``: with it an epoch leaves one image out, another one each time.
+    """
+    return len(samples) > batch_size > 1 and len(samples) % batch_size == 1
 
 
 def loader_batch_size(datalist: Sequence[Item], batch_size: int, spatial_dims: int) -> int:

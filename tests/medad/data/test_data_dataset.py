@@ -17,7 +17,18 @@ from medad.data import (
     training_dataset,
 )
 from medad.errors import InputError, MedadError
-from monai.transforms import Compose, Lambdad, RandFlipd, Resized
+from monai.data import CacheDataset, DataLoader, get_track_meta
+from monai.transforms import (
+    Compose,
+    Lambdad,
+    RandAdjustContrastd,
+    RandAffined,
+    RandFlipd,
+    RandLambdad,
+    Resized,
+    SelectItemsd,
+)
+from monai.utils import set_determinism
 from PIL import Image
 
 LOAD = Compose([LoadImageFiled("image"), CheckImaged("image", 1, 2), LoadMaskd()])
@@ -113,6 +124,40 @@ def test_training_decodes_once_and_stays_random(cohort, monkeypatch):
     seen = [dataset[index % 2]["image"][0, 0, 0].item() for index in range(20)]
     assert len(opened) == 2
     assert len(set(seen)) == 2
+
+
+@pytest.mark.parametrize("cache_rate", [1.0, 0.5, 0.0])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_training_items_are_monais_without_metadata(cohort, cache_rate, workers):
+    steps = [
+        LoadImageFiled("image"),
+        SelectItemsd("image"),
+        RandFlipd("image", prob=0.5, spatial_axis=0),
+        RandAffined("image", prob=1.0, rotate_range=0.3, scale_range=0.2, padding_mode="zeros"),
+        RandAdjustContrastd("image", prob=1.0, gamma=(0.7, 1.3)),
+    ]
+
+    def batches(dataset):
+        set_determinism(3)
+        dataset.transform.set_random_state(7)
+        return list(DataLoader(dataset, batch_size=1, shuffle=True, num_workers=workers))
+
+    data = [cohort[0], cohort[3]] * 3
+    ours = batches(training_dataset(data, Compose(steps), cache_rate=cache_rate, progress=False))
+    theirs = batches(CacheDataset(data, Compose(steps), progress=False))
+    assert all(type(batch["image"]) is torch.Tensor and list(batch) == ["image"] for batch in ours)
+    assert all(torch.equal(a["image"], b["image"].as_tensor()) for a, b in zip(ours, theirs, strict=True))
+    assert len({float(batch["image"].sum()) for batch in ours}) == 6
+    assert get_track_meta()
+
+
+def test_metadata_comes_back_after_an_error(cohort):
+    dataset = training_dataset(
+        cohort[:1], Compose([LoadImageFiled("image"), RandLambdad("image", lambda _: 1 / 0)]), progress=False
+    )
+    with pytest.raises(RuntimeError):
+        dataset[0]
+    assert get_track_meta()
 
 
 @pytest.mark.parametrize("workers", [0, 2])
