@@ -27,8 +27,8 @@ class AnomalyDetector:
     """Find anomalies in images with a trained bundle.
 
     A thin layer over the bundle's ``inference.json``: its preprocessing, network, inferer and post-processing, built
-    once. The results are those of ``monai.bundle run`` with the same configuration, on a CPU to the last bit, without
-    files: neither the tables nor the report are written.
+    once. They are attributes of the same names. The results are those of ``monai.bundle run`` with the same
+    configuration, in the same batches on a CPU to the last bit. Nothing is written.
 
     Args:
         bundle: folder of the bundle.
