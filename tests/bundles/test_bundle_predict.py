@@ -201,8 +201,8 @@ def test_errors_are_for_the_caller(detector: AnomalyDetector, smoke_model: Smoke
             detector(image)
     with pytest.raises(InputError, match=r"train\.json"):
         _detector(smoke_model, ckpt_path=str(tmp_path / "missing.pt"))
-    with pytest.raises(InputError, match="'threshold' in place of 'thrshold'"):
-        _detector(smoke_model, thrshold=0.1)
+    with pytest.raises(InputError, match="'threshold' in place of 'thresold'"):
+        _detector(smoke_model, thresold=0.1)
     with pytest.raises(InputError, match=r"image_false_positive_rate must lie in \(0, 1\)"):
         _detector(smoke_model, image_false_positive_rate=5)
     with pytest.raises(InputError, match="overlays"):
