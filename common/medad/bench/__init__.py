@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from .timing import in_fresh_process, machine, median_seconds, peak_extra_memory
+from .timing import Stopwatch, in_fresh_process, interleaved, machine, median_seconds, peak_extra_memory
 
-__all__ = ["in_fresh_process", "machine", "median_seconds", "peak_extra_memory"]
+__all__ = ["Stopwatch", "in_fresh_process", "interleaved", "machine", "median_seconds", "peak_extra_memory"]

@@ -13,7 +13,10 @@ from pathlib import Path
 
 from ..errors import MedadError
 
-BENCHES = {"metrics": "voxel metrics of one volume against scikit-learn"}
+BENCHES = {
+    "metrics": "voxel metrics of one volume against scikit-learn",
+    "postprocessing": "median, erosion and small components of one map against SciPy",
+}
 """What each module measures; it has ``add_arguments(parser)`` and ``run(args) -> rows``."""
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How all benchmarks measure: median wall time, peak extra memory, and a description of the machine."""
+"""How all benchmarks measure: median wall time, in turn, peak extra memory, and a description of the machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -38,8 +39,7 @@ def median_seconds(
     Raises:
         ValueError: if ``repeats`` is below 1 or ``warmup`` negative.
     """
-    if repeats < 1 or warmup < 0:
-        raise ValueError(f"repeats is {repeats}, warmup {warmup}; expected at least 1 and 0.")
+    _check_rounds(repeats, warmup)
     for _ in range(warmup):
         function()
     durations = []
@@ -50,6 +50,49 @@ def median_seconds(
         _synchronize(device)
         durations.append(time.perf_counter() - start)
     return statistics.median(durations)
+
+
+def interleaved(functions: Mapping[str, Callable[[], _T]], repeats: int = 5, warmup: int = 1) -> dict[str, list[_T]]:
+    """Call functions in turn, A B A B ..., so that what else happens on the machine meets all of them.
+
+    Args:
+        functions: what to call, by name; they measure themselves.
+        repeats: rounds whose results are kept, at least 1.
+        warmup: rounds before.
+
+    Returns:
+        The results of each function, in the order of the calls.
+
+    Raises:
+        ValueError: if ``repeats`` is below 1 or ``warmup`` negative.
+    """
+    _check_rounds(repeats, warmup)
+    results: dict[str, list[_T]] = {name: [] for name in functions}
+    for _ in range(warmup + repeats):
+        for name, function in functions.items():
+            results[name].append(function())
+    return {name: each[warmup:] for name, each in results.items()}
+
+
+class Stopwatch:
+    """Add up the wall time of the named parts of some work: ``with watch("load"): ...``.
+
+    Args:
+        device: where the work runs; a CUDA device is synchronized before the clock is read.
+    """
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        self.device = device
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        """Measure one part; a part measured twice has the sum."""
+        _synchronize(self.device)
+        start = time.perf_counter()
+        yield
+        _synchronize(self.device)
+        self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - start
 
 
 def peak_extra_memory(function: Callable[[], object]) -> int | None:
@@ -99,6 +142,11 @@ def machine(device: torch.device | str = "cpu") -> dict[str, str | int]:
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
+
+
+def _check_rounds(repeats: int, warmup: int) -> None:
+    if repeats < 1 or warmup < 0:
+        raise ValueError(f"repeats is {repeats}, warmup {warmup}; expected at least 1 and 0.")
 
 
 def _cpu_name() -> str:

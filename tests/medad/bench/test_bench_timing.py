@@ -8,7 +8,7 @@ import time
 
 import pytest
 import torch
-from medad.bench import in_fresh_process, machine, median_seconds, peak_extra_memory
+from medad.bench import Stopwatch, in_fresh_process, interleaved, machine, median_seconds, peak_extra_memory
 
 
 def test_median_ignores_one_slow_call() -> None:
@@ -20,6 +20,25 @@ def test_median_ignores_one_slow_call() -> None:
 def test_bad_numbers_are_refused(numbers: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="expected"):
         median_seconds(lambda: None, **numbers)
+
+
+def test_functions_are_called_in_turn() -> None:
+    calls: list[str] = []
+    results = interleaved({name: lambda name=name: calls.append(name) or len(calls) for name in "ab"}, 2, warmup=1)
+    assert "".join(calls) == "ababab"
+    assert results == {"a": [3, 5], "b": [4, 6]}
+    with pytest.raises(ValueError, match="expected"):
+        interleaved({}, repeats=0)
+
+
+def test_stopwatch_adds_up_the_parts() -> None:
+    watch = Stopwatch()
+    for _ in range(2):
+        with watch("pause"):
+            time.sleep(0.01)
+        with watch("nothing"):
+            pass
+    assert 0.02 < watch.seconds["pause"] < 0.5 and watch.seconds["nothing"] < watch.seconds["pause"]
 
 
 def allocate() -> tuple[int, int | None]:
