@@ -201,8 +201,8 @@ def test_errors_are_for_the_caller(detector: AnomalyDetector, smoke_model: Smoke
             detector(image)
     with pytest.raises(InputError, match=r"train\.json"):
         _detector(smoke_model, ckpt_path=str(tmp_path / "missing.pt"))
-    with pytest.raises(InputError, match="'threshold' in place of 'thresold'"):
-        _detector(smoke_model, thresold=0.1)
+    with pytest.raises(InputError, match="'threshold' in place of 'thresholds'"):
+        _detector(smoke_model, thresholds=0.1)
     with pytest.raises(InputError, match=r"image_false_positive_rate must lie in \(0, 1\)"):
         _detector(smoke_model, image_false_positive_rate=5)
     with pytest.raises(InputError, match="overlays"):
@@ -272,10 +272,10 @@ def test_the_door_keeps_what_it_can_and_says_what_is_missing(
 def test_the_door_from_the_command_line(phantom_2d: Path, tmp_path: Path) -> None:
     """One start is enough: it takes most of the time."""
     command = [sys.executable, "-m", "medad.predict", str(phantom_2d), "--out", str(tmp_path)]
-    command += ["--bundle", str(BUNDLES[0]), "--overlay", "smoke", "--thresold", "0.1"]
+    command += ["--bundle", str(BUNDLES[0]), "--overlay", "smoke", "--thresholds", "0.1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1 and not done.stdout
-    assert done.stderr.startswith("error: ") and "'threshold' in place of 'thresold'" in done.stderr
+    assert done.stderr.startswith("error: ") and "'threshold' in place of 'thresholds'" in done.stderr
 
 
 def test_the_documentation_runs(smoke_model: SmokeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
