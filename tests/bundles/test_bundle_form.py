@@ -153,7 +153,7 @@ def _identifiers(value: Any, prefix: str = "") -> Iterator[str]:
 
 def test_overlays_override_what_is_there(bundle: Path) -> None:
     base = {"output_heatmap": "inference", "output_bins": "inference", "inference_ts": "inference"}
-    both = ("volume_3d", "cpu", "smoke", "demo")
+    both = ("volume_3d", "cpu", "smoke", "demo", "head_mri")
     for path in sorted((bundle / "configs").glob("*.json")):
         if path.stem in ("metadata", "train", "inference") or path.stem.startswith("train_"):
             continue

@@ -14,21 +14,57 @@ from medad.phantom import write_phantom_dataset
 
 # what differs from cpu.json, by bundle and dimension, so that learning takes seconds
 SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
+    "autoencoder": {
+        2: {
+            "image_size": [24, 24],
+            "channels": [16, 32],
+            "hidden_size": 256,
+            "latent_size": 32,
+            "max_epochs": 25,
+            "batch_size": 16,
+            "learning_rate": 0.01,
+            "median_kernel_size": 3,
+            "foreground_erosion": 2,
+            "score_fraction": 0.05,
+        },
+        3: {
+            "image_size": [16, 16, 16],
+            "channels": [16, 32],
+            "hidden_size": 256,
+            "latent_size": 32,
+            "max_epochs": 40,
+            "batch_size": 16,
+            "learning_rate": 0.01,
+            "foreground_erosion": 2,
+            "score_fraction": 0.1,
+        },
+    },
     "denoising_autoencoder": {
         2: {
             "image_size": [48, 48],
             "channels": [8, 16, 32],
             "max_epochs": 14,
+            "learning_rate": 0.005,
             "foreground_erosion": 1,
             "score_fraction": 0.02,
         },
-        3: {"image_size": [32, 32, 32], "channels": [8, 16], "max_epochs": 16, "batch_size": 4},
+        3: {
+            "image_size": [32, 32, 32],
+            "channels": [8, 16],
+            "max_epochs": 16,
+            "batch_size": 4,
+            "learning_rate": 0.005,
+        },
     },
 }
 
 
-def _phantom(out: Path, spatial_dims: int, size: int) -> Path:
-    counts = {"training": 160 if spatial_dims == 2 else 64, "calibration": 20, "validation": 0, "test": 60}
+# how many normal heads a bundle sees; an autoencoder needs more of them, since it copies nothing past its code
+HEADS = {"autoencoder": {2: 600, 3: 400}, "denoising_autoencoder": {2: 160, 3: 64}}
+
+
+def _phantom(out: Path, spatial_dims: int, size: int, heads: int) -> Path:
+    counts = {"training": heads, "calibration": 20, "validation": 0, "test": 60}
     write_phantom_dataset(
         out, spatial_dims=spatial_dims, image_size=(size,) * spatial_dims, counts=counts, seed=7, progress=False
     )
@@ -46,11 +82,10 @@ def _learn(bundle: Path, spatial_dims: int, size: int, folder: Path) -> None:
     settings = SETTINGS[bundle.name][spatial_dims]  # a new bundle needs an entry of its own
     paths = {"ckpt_path": folder / "model.pt", "calibration_path": folder / "calibration.json"}
     overrides = {
-        "dataset_dir": _phantom(folder / "data", spatial_dims, size),
+        "dataset_dir": _phantom(folder / "data", spatial_dims, size, HEADS[bundle.name][spatial_dims]),
         **paths,
         **settings,
         "val_interval": 100,
-        "learning_rate": 0.005,
     }
     workflow = build(bundle, f"train {overlay}cpu", ckpt_dir=folder, output_dir=folder / "train", **overrides)
     torch.save(workflow.parser.get_parsed_content("network_def").state_dict(), folder / "model.pt")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from .checks import CheckImaged
 from .colors import collapse_equal_colors
 from .datalist import load_datalist
-from .dataset import CaseDataset, loader_batch_size, training_dataset
+from .dataset import CaseDataset, last_batch_is_single, loader_batch_size, training_dataset
 from .dicom_image import dicom_series_files
 from .formats import is_dicom, is_nifti, is_raster, stem_of
 from .items import Item, Splits
@@ -39,6 +39,7 @@ __all__ = [
     "is_nifti",
     "is_raster",
     "known_layouts",
+    "last_batch_is_single",
     "load_datalist",
     "loader_batch_size",
     "stem_of",

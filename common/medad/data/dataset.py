@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence, Sized
-from pathlib import Path
 from typing import Any
 
 from torch.utils.data import Dataset
@@ -15,6 +14,7 @@ from .dicom_image import is_dicom_volume
 from .formats import is_dicom, is_nifti
 from .items import CASE, Item, image_paths
 from .npz_reference import is_npz_reference, is_npz_volume
+from .openable import is_folder
 from .raster import count_pages
 from .training_cache import TrainingCache
 
@@ -126,7 +126,7 @@ def _is_volume(path: str) -> bool:
         return is_npz_volume(path)
     if is_nifti(path):
         return True
-    if Path(path).is_dir() or is_dicom(path):
+    if is_folder(path) or is_dicom(path):
         try:
             return is_dicom_volume(path)
         except InputError:

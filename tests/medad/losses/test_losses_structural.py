@@ -65,3 +65,14 @@ def test_wrong_arguments_are_named() -> None:
         dissimilarity_map(torch.zeros(1, 1, 5, 16), torch.zeros(1, 1, 5, 16))
     with pytest.raises(ValueError, match="window_size"):
         dissimilarity_map(torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8), window_size=2)
+
+
+def test_neither_mixed_precision_nor_an_inference_before_changes_it() -> None:
+    x, y = torch.rand(1, 1, 20, 20), torch.rand(1, 1, 20, 20)
+    with torch.inference_mode():
+        expected = dissimilarity_map(x, y)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(dissimilarity_map(x, y), expected.clone())
+    x.requires_grad_()
+    dissimilarity_map(x, y).mean().backward()
+    assert x.grad is not None and x.grad.isfinite().all()

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every published variant of a bundle, alone and stacked: it trains, and its own inferer makes maps of its network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from bundle_tools import BUNDLES, build
+from medad.networks.blocks import VGG19Features
+
+# variants that change the score only build on one that brings its network
+NEEDS = {"variant_grad_kl": "variant_vae", "variant_grad_elbo": "variant_vae", "variant_grad_combi": "variant_vae"}
+VARIANTS = [
+    (bundle, " ".join(filter(None, (NEEDS.get(path.stem), path.stem))))
+    for bundle in BUNDLES
+    for path in sorted((bundle / "configs").glob("variant_*.json"))
+]
+IDS = [f"{bundle.name}-{names}" for bundle, names in VARIANTS]
+
+
+@pytest.fixture(scope="session")
+def vgg_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights in the form of torchvision's VGG19."""
+    path = tmp_path_factory.mktemp("vgg") / "vgg19.pth"
+    torch.save({f"features.{name}": value for name, value in VGG19Features().features.state_dict().items()}, path)
+    return path
+
+
+def _overrides(bundle: Path, names: str, folder: Path, data: Path, vgg_path: Path) -> dict[str, Any]:
+    paths = {"ckpt_path": folder / "model.pt", "calibration_path": folder / "calibration.json"}
+    extra = {"vgg_path": vgg_path} if "perceptual" in names else {}
+    return {"dataset_dir": data, "output_dir": folder / "log", **paths, **extra}
+
+
+@pytest.mark.parametrize(("variant_of", "names"), VARIANTS, ids=IDS)
+def test_variant_trains_and_scores(
+    variant_of: Path, names: str, phantom_2d: Path, vgg_path: Path, tmp_path: Path
+) -> None:
+    overrides = _overrides(variant_of, names, tmp_path, phantom_2d, vgg_path)
+    train = build(variant_of, f"train {names} smoke", ckpt_dir=tmp_path, **overrides)
+    trainer = train.parser.get_parsed_content("train#trainer")
+    before = {name: p.clone() for name, p in train.network_def.named_parameters() if p.requires_grad}
+    trainer.run()
+    after = dict(train.network_def.named_parameters())
+    assert all(not torch.equal(p, after[name]) for name, p in before.items() if p.ndim > 1)
+    parser = build(variant_of, f"inference {names} smoke", "infer", **overrides).parser
+    network = parser.get_parsed_content("network_def").eval()
+    network.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True), strict=True)
+    images = torch.rand(3, 1, *parser.get_parsed_content("image_size"))
+    with torch.no_grad():
+        out = parser.get_parsed_content("inferer")(images, network)
+        alone = parser.get_parsed_content("inferer")(images[1:2], network)
+        assert torch.jit.script(network)(images).allclose(network(images), atol=1e-6)
+    assert out.shape == (3, 2, *images.shape[2:]) and out.isfinite().all() and float(out[:, 0].min()) >= 0
+    torch.testing.assert_close(alone, out[1:2], rtol=1e-4, atol=1e-5 * float(out.abs().max()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["", "volume_3d "])
+@pytest.mark.parametrize(("variant_of", "names"), VARIANTS, ids=IDS)
+def test_variant_from_training_to_metrics(
+    variant_of: Path, names: str, form: str, phantom_2d: Path, phantom_3d: Path, vgg_path: Path, tmp_path: Path
+) -> None:
+    if form and "perceptual" in names:
+        pytest.skip("VGG19 is a 2D network")
+    overrides = _overrides(variant_of, names, tmp_path, phantom_3d if form else phantom_2d, vgg_path)
+    build(variant_of, f"train {form}{names} smoke", ckpt_dir=tmp_path, **overrides).run()
+    build(variant_of, f"train evaluate {form}{names} smoke", **overrides).run()
+    lines = (tmp_path / "log" / "scores.csv").read_text().splitlines()
+    scores = [float(line.split(",")[1]) for line in lines[1:]]
+    assert len(set(scores)) == 6 and min(scores) > 0
