@@ -27,6 +27,8 @@ ROOMS = (
     "engines",
     "visualize",
     "handlers",
+    "configuration",
+    "phantom",
 )
 FILES = sorted(PACKAGE.rglob("*.py"))
 

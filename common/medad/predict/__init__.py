@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from .config import inference_config, inference_files
 from .detector import AnomalyDetector
 from .result import AnomalyResult
 
-__all__ = ["AnomalyDetector", "AnomalyResult", "inference_config", "inference_files"]
+__all__ = ["AnomalyDetector", "AnomalyResult"]

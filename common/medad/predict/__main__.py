@@ -14,13 +14,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from monai.bundle import ConfigWorkflow
-
+from ..configuration import build, open_workflow, read_config, split_overrides
 from ..engines import CohortError
 from ..errors import CalibrationError, InputError, MedadError, find_medad_error
 from ..handlers.files import read_csv
-from .config import build, inference_config, inference_files
-from .overrides import split_overrides
 
 _OPTIONS = ("--bundle", "--out", "--overlay", "--device", "--resume", "--help")
 _SAID_BY = {"dataset_dir": "INPUT", "output_dir": "--out", "bundle_root": "--bundle"}
@@ -40,16 +37,9 @@ def run(bundle: Path, overlays: Sequence[str], overrides: dict[str, Any]) -> Med
     Raises:
         MedadError: if the run cannot be done at all.
     """
-    build(inference_config(bundle, overlays, overrides), "postprocessing")  # a wrong key or value ends the run here
-    workflow = ConfigWorkflow(
-        config_file=inference_files(bundle, overlays),
-        meta_file=str(bundle / "configs" / "metadata.json"),
-        logging_file=False,
-        workflow_type="infer",
-        **{**overrides, "bundle_root": str(bundle)},
-    )
+    build(read_config(bundle, "inference", overlays, overrides), "postprocessing")  # a wrong value ends the run here
     try:
-        workflow.initialize()
+        workflow = open_workflow(bundle, "inference", overlays, overrides)
         workflow.run()
         workflow.finalize()
     except Exception as error:

@@ -11,13 +11,13 @@ from monai.networks.utils import eval_mode
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from ..configuration import PathLike, build, read_config
 from ..data import collate_cases
 from ..engines import load_weights, postprocess_case
 from ..errors import find_medad_error
 from ..keys import Keys
 from .arrays import Layout
-from .config import build, inference_config
-from .inputs import Image, PathLike, item_of_image, layout_of_file
+from .inputs import Image, item_of_image, layout_of_file
 from .result import AnomalyResult, result_of_case
 
 Prepared: TypeAlias = tuple[dict[str, Any], Layout]
@@ -45,7 +45,7 @@ class AnomalyDetector:
     """
 
     def __init__(self, bundle: PathLike, overlays: Sequence[PathLike] = (), **overrides: Any) -> None:
-        config = inference_config(bundle, overlays, overrides)
+        config = read_config(bundle, "inference", overlays, overrides)
         self.device = torch.device(build(config, "device"))
         self.spatial_dims = int(build(config, "spatial_dims"))
         self.batch_size = int(build(config, "batch_size"))

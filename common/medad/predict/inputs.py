@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from ..configuration import PathLike
 from ..data import is_nifti, stem_of
 from ..errors import InputError
 from ..keys import Keys
 from .arrays import Layout, image_from_array
 
-PathLike: TypeAlias = str | os.PathLike[str]
 Image: TypeAlias = PathLike | Sequence[PathLike] | NDArray[Any] | Tensor
 """A file or folder of a DICOM series, one path per channel, or an array."""
 

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from medad.configuration import build, config_files, parse_value, read_config, split_overrides
 from medad.errors import InputError
 from medad.predict.__main__ import main, summary
-from medad.predict.config import build, inference_config, inference_files
-from medad.predict.overrides import parse_value, split_overrides
 
 BASE = {
     "bundle_root": ".",
@@ -36,12 +35,12 @@ def tiny(tmp_path: Path) -> Path:
 def test_base_overlay_override(tiny: Path, tmp_path: Path) -> None:
     own = tmp_path / "site.json"
     own.write_text('{"batch_size": 7}')
-    config = inference_config(tiny, ["cpu", own], {"loss#reduction": "sum", "steps::1::name": "last"})
+    config = read_config(tiny, "inference", ["cpu", own], {"loss#reduction": "sum", "steps::1::name": "last"})
     assert (build(config, "size"), build(config, "batch_size")) == (5, 7)
     assert build(config, "loss").reduction == "sum" and build(config, "loss") is build(config, "loss")
     assert build(config, "steps#1#name") == "last"
     assert build(config, "path") == f"{tiny}/models"
-    assert inference_files(tiny, ["cpu.json"]) == inference_files(str(tiny), ["cpu"])
+    assert config_files(tiny, "inference", ["cpu.json"]) == config_files(str(tiny), "inference", ["cpu"])
 
 
 @pytest.mark.parametrize(
@@ -58,23 +57,23 @@ def test_base_overlay_override(tiny: Path, tmp_path: Path) -> None:
 )
 def test_a_misspelled_key_is_an_error(tiny: Path, key: str, match: str) -> None:
     with pytest.raises(InputError, match=match):
-        inference_config(tiny, [], {key: 1})
+        read_config(tiny, "inference", [], {key: 1})
 
 
 def test_a_component_refuses_what_it_does_not_have(tiny: Path) -> None:
     with pytest.raises(InputError, match=r"loss cannot be built.*reduktion"):
-        build(inference_config(tiny, [], {"loss#reduktion": "sum"}), "loss")
+        build(read_config(tiny, "inference", [], {"loss#reduktion": "sum"}), "loss")
 
 
 def test_no_bundle_no_overlay_no_json(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no bundle there"):
-        inference_files(tmp_path)
+        config_files(tmp_path, "inference")
     for name in ("gpu", "train", "metadata"):
         with pytest.raises(InputError, match=rf"no overlay '{name}'. Expected one of cpu, or"):
-            inference_files(tiny, [name])
+            config_files(tiny, "inference", [name])
     (tiny / "configs" / "cpu.json").write_text('{"size": ')
     with pytest.raises(InputError, match="cannot be put together"):
-        inference_config(tiny, ["cpu"], {})
+        read_config(tiny, "inference", ["cpu"], {})
 
 
 def test_overrides_are_found_anywhere_in_the_command_line() -> None:

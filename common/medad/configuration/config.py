@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The inference configuration of a bundle, with overlays and overrides, and without a misspelled key.
+"""A configuration of a bundle, with overlays and overrides, and without a misspelled key.
 
 MONAI adds a key that it does not know to the configuration, where nothing uses it; here it is an error.
 """
@@ -10,22 +10,27 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from monai.bundle import ConfigParser, ReferenceResolver
 
 from ..errors import InputError, find_medad_error
-from .inputs import PathLike
 
-_NO_OVERLAYS = ("metadata", "train", "inference", "evaluate", "calibrate", "multi_gpu_train")
-"""Configurations of a bundle that do not go on top of ``inference.json``."""
+PathLike: TypeAlias = str | os.PathLike[str]
+
+_NO_OVERLAYS = {
+    "inference": ("metadata", "train", "inference", "evaluate", "calibrate", "multi_gpu_train"),
+    "train": ("metadata", "train", "inference", "output_heatmap", "output_bins"),
+}
+"""Configurations of a bundle that do not go on top of each base."""
 
 
-def inference_files(bundle: PathLike, overlays: Sequence[PathLike] = ()) -> list[str]:
-    """Find ``inference.json`` of a bundle and the overlays to put on it.
+def config_files(bundle: PathLike, base: str, overlays: Sequence[PathLike] = ()) -> list[str]:
+    """Find a base configuration of a bundle and the overlays to put on it.
 
     Args:
         bundle: folder of the bundle.
+        base: ``"inference"`` or ``"train"``.
         overlays: names of overlays of the bundle, such as ``"cpu"``, or paths of JSON files.
 
     Returns:
@@ -35,23 +40,26 @@ def inference_files(bundle: PathLike, overlays: Sequence[PathLike] = ()) -> list
         InputError: if the folder is no bundle, or it has no such overlay.
     """
     configs = Path(bundle).expanduser() / "configs"
-    base = configs / "inference.json"
-    if not base.is_file():
+    file = configs / f"{base}.json"
+    if not file.is_file():
         raise InputError(
-            "no bundle there: it has no configs/inference.json",
+            f"no bundle there: it has no configs/{base}.json",
             where=Path(bundle).expanduser().resolve(),
             expected="the folder of a bundle, such as bundles/<name>",
             remedy="Correct the path of the bundle.",
         )
-    return [str(base), *(_overlay(configs, os.fspath(overlay)) for overlay in overlays)]
+    return [str(file), *(_overlay(configs, base, os.fspath(overlay)) for overlay in overlays)]
 
 
-def inference_config(bundle: PathLike, overlays: Sequence[PathLike], overrides: Mapping[str, Any]) -> ConfigParser:
-    """Read the inference configuration of a bundle.
+def read_config(
+    bundle: PathLike, base: str, overlays: Sequence[PathLike], overrides: Mapping[str, Any]
+) -> ConfigParser:
+    """Read a configuration of a bundle.
 
     Args:
         bundle: folder of the bundle; becomes ``bundle_root``.
-        overlays: see :func:`inference_files`.
+        base: see :func:`config_files`.
+        overlays: see :func:`config_files`.
         overrides: values by key; ``#`` or ``::`` reaches into a nested one.
 
     Returns:
@@ -61,7 +69,7 @@ def inference_config(bundle: PathLike, overlays: Sequence[PathLike], overrides: 
         InputError: if the bundle, an overlay or a key does not exist.
     """
     config = ConfigParser()
-    files = inference_files(bundle, overlays)
+    files = config_files(bundle, base, overlays)
     try:
         config.read_config(files)
     except (ValueError, KeyError, OSError) as error:
@@ -72,7 +80,7 @@ def inference_config(bundle: PathLike, overlays: Sequence[PathLike], overrides: 
             remedy="Correct the files, or leave an overlay out.",
         ) from error
     for key in overrides:
-        _require_key(config, key)
+        _require_key(config, key, f"{base}.json")
     config.update({**overrides, "bundle_root": str(Path(bundle).expanduser())})
     return config
 
@@ -101,14 +109,14 @@ def build(config: ConfigParser, key: str) -> Any:
             root = root.__cause__
         raise InputError(
             f"{key} cannot be built ({type(root).__name__}: {root})",
-            where="inference.json",
+            where="configuration",
             expected="overlays and values that fit each other",
             remedy="Correct the value, or leave it out.",
         ) from error
 
 
-def _overlay(configs: Path, overlay: str) -> str:
-    known = {path.stem: path for path in sorted(configs.glob("*.json")) if path.stem not in _NO_OVERLAYS}
+def _overlay(configs: Path, base: str, overlay: str) -> str:
+    known = {path.stem: path for path in sorted(configs.glob("*.json")) if path.stem not in _NO_OVERLAYS[base]}
     path = known.get(overlay.removesuffix(".json"), Path(overlay).expanduser())
     if not path.is_file():
         raise InputError(
@@ -120,7 +128,7 @@ def _overlay(configs: Path, overlay: str) -> str:
     return str(path)
 
 
-def _require_key(config: ConfigParser, key: str) -> None:
+def _require_key(config: ConfigParser, key: str, where: str) -> None:
     """Refuse a key that nothing reads; a component may get any argument, and refuses those it does not have."""
     place = config.get()
     parts = ReferenceResolver.split_id(key)
@@ -129,7 +137,7 @@ def _require_key(config: ConfigParser, key: str) -> None:
         if part not in names:
             if isinstance(place, dict) and "_target_" in place and part == parts[-1]:
                 return
-            raise _unknown_key(key, part, [name for name in names if not name.startswith("_")])
+            raise _unknown_key(where, key, part, [name for name in names if not name.startswith("_")])
         place = place[part] if isinstance(place, dict) else place[int(part)]
 
 
@@ -139,12 +147,12 @@ def _names(place: Any) -> Iterable[Any]:
     return range(len(place)) if isinstance(place, list) else ()
 
 
-def _unknown_key(key: str, part: str, names: list[str]) -> InputError:
+def _unknown_key(where: str, key: str, part: str, names: list[str]) -> InputError:
     near = difflib.get_close_matches(part, names, n=1)
     instead = f"one of {', '.join(names)}" if names else "a value there, not another key"
     return InputError(
         f"there is no key {key!r}",
-        where="inference.json",
+        where=where,
         expected=f"{near[0]!r} in place of {part!r}, perhaps" if near else instead,
         remedy="Correct the key; what each means stands in docs/reference/config_keys.md.",
     )

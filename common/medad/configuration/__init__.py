@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a bundle's JSON becomes: files, overlays, overrides, the parts they describe, the workflow."""
+
+from __future__ import annotations
+
+from .config import PathLike, build, config_files, read_config
+from .overrides import parse_value, split_overrides
+from .workflow import open_workflow
+
+__all__ = ["PathLike", "build", "config_files", "open_workflow", "parse_value", "read_config", "split_overrides"]

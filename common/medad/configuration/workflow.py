@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bundle's workflow from Python, as ``python -m monai.bundle run`` makes it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigWorkflow
+
+from .config import PathLike, config_files, read_config
+
+
+def open_workflow(
+    bundle: PathLike, base: str, overlays: Sequence[PathLike] = (), overrides: Mapping[str, Any] | None = None
+) -> ConfigWorkflow:
+    """Read a configuration and initialize its workflow; nothing is run.
+
+    Args:
+        bundle: folder of the bundle; becomes ``bundle_root``.
+        base: ``"inference"`` or ``"train"``.
+        overlays: names of overlays of the bundle, such as ``"cpu"``, or paths of JSON files.
+        overrides: values by key; ``#`` or ``::`` reaches into a nested one.
+
+    Returns:
+        The workflow.
+
+    Raises:
+        InputError: if the bundle, an overlay or a key does not exist.
+    """
+    given = {key: os.fspath(value) if isinstance(value, Path) else value for key, value in (overrides or {}).items()}
+    read_config(bundle, base, overlays, given)  # a misspelled key ends here; MONAI would add it and not use it
+    root = Path(bundle).expanduser()
+    workflow = ConfigWorkflow(
+        config_file=config_files(bundle, base, overlays),
+        meta_file=str(root / "configs" / "metadata.json"),
+        logging_file=False,
+        workflow_type="infer" if base == "inference" else base,
+        **{**given, "bundle_root": str(root)},
+    )
+    workflow.initialize()
+    return workflow
