@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Choose the latent size of an autoencoder without labels: ``python -m medad.latent_size``."""
+
+from __future__ import annotations
+
+from .knee import knee
+from .sweep import Trial, sweep
+
+__all__ = ["Trial", "knee", "sweep"]
