@@ -61,6 +61,22 @@ def find_medad_error(exception: BaseException | None) -> MedadError | None:
     return None
 
 
+def brief(error: BaseException, longest: int = 160) -> str:
+    """Put what a library says about a damaged file into one short, printable line.
+
+    Args:
+        error: any exception.
+        longest: number of characters after which the text is cut.
+
+    Returns:
+        Its text, or its type where it has none to speak of.
+    """
+    text = "".join(letter if letter.isprintable() else " " for letter in str(error))
+    words = text.rpartition("ERROR: ")[2].split()  # ITK puts a file and line of its sources first
+    line = " ".join(words) if len(words) > 1 else f"{type(error).__name__} {' '.join(words)}".strip()
+    return line if len(line) <= longest else f"{line[: longest - 3]}..."
+
+
 def plain_errors() -> None:
     """Show errors that a user can act on as one message instead of a traceback; for command-line runs.
 

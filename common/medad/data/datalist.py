@@ -22,6 +22,7 @@ from .items import (
     name_cases,
 )
 from .layouts import Layout, known_layouts
+from .openable import is_file, require_openable
 from .splits import check_files_exist, check_splits, hold_out_subjects, mark_normals_without_mask
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,10 @@ def load_datalist(
             expected=f"one of {', '.join(SPLITS)}",
             remedy="Correct the name.",
         )
-    path = Path(dataset_dir).expanduser().resolve()
+    path = Path(dataset_dir).expanduser()
+    if not is_file(path):  # a file that cannot be read costs its case only
+        require_openable(path)
+    path = path.resolve()
     chosen = _choose_layout(path, layout, recursive)
     splits = chosen.read(path)
     name_cases(splits, path if path.is_dir() else path.parent)
@@ -77,17 +81,14 @@ def load_datalist(
     items = _select(splits, split, path)
     if normals_only:
         items = _normals(items, f"{split} of {path}")
-    check_files_exist(items, path)
+    if split != INFERENCE:  # there a missing file costs its case only
+        check_files_exist(items, path)
     return mark_normals_without_mask(items)
 
 
 def _choose_layout(path: Path, name: str, recursive: bool) -> Layout:
     layouts = known_layouts(recursive)
     supported = "; ".join(f"{layout.name}: {layout.description}" for layout in layouts)
-    if not path.exists():
-        raise InputError(
-            "it does not exist", where=path, expected="a folder or file with images", remedy="Correct dataset_dir."
-        )
     if name == "auto":
         found = next((layout for layout in layouts if layout.matches(path)), None)
         if found is None:

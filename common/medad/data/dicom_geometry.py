@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .affine import require_invertible
 from .loaded_image import LPS_TO_RAS
 
 _UNEVEN = 0.1
@@ -103,10 +104,20 @@ def order_and_affine(planes: Sequence[SlicePlane], where: str) -> tuple[list[int
     affine[:3, 1] = column * planes[0].spacing[0]
     affine[:3, 2] = step
     affine[:3, 3] = first
+    require_invertible(affine, where, "position, orientation and spacing")
     return order, LPS_TO_RAS @ affine
 
 
 def _plane(position: Any, orientation: Any, spacing: Any, thickness: Any, header: Any) -> SlicePlane:
+    vectors = (("position", position, 3), ("orientation", orientation, 6), ("spacing", spacing, 2))
+    for name, values, length in vectors:
+        if not isinstance(values, Sequence) or len(values) != length or not np.isfinite(list(map(float, values))).all():
+            raise InputError(
+                f"{name} {values} of a slice found",
+                where=getattr(header, "filename", "DICOM header"),
+                expected=f"{length} finite numbers",
+                remedy="Export the file again; its header is damaged.",
+            )
     return SlicePlane(
         tuple(float(value) for value in position),
         tuple(float(value) for value in orientation),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A DICOM series as an image: pixels decoded and rescaled by ITK (GDCM), geometry from the slice positions."""
+"""A DICOM series as an image: geometry from the slice positions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .dicom_geometry import SlicePlane, frame_rescales, order_and_affine, plane_of, planes_of_frames
+from .dicom_pixels import decode_pixels, require_pixels
 from .dicom_series import read_header, series_files
 from .loaded_image import LoadedImage
 
@@ -29,10 +30,12 @@ def read_dicom(path: str) -> LoadedImage:
         comes as a last axis.
 
     Raises:
-        InputError: if it is no image, a mixed or incomplete series, or compressed in a way that GDCM does not know.
+        InputError: if it is no image, a mixed or incomplete series, or its pixels cannot be decoded.
     """
     files = series_files(path)
     headers = [read_header(file) for file in files]
+    for file, each in zip(files, headers, strict=True):
+        require_pixels(file, each)
     header = headers[0]
     if str(header.get("PhotometricInterpretation", "")).strip() == "MONOCHROME1":
         logger.warning("%s: MONOCHROME1, so low values are bright; values are used as they are stored", path)
@@ -41,7 +44,7 @@ def read_dicom(path: str) -> LoadedImage:
         array, affine = _read_frames(path, files[0], header)
     else:
         array, affine = _read_slices(path, files, headers)
-    has_channels = int(header.get("SamplesPerPixel") or 1) > 1
+    has_channels = array.ndim == 4
     flat = len(files) == 1 and frames == 1
     array = array[0] if flat else array
     spatial = array.ndim - int(has_channels)
@@ -78,14 +81,14 @@ def is_dicom_volume(path: str | Path) -> bool:
 def _read_slices(path: str, files: list[str], headers: list[Any]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     if len(files) > 1:
         order, affine = order_and_affine(_positioned_planes(files, headers), path)
-        return _decode([files[index] for index in order], headers[0]), affine
+        return decode_pixels([files[index] for index in order]), affine
     header = headers[0]
     plane = plane_of(header)
     if plane is None:
         spacing = header.get("PixelSpacing") or header.get("ImagerPixelSpacing") or (1.0, 1.0)
         size = (int(header.Rows), int(header.Columns))
         plane = SlicePlane((0.0,) * 3, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), tuple(map(float, spacing)), 1.0, size)
-    return _decode(files, header), order_and_affine([plane], path)[1]
+    return decode_pixels(files), order_and_affine([plane], path)[1]
 
 
 def _positioned_planes(files: list[str], headers: list[Any]) -> list[SlicePlane]:
@@ -104,7 +107,7 @@ def _read_frames(path: str, file: str, header: Any) -> tuple[NDArray[np.float32]
             expected="one rescale slope and intercept for all frames",
             remedy="Convert the file to a classic single-frame series or to NIfTI.",
         )
-    array = _decode([file], header)
+    array = decode_pixels([file])
     planes = planes_of_frames(header)
     if planes is None:
         logger.warning("%s: its frames have no positions, so they are stacked 1 mm apart", path)
@@ -119,34 +122,3 @@ def _read_frames(path: str, file: str, header: Any) -> tuple[NDArray[np.float32]
         )
     order, affine = order_and_affine(planes, path)
     return array[order], affine
-
-
-def _decode(files: list[str], header: Any) -> NDArray[np.float32]:
-    """Decode to ``(slice, row, column[, channel])`` in the order of ``files``."""
-    import itk
-
-    samples = int(header.get("SamplesPerPixel") or 1)
-    pixel = itk.F if samples == 1 else itk.Vector[itk.F, samples]
-    display = itk.Object.GetGlobalWarningDisplay()
-    itk.Object.SetGlobalWarningDisplay(False)  # GDCM's remarks on geometry: it is not used
-    try:
-        image = itk.imread(files if len(files) > 1 else files[0], pixel_type=pixel)
-        array = np.array(itk.array_view_from_image(image), dtype=np.float32)
-    except Exception as error:  # ITK raises RuntimeError and, where it finds no reader, its own kinds
-        raise InputError(
-            f"the pixels cannot be decoded (transfer syntax {_transfer_syntax(header)})",
-            where=files[0],
-            expected="complete pixel data in a transfer syntax that GDCM supports (uncompressed, RLE, JPEG, JPEG-LS, "
-            "JPEG 2000)",
-            remedy="Decompress the file with a DICOM tool, or export it again.",
-        ) from error
-    finally:
-        itk.Object.SetGlobalWarningDisplay(display)
-    rows, columns = int(header.Rows), int(header.Columns)
-    array = array.reshape(-1, rows, columns, samples) if samples > 1 else array.reshape(-1, rows, columns)
-    return array
-
-
-def _transfer_syntax(header: Any) -> str:
-    syntax = getattr(getattr(header, "file_meta", None), "TransferSyntaxUID", None)
-    return syntax.name if syntax is not None else "unknown"

@@ -10,8 +10,9 @@ from typing import Any
 
 from monai.utils import optional_import
 
-from ..errors import InputError
+from ..errors import InputError, brief
 from .formats import is_dicom
+from .openable import is_folder, require_openable
 
 pydicom, _ = optional_import("pydicom")
 logger = logging.getLogger(__name__)
@@ -54,7 +55,16 @@ def series_in_folder(folder: str | Path) -> dict[str, list[str]]:
         Series key to file paths; files sorted by name, series by their first file.
     """
     path = Path(folder)
-    return {key: list(files) for key, files in _grouped(str(path), path.stat().st_mtime_ns)}
+    return {key: list(files) for key, files in _grouped(str(path), path.stat().st_mtime_ns)[0]}
+
+
+def damaged_in_folder(folder: str | Path) -> list[str]:
+    """List the files of a folder that should be DICOM images, by their name or first bytes, and cannot be read.
+
+    Objects that are no images (segmentations, reports) are none of them.
+    """
+    path = Path(folder)
+    return list(_grouped(str(path), path.stat().st_mtime_ns)[1])
 
 
 def series_files(path: str | Path) -> list[str]:
@@ -70,11 +80,10 @@ def series_files(path: str | Path) -> list[str]:
         InputError: if the file is no image, or the folder holds no or several series.
     """
     path = Path(path)
+    require_openable(path)
     if path.is_dir():
         return _only_series(path)
-    header = read_header(path, _GROUPING_TAGS)
-    _require_image(path, header)
-    key = _series_key(path, header)
+    key = _series_key(path)
     return series_in_folder(path.parent).get(key, [str(path)])
 
 
@@ -100,40 +109,56 @@ def _only_series(folder: Path) -> list[str]:
     return next(iter(series.values()))
 
 
-def _require_image(path: Path, header: Any) -> None:
-    if header.get("SOPClassUID") == SEGMENTATION_STORAGE:
-        found = "a DICOM segmentation (SEG) found"
-    elif "Rows" not in header:
-        kind = header.get("SOPClassUID")
-        found = f"no image in this DICOM file ({kind.name if kind else 'unknown kind'})"
-    else:
-        return
-    raise InputError(found, where=path, expected="a DICOM image", remedy="Give the image series instead.")
+class _OtherObjectError(InputError):
+    """A DICOM file that is intact and no image."""
 
 
-def _series_key(path: Path, header: Any) -> str:
-    uid = str(header.get("SeriesInstanceUID", ""))
-    positioned = header.get("ImagePositionPatient") is not None and header.get("ImageOrientationPatient") is not None
-    if uid and positioned and int(header.get("NumberOfFrames") or 1) == 1:
-        return uid
-    return f"{uid}#{path.name}"
+def _series_key(path: Path) -> str:
+    """Tell which series an image belongs to; an image that stands alone is a series of its own."""
+    try:
+        header = read_header(path, _GROUPING_TAGS)
+        kind = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID")
+        uid, rows, frames = (header.get(name) for name in ("SeriesInstanceUID", "Rows", "NumberOfFrames"))
+        plane = [header.get(name) for name in ("ImagePositionPatient", "ImageOrientationPatient")]
+        alone = not uid or None in plane or int(frames or 1) != 1
+        name = pydicom.uid.UID(str(kind or "unknown kind"), validation_mode=0).name
+    except Exception as error:  # pydicom raises many kinds for a damaged file
+        raise _damaged(path, f"no readable DICOM header found ({brief(error)})") from error
+    if kind == SEGMENTATION_STORAGE or (kind and not rows and "Image Storage" not in name):
+        raise _OtherObjectError(
+            "a DICOM segmentation (SEG) found" if rows else f"no image in this DICOM file ({name})",
+            where=path,
+            expected="a DICOM image",
+            remedy="Give the image series instead.",
+        )
+    if not rows:
+        raise _damaged(path, f"no image in this DICOM file ({name})")
+    return f"{uid or ''}#{path.name}" if alone else str(uid)
+
+
+def _damaged(path: Path, what: str) -> InputError:
+    remedy = "Copy or export it again; it is incomplete, damaged or another kind of file."
+    return InputError(what, where=path, expected="a DICOM image", remedy=remedy)
 
 
 @lru_cache(maxsize=64)
-def _grouped(folder: str, modified: int) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _grouped(folder: str, modified: int) -> tuple[tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...]]:
+    """Group the DICOM files of a folder: the series in it, and the damaged files."""
     del modified  # part of the cache key only
     groups: dict[str, list[str]] = {}
+    damaged: list[str] = []
     for path in sorted(Path(folder).iterdir()):
-        if path.name.startswith(".") or not path.is_file() or not is_dicom(path):
+        if path.name.startswith(".") or is_folder(path) or not is_dicom(path):
             continue
         try:
-            header = read_header(path, _GROUPING_TAGS)
-            _require_image(path, header)
-        except InputError as error:
+            require_openable(path)
+            key = _series_key(path)
+        except _OtherObjectError as error:
             logger.info("left out: %s", error)
             continue
-        except Exception as error:  # pydicom raises many kinds for a damaged file
-            logger.warning("left out: %s cannot be read as DICOM (%s)", path, error)
+        except InputError as error:
+            logger.warning("left out of the series: %s", error)
+            damaged.append(str(path))
             continue
-        groups.setdefault(_series_key(path, header), []).append(str(path))
-    return tuple((key, tuple(files)) for key, files in groups.items())
+        groups.setdefault(key, []).append(str(path))
+    return tuple((key, tuple(files)) for key, files in groups.items()), tuple(damaged)

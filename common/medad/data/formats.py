@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .openable import is_file
+
 RASTER_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
 DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -34,7 +36,7 @@ def is_dicom(path: str | Path) -> bool:
     """Say whether a file is DICOM, by its suffix or, for any other unknown suffix, by its magic bytes."""
     if has_suffix(path, DICOM_SUFFIXES):
         return True
-    if is_nifti(path) or is_raster(path):
+    if is_nifti(path) or is_raster(path) or not is_file(path):
         return False
     try:
         with Path(path).open("rb") as file:

@@ -15,7 +15,7 @@ from monai.data import ImageReader, MetaTensor
 from monai.transforms import LoadImaged
 from monai.utils import ensure_tuple
 
-from ..errors import InputError, MedadError
+from ..errors import InputError, MedadError, brief
 from .reader import MedicalImageReader
 
 
@@ -99,7 +99,7 @@ class LoadImageFiled(LoadImaged):
             raise
         except Exception as error:  # whatever a library raises becomes one sentence
             raise InputError(
-                f"cannot be loaded ({type(error).__name__}: {error})",
+                f"cannot be loaded ({brief(error)})",
                 where=", ".join(map(str, ensure_tuple(entry))),
                 expected="an image file",
                 remedy="Check the file and the entry in the data list.",

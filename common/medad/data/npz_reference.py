@@ -34,9 +34,12 @@ def npz_archive(reference: str) -> str:
 
 
 def is_npz_volume(reference: str) -> bool:
-    """Say whether a reference points to a volume."""
+    """Say whether a reference points to a volume; a damaged archive has none."""
     match = _match(reference)
-    images = _images(match["path"], Path(match["path"]).stat().st_mtime_ns, match["name"])
+    try:
+        images = _images(match["path"], Path(match["path"]).stat().st_mtime_ns, match["name"])
+    except Exception:  # reading the image says what is wrong
+        return False
     return images.ndim == 4 and images.shape[-1] != _COLORS
 
 

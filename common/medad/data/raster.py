@@ -11,10 +11,16 @@ from monai.utils import optional_import
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .declared_size import require_fitting_size
 from .formats import has_suffix
 from .loaded_image import LoadedImage
+from .openable import is_file
+from .tiff_pages import TIFF_BYTE_ORDERS, count_tiff_pages
 
 pil_image, _ = optional_import("PIL.Image")
+image_mode, _ = optional_import("PIL.ImageMode")
+
+_PILLOW_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 
 _PLAIN_MODES = ("L", "LA", "I", "F", "RGB", "RGBA")
 _CONVERTED_MODES = {"1": "L", "P": "RGB", "PA": "RGBA", "YCbCr": "RGB"}
@@ -39,16 +45,13 @@ def read_raster(path: str) -> LoadedImage:
     Raises:
         InputError: if the color mode is not supported, the pages differ in shape, or bits would be lost.
     """
-    try:
-        image = pil_image.open(path)
-    except pil_image.UnidentifiedImageError:
-        if not has_suffix(path, (".tif", ".tiff")):
-            raise
+    image = _opened(path)
+    if image is None or _pillow_would_lose_bits(path, image):
         return _with_axes_reversed(*_read_with_itk(path), path)
     with image:
-        if _pillow_would_lose_bits(path, image):
-            return _with_axes_reversed(*_read_with_itk(path), path)
-        pages = [_page(image, index, path) for index in range(getattr(image, "n_frames", 1))]
+        count = getattr(image, "n_frames", 1)
+        require_fitting_size(path, (count, *image.size), _bits_per_pixel(image), packed=True)
+        pages = [_page(image, index, path) for index in range(count)]
     if len({page.shape for page in pages}) > 1:
         raise InputError(
             f"its {len(pages)} pages have different shapes {sorted({page.shape for page in pages})}",
@@ -61,14 +64,40 @@ def read_raster(path: str) -> LoadedImage:
 
 
 def count_pages(path: str) -> int:
-    """Count the pages of a TIFF file from its header; 1 for any other file."""
-    if not has_suffix(path, (".tif", ".tiff")):
+    """Count the pages of a TIFF file; 1 for any other file and for one that is damaged."""
+    if not has_suffix(path, (".tif", ".tiff")) or not is_file(Path(path)):
         return 1
     try:
-        with pil_image.open(path) as image:
-            return int(getattr(image, "n_frames", 1))
-    except OSError:
+        return count_tiff_pages(path)
+    except (InputError, OSError):
         return 1
+
+
+def _opened(path: str) -> Any:
+    """Open with Pillow, or return ``None`` for a TIFF that only ITK may know."""
+    with Path(path).open("rb") as file:
+        is_tiff = file.read(2) in TIFF_BYTE_ORDERS
+    if is_tiff:
+        count_tiff_pages(path)
+    try:
+        # all other plug-ins stay closed: one of them starts programs
+        return pil_image.open(path, formats=_PILLOW_FORMATS)
+    except pil_image.DecompressionBombError as error:
+        raise InputError(
+            str(error).partition(",")[0],  # the number of pixels and the limit
+            where=path,
+            expected=f"at most {2 * pil_image.MAX_IMAGE_PIXELS} pixels",
+            remedy="If the file is not damaged, cut the image into parts or save it smaller.",
+        ) from error
+    except pil_image.UnidentifiedImageError as error:
+        if is_tiff:
+            return None
+        raise InputError(
+            "no header of an image found",
+            where=path,
+            expected="a PNG, JPEG, TIFF or BMP file",
+            remedy="Export it again; it is damaged, or another kind of file.",
+        ) from error
 
 
 def _page(image: Any, index: int, path: str) -> NDArray[np.generic]:
@@ -87,6 +116,11 @@ def _page(image: Any, index: int, path: str) -> NDArray[np.generic]:
     return np.asarray(image)
 
 
+def _bits_per_pixel(image: Any) -> int:
+    mode = image_mode.getmode(image.mode)
+    return len(mode.bands) * (1 if image.mode == "1" else 8 * np.dtype(mode.typestr).itemsize)
+
+
 def _pillow_would_lose_bits(path: str, image: Any) -> bool:
     if image.format == "PNG":
         with Path(path).open("rb") as file:
@@ -102,12 +136,17 @@ def _pillow_would_lose_bits(path: str, image: Any) -> bool:
 def _read_with_itk(path: str) -> tuple[NDArray[np.generic], bool]:
     import itk
 
-    image_io = itk.ImageIOFactory.CreateImageIO(path, itk.CommonEnums.IOFileMode_ReadMode)
-    if image_io is None:
-        raise ValueError("neither Pillow nor ITK knows this kind of file")
     display = itk.Object.GetGlobalWarningDisplay()
     itk.Object.SetGlobalWarningDisplay(False)
     try:
+        image_io = itk.ImageIOFactory.CreateImageIO(path, itk.CommonEnums.IOFileMode_ReadMode)
+        if image_io is None:
+            raise InputError(
+                "neither Pillow nor ITK knows this form of the format",
+                where=path,
+                expected="8, 16 or 32 bits per sample, integers or real numbers",
+                remedy="Export it again in such a form.",
+            )
         image_io.SetFileName(path)
         image_io.ReadImageInformation()
         if image_io.GetComponentTypeAsString(image_io.GetComponentType()) == "unsigned_char":
@@ -118,6 +157,8 @@ def _read_with_itk(path: str) -> tuple[NDArray[np.generic], bool]:
                 remedy="Save the file again with interleaved channels.",
             )
         channels = int(image_io.GetNumberOfComponents())
+        size = [int(image_io.GetDimensions(axis)) for axis in range(image_io.GetNumberOfDimensions())]
+        require_fitting_size(path, (*size, channels), 8 * image_io.GetComponentSize(), packed=True)
         pixel = itk.F if channels == 1 else itk.Vector[itk.F, channels]
         return np.array(itk.array_view_from_image(itk.imread(path, pixel_type=pixel))), channels > 1
     finally:

@@ -5,19 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from monai.data import ImageReader, NibabelReader
+from monai.data import ImageReader
 from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, brief
 from .dicom_image import read_dicom
 from .formats import SUPPORTED_FORMATS, is_dicom, is_nifti, is_raster
 from .loaded_image import LoadedImage
-from .npz_reference import is_npz_reference, read_npz_reference
+from .nifti import read_nifti
+from .npz_reference import is_npz_reference, npz_archive, read_npz_reference
+from .openable import is_folder, require_openable
 from .raster import read_raster
 
 _SAME_AFFINE = 1e-3
@@ -84,18 +85,15 @@ class MedicalImageReader(ImageReader):
 def _format_reader(path: str) -> Any:
     if is_npz_reference(path):
         return read_npz_reference
-    if Path(path).is_dir() or is_dicom(path):
+    if is_folder(path) or is_dicom(path):
         return read_dicom
     if is_nifti(path):
-        return _read_nifti
+        return read_nifti
     return read_raster if is_raster(path) else None
 
 
 def _read(path: str) -> LoadedImage:
-    if not is_npz_reference(path) and not Path(path).exists():
-        raise InputError(
-            "the file does not exist", where=path, expected="an image file", remedy="Check the path in the data list."
-        )
+    require_openable(npz_archive(path))
     read = _format_reader(path)
     if read is None:
         raise InputError(
@@ -107,37 +105,13 @@ def _read(path: str) -> LoadedImage:
         raise
     except Exception as error:  # each library raises its own kinds for a damaged file
         raise InputError(
-            f"the file cannot be read ({type(error).__name__}: {error})",
+            f"the file cannot be read ({brief(error)})",
             where=path,
             expected=f"an intact file: {SUPPORTED_FORMATS}",
             remedy="Open it in a viewer to see whether it is damaged, and export it again.",
         ) from error
     _require_plain_numbers(image)
     return image
-
-
-def _read_nifti(path: str) -> LoadedImage:
-    reader = NibabelReader()
-    array, meta = reader.get_data(reader.read(path))
-    array = np.asarray(array)
-    if array.ndim == 5 and array.shape[3] == 1:  # (x, y, z, time, vector): the intent of NIfTI vector images
-        array = array[:, :, :, 0]
-    if not 2 <= array.ndim <= 4:
-        raise InputError(
-            f"{array.ndim}D array of shape {array.shape} found",
-            where=path,
-            expected="(x, y), (x, y, z) or (x, y, z, channel)",
-            remedy="Save one image per file.",
-        )
-    affine = np.asarray(meta[MetaKeys.AFFINE], dtype=np.float64)
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < np.finfo(np.float32).tiny:
-        raise InputError(
-            "the affine in the header is singular or not finite",
-            where=path,
-            expected="an invertible affine",
-            remedy="Repair the qform or sform of the file.",
-        )
-    return LoadedImage(array, path, array.ndim == 4, affine)
 
 
 def _require_plain_numbers(image: LoadedImage) -> None:

@@ -15,6 +15,8 @@ from monai.utils.enums import TraceKeys
 from torch import Tensor
 
 _MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
+_FINE = 4  # grid points of the file per grid point of the network, at least, when the smoothing begins
+_AVERAGED = "averaged"
 
 
 def _untie_from_instance(image: Tensor) -> Tensor:
@@ -29,6 +31,10 @@ class FitToGrid(Transform):
     The leading ``len(spatial_size)`` axes are resized; further axes stay. So a 2D network takes an image as well as
     every slice of a volume. With ``keep_aspect`` the object keeps its proportions (voxel sizes count) and the image is
     extended to the grid by repeating its border; without it each axis is stretched to fit.
+
+    An image is smoothed before it shrinks: otherwise fine texture turns into false structure. Smoothing costs as many
+    operations per pixel as the image is too large, so an image of more than eight times the grid is first averaged over
+    blocks to four times the grid or a little more.
 
     Args:
         spatial_size: grid of the network, one entry for each of its spatial axes.
@@ -62,7 +68,8 @@ class FitToGrid(Transform):
             scale = min(new / length for new, length in zip(target, lengths, strict=True))
             target = tuple(max(1, round(length * scale)) for length in lengths)
         mode = "nearest-exact" if self.nearest else _MODES[len(size)]
-        # smoothed before it shrinks: otherwise fine texture turns into false structure
+        if not self.nearest:
+            image = _averaged(image, target, mode)
         resize = Resize((*target, *size[grid:]), mode=mode, anti_aliasing=not self.nearest)
         image = _untie_from_instance(resize(image))
         if self.keep_aspect:
@@ -74,7 +81,21 @@ class FitToGrid(Transform):
         """Bring ``image`` back to the grid it came from."""
         if self.keep_aspect:
             image = self._pad.inverse(image)
-        return self._resize.inverse(image)
+        resized = self._resize.inverse(image)
+        steps = getattr(resized, "applied_operations", None) or [{}]
+        return self._resize.inverse(resized) if _AVERAGED in steps[-1].get(TraceKeys.EXTRA_INFO, {}) else resized
+
+
+def _averaged(image: Tensor, target: Sequence[int], mode: str) -> Tensor:
+    """Average over blocks along the axes that are more than eight times too long; the way back interpolates."""
+    size = tuple(image.shape[1:])
+    factors = [old // (_FINE * new) if old >= 2 * _FINE * new else 1 for old, new in zip(size, target, strict=False)]
+    if max(factors) == 1:
+        return image
+    coarse = [old // factor for old, factor in zip(size, factors, strict=False)]
+    image = _untie_from_instance(Resize((*coarse, *size[len(coarse) :]), mode="area")(image))
+    image.applied_operations[-1][TraceKeys.EXTRA_INFO].update({"mode": mode, _AVERAGED: True})  # type: ignore[attr-defined]
+    return image
 
 
 class FitToGridd(MapTransform, InvertibleTransform):

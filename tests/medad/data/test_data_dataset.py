@@ -56,7 +56,7 @@ def test_cohort_goes_on(cohort, workers):
     assert "constant image" in first["failures"][0]["failure"]
     assert [case["case"] for case in second["cases"]] == ["other"]
     assert second["cases"][0]["image"].meta["filename_or_obj"].endswith("other.png")
-    assert "gone.png: the file does not exist" in second["failures"][0]["failure"]
+    assert "gone.png: it does not exist" in second["failures"][0]["failure"]
 
 
 def test_medad_messages_are_verbatim_others_have_their_type(cohort):

@@ -219,9 +219,9 @@ def folder_without_images(path: Path) -> Path:
 
 BAD_FILES = [
     (broken_png, "cannot be read"),
-    (no_png, "cannot be read"),
-    (broken_nifti, "cannot be read"),
-    (truncated_nifti, "cannot be read"),
+    (no_png, "no header of an image"),
+    (broken_nifti, "no readable NIfTI header"),
+    (truncated_nifti, "no readable NIfTI header"),
     (pages_of_two_shapes, "different shapes"),
     (cmyk, "color mode CMYK"),
     (planar_color, "8 bits"),

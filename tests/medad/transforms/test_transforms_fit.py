@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import time
+
 import pytest
 import torch
 from medad.transforms import FitToGrid, FitToGridd
 from monai.data import MetaTensor
-from monai.transforms import Compose, Invertd
+from monai.transforms import Compose, Invertd, Resize
 
-SIZES = [((50, 60), (32, 32)), ((32, 32), (32, 32)), ((20, 30, 7), (32, 32)), ((20, 30, 12), (16, 16, 16))]
+SIZES = [
+    ((50, 60), (32, 32)),
+    ((300, 60), (32, 32)),
+    ((130, 140, 3), (16, 16)),
+    ((32, 32), (32, 32)),
+    ((20, 30, 7), (32, 32)),
+    ((20, 30, 12), (16, 16, 16)),
+]
 
 
 @pytest.mark.parametrize(("size", "grid"), SIZES)
@@ -24,12 +33,13 @@ def test_a_map_returns_to_the_grid_of_the_file(size: tuple[int, ...], grid: tupl
     torch.testing.assert_close(back.affine, image.affine)
 
 
-@pytest.mark.parametrize("size", [(48, 64), (64, 48), (100, 30)])
+@pytest.mark.parametrize("size", [(48, 64), (64, 48), (100, 30), (300, 290)])
 def test_a_blob_returns_to_its_place(size: tuple[int, int]) -> None:
     image = torch.zeros(1, *size)
     image[0, 10:16, 12:18] = 1
     fit = FitToGrid((32, 32))
     back = fit.inverse(fit(MetaTensor(image)))[0]
+    assert back.shape == size
     axes = torch.meshgrid(*(torch.arange(n, dtype=torch.float32) for n in size), indexing="ij")
     center = torch.stack([(axis * back).sum() / back.sum() for axis in axes])
     torch.testing.assert_close(center, torch.tensor([12.5, 14.5]), atol=1.0, rtol=0)
@@ -43,6 +53,21 @@ def test_proportions_are_kept_or_stretched() -> None:
     assert torch.equal(kept[:, :8], kept[:, 8:9].expand(-1, 8))
     stretched = FitToGrid((32, 32), keep_aspect=False)(image)[0]
     assert stretched[0].diff().min() > 0
+
+
+def test_a_much_larger_image_is_averaged_like_a_slowly_smoothed_one() -> None:
+    axes = torch.meshgrid(torch.linspace(0, 3, 512), torch.linspace(0, 2, 512), indexing="ij")
+    image = (torch.sin(axes[0]) * torch.cos(axes[1]))[None] + 0.5 * torch.rand(1, 512, 512)
+    slow = Resize((32, 32), mode="bilinear", anti_aliasing=True)(image)
+    difference = (FitToGrid((32, 32))(MetaTensor(image)) - slow).abs()
+    assert difference[:, 2:-2, 2:-2].max() < 0.02  # noise of 0.29 per pixel
+    assert difference.max() < 0.1  # MONAI's smoothing takes 0 for what is beyond the border
+
+
+def test_a_strip_of_many_pixels_takes_no_time() -> None:
+    start = time.perf_counter()
+    assert FitToGrid((32, 32))(MetaTensor(torch.rand(1, 60000, 32))).shape == (1, 32, 32)
+    assert time.perf_counter() - start < 2.0  # 13 s without averaging
 
 
 def test_masks_keep_their_values() -> None:

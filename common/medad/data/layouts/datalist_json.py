@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError
+from ...errors import InputError, brief
 from ..items import FOREGROUND, IMAGE, LABEL, MASK, SPLITS, TRAINING, TRAINING_ABNORMAL, Item, Splits
 
 _NAME = "datalist.json"
@@ -35,8 +35,8 @@ def read(path: Path) -> Splits:
     file = path if path.is_file() else path / _NAME
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise _malformed(file, f"not valid JSON ({error})") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise _malformed(file, f"not valid JSON ({brief(error)})") from error
     if not isinstance(content, dict):
         raise _malformed(file, f"a JSON {type(content).__name__} found")
     splits: Splits = {}
@@ -60,10 +60,16 @@ def _item(row: Any, file: Path, name: str, index: int) -> Item:
     item = {key: value for key, value in row.items() if value is not None}
     for key in _PATH_KEYS:
         if item.get(key):
+            if not _is_path(item[key]):
+                raise _malformed(file, f"{key} {item[key]!r} in entry {index} of {name} is no path")
             item[key] = _absolute(item[key], file.parent)
     if name in _IMPLIED_LABELS:
         item.setdefault(LABEL, _IMPLIED_LABELS[name])
     return item
+
+
+def _is_path(value: Any) -> bool:
+    return all(isinstance(path, str) and path for path in (value if isinstance(value, list) else [value]))
 
 
 def _absolute(value: Any, root: Path) -> Any:

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from ...errors import InputError
+from ...errors import InputError, brief
 from ..items import CASE, TEST, TRAINING, TRAINING_ABNORMAL, VALIDATION, Item, Splits, make_item
 from ..npz_reference import npz_reference
 
@@ -35,8 +34,8 @@ def read(path: Path) -> Splits:
     try:
         with np.load(path, allow_pickle=False) as archive:
             labels = {part: np.asarray(archive[f"{part}_labels"]) for part in _PARTS if f"{part}_images" in archive}
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise _malformed(path, f"{type(error).__name__}: {error}") from error
+    except Exception as error:  # zipfile, zlib and NumPy raise many kinds for a damaged archive
+        raise _malformed(path, f"it cannot be read ({brief(error)})") from error
     if not labels:
         raise _malformed(path, "no images found")
     splits: Splits = {}

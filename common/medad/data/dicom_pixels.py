@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pixels of DICOM files as values: decoded, rescaled, color as RGB."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from monai.utils import optional_import
+from numpy.typing import NDArray
+
+from ..errors import InputError, brief
+from .declared_size import require_fitting_size
+from .dicom_compressed import decode_compressed
+from .dicom_geometry import frame_rescales
+
+pydicom, _ = optional_import("pydicom")
+
+_IMPLICIT, _EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
+_PLAIN = (_IMPLICIT, _EXPLICIT, "1.2.840.10008.1.2.2")
+_DEFLATED_OR_RLE = ("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.5")
+
+
+def require_pixels(file: str, header: Any) -> None:
+    """Check that a file can hold the pixels that its header announces, before memory for them is reserved.
+
+    Args:
+        file: a DICOM file.
+        header: its header.
+
+    Raises:
+        InputError: if the size is missing, or larger than the file can be.
+    """
+    sizes = {name: header.get(name) or 0 for name in ("Rows", "Columns", "BitsAllocated")}
+    sizes |= {name: header.get(name) or 1 for name in ("NumberOfFrames", "SamplesPerPixel")}
+    if not all(isinstance(value, int) and value > 0 for value in sizes.values()):
+        raise InputError(
+            f"pixels without a size: {', '.join(f'{name} {value!r}' for name, value in sizes.items())}",
+            where=file,
+            expected="positive whole numbers",
+            remedy="Export the file again; its header is damaged.",
+        )
+    rows, columns, bits, frames, samples = (int(value) for value in sizes.values())
+    if str(header.get("PhotometricInterpretation", "")).startswith("YBR_FULL_422"):
+        samples = 2  # two pixels share their colors
+    require_fitting_size(file, (frames, rows, columns, samples), bits, packed=_syntax(header) not in _PLAIN)
+
+
+def decode_pixels(files: Sequence[str]) -> NDArray[np.float32]:
+    """Decode the pixels of DICOM files and apply their rescale slopes and intercepts.
+
+    pydicom decodes what is uncompressed, deflated or compressed by RLE, GDCM the JPEG family.
+
+    Args:
+        files: files of one size that :func:`require_pixels` has approved.
+
+    Returns:
+        ``(slice, row, column)`` in the order of ``files``, or ``(slice, row, column, channel)`` for color.
+
+    Raises:
+        InputError: if pixels are damaged, or compressed in another way.
+    """
+    return np.concatenate([_decode(file) for file in files])
+
+
+def _decode(file: str) -> NDArray[np.float32]:
+    data = pydicom.dcmread(file, force=True)
+    if "TransferSyntaxUID" not in data.file_meta:  # a file without preamble
+        data.file_meta.TransferSyntaxUID = pydicom.uid.UID(_IMPLICIT if data.original_encoding[0] else _EXPLICIT)
+    slope, intercept = _rescale(data, file)
+    try:
+        if _syntax(data) in (*_PLAIN, *_DEFLATED_OR_RLE):
+            stored = pydicom.pixels.pixel_array(data)
+        else:
+            stored = decode_compressed(data)
+        channels = int(data.get("SamplesPerPixel") or 1)
+        if data.get("PhotometricInterpretation") == "PALETTE COLOR":
+            stored = pydicom.pixels.apply_color_lut(stored, data)
+            channels = stored.shape[-1]
+        stored = stored.reshape(-1, data.Rows, data.Columns, *([channels] if channels > 1 else []))
+    except Exception as error:  # each decoder raises its own kinds
+        raise InputError(
+            f"the pixels cannot be decoded (transfer syntax {data.file_meta.TransferSyntaxUID.name}; {brief(error)})",
+            where=file,
+            expected="complete pixels, uncompressed or compressed by RLE, JPEG, JPEG-LS or JPEG 2000",
+            remedy="Decompress the file with a DICOM tool, or export it again.",
+        ) from error
+    values = np.empty(stored.shape, dtype=np.float32)
+    for frame, result in zip(stored, values, strict=True):
+        result[...] = frame * slope + intercept
+    return values
+
+
+def _rescale(header: Any, file: str) -> tuple[float, float]:
+    pairs = frame_rescales(header) or {(1.0, 0.0)}
+    given = {"RescaleSlope": next(iter(pairs))[0], "RescaleIntercept": next(iter(pairs))[1]}
+    try:
+        slope, intercept = (
+            float(default if header.get(name) in (None, "") else header.get(name)) for name, default in given.items()
+        )
+    except (TypeError, ValueError):
+        slope = math.nan
+    if not math.isfinite(slope * intercept) or slope == 0:
+        raise InputError(
+            "a rescale slope or intercept that is no finite number, or a slope of 0",
+            where=file,
+            expected="RescaleSlope and RescaleIntercept that give values",
+            remedy="Export the file again; its header is damaged.",
+        )
+    return slope, intercept
+
+
+def _syntax(header: Any) -> str:
+    return str(header.file_meta.get("TransferSyntaxUID", ""))
