@@ -13,6 +13,7 @@ from medad.data import (
     LoadImageFiled,
     LoadMaskd,
     collate_cases,
+    last_batch_is_single,
     loader_batch_size,
     training_dataset,
 )
@@ -199,3 +200,10 @@ def test_batch_size_for_volumes(png, nifti, dicom_series, dicom, tmp_path):
 def test_multi_channel_item(png):
     dataset = CaseDataset([item("a", "") | {"image": [png("a.png"), png("b.png")]}], LoadImageFiled("image"))
     assert torch.equal(dataset[0]["image"][0], dataset[0]["image"][1])
+
+
+@pytest.mark.parametrize(
+    ("images", "batch_size", "single"), [(9, 4, True), (8, 4, False), (10, 4, False), (1, 4, False), (5, 1, False)]
+)
+def test_a_last_batch_of_one_is_foreseen(images: int, batch_size: int, single: bool) -> None:
+    assert last_batch_is_single(range(images), batch_size) is single
