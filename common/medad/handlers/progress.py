@@ -50,7 +50,7 @@ class ProgressBar:
             return
         self.bar.update()
         if self.loss_key is not None and engine.state.iteration % 10 == 0:
-            value = float(engine.state.output[self.loss_key])
+            value = engine.state.output[self.loss_key].item()
             self.loss = value if self.loss is None else 0.9 * self.loss + 0.1 * value
             self.bar.set_postfix(loss=f"{self.loss:.4g}")
 
