@@ -26,8 +26,8 @@ from pydicom.uid import (
 )
 
 ROWS, COLUMNS, SLICES = 40, 32, 3
-SERIES = "1.2.3.4.56"
-"""SeriesInstanceUID of all intact DICOM files here."""
+SERIES = "1.2.3.4.5."
+"""What the SeriesInstanceUID of all intact DICOM files begins with; one more digit tells them apart."""
 Write = Callable[[Path], None]
 
 
@@ -40,7 +40,7 @@ def head(*shape: int, dtype: Any = np.uint16) -> np.ndarray:
 
 
 def write_dicom(
-    path: Path, pixels: np.ndarray, number: int = 0, syntax: Any = ExplicitVRLittleEndian, series: str = SERIES
+    path: Path, pixels: np.ndarray, number: int = 0, syntax: Any = ExplicitVRLittleEndian, series: str = f"{SERIES}0"
 ) -> None:
     """Write a CT slice at position ``number`` of a series."""
     meta = FileMetaDataset()
@@ -104,11 +104,13 @@ GOOD: dict[str, Write] = {
     "deep_color.tif": lambda path: tifffile.imwrite(
         path, np.stack([head(ROWS, COLUMNS)] * 3, axis=-1), photometric="rgb"
     ),
-    "single.dcm": lambda path: write_dicom(path, head(ROWS, COLUMNS)),
-    "rle.dcm": lambda path: write_dicom(path, head(ROWS, COLUMNS), syntax=RLELossless),
-    "jpeg.dcm": lambda path: write_dicom(path, head(ROWS, COLUMNS, dtype=np.uint8), syntax=JPEGBaseline8Bit),
-    "jpeg2000.dcm": lambda path: write_dicom(path, head(ROWS, COLUMNS), syntax=JPEG2000Lossless),
-    "frames.dcm": lambda path: write_dicom(path, head(SLICES, ROWS, COLUMNS)),
+    "single.dcm": lambda path: write_dicom(path, head(ROWS, COLUMNS), series=f"{SERIES}1"),
+    "rle.dcm": lambda path: write_dicom(path, head(ROWS, COLUMNS), syntax=RLELossless, series=f"{SERIES}2"),
+    "jpeg.dcm": lambda path: write_dicom(
+        path, head(ROWS, COLUMNS, dtype=np.uint8), syntax=JPEGBaseline8Bit, series=f"{SERIES}3"
+    ),
+    "jpeg2000.dcm": lambda path: write_dicom(path, head(ROWS, COLUMNS), syntax=JPEG2000Lossless, series=f"{SERIES}4"),
+    "frames.dcm": lambda path: write_dicom(path, head(SLICES, ROWS, COLUMNS), series=f"{SERIES}5"),
     "series": _series,
 }
 """How each intact image is written, by a name that has its suffix; ``series`` is a folder."""

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 from byte_mutations import BYTE_MUTATIONS
 from field_mutations import FIELD_MUTATIONS
-from good_files import GOOD, SERIES
+from good_files import GOOD
 from strange_entries import STRANGE
 
 
@@ -25,6 +26,7 @@ def write_malformed(folder: Path, count: int, seed: int = 0) -> list[Path]:
         The paths, sorted; the name tells number, damage and form: ``0017_truncated_gray.png``.
     """
     folder.mkdir(parents=True)
+    (folder / "intact").mkdir()
     intact = write_good(folder / "intact")
     paths = []
     for number, (name, write) in enumerate([*STRANGE.items()][:count]):
@@ -45,16 +47,16 @@ def write_malformed(folder: Path, count: int, seed: int = 0) -> list[Path]:
             source = source / victim.name
         data = source.read_bytes()
         if victim is path:  # a series of its own for every file, or the damaged ones would be slices of one
-            data = data.replace(SERIES.encode(), f"1.2.{100000 + number}".encode())
+            data = re.sub(rb"1\.2\.3\.4\.5\.\d", f"1.2.{1000000 + number}".encode(), data)
         victim.write_bytes(damage(data, random))
         paths.append(path)
     shutil.rmtree(folder / "intact")
     return sorted(paths)
 
 
-def write_good(folder: Path) -> list[Path]:
-    """Write one intact image of every form into a new folder and return the paths in the order of ``GOOD``."""
-    folder.mkdir()
-    for name, write in GOOD.items():
-        write(folder / name)
-    return [folder / name for name in GOOD]
+def write_good(folder: Path, prefix: str = "") -> list[Path]:
+    """Write one intact image of every form into a folder and return the paths in the order of ``GOOD``."""
+    paths = {folder / f"{prefix}{name}": write for name, write in GOOD.items()}
+    for path, write in paths.items():
+        write(path)
+    return [*paths]

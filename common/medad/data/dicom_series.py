@@ -121,18 +121,19 @@ def _series_key(path: Path) -> str:
         uid, rows, frames = (header.get(name) for name in ("SeriesInstanceUID", "Rows", "NumberOfFrames"))
         plane = [header.get(name) for name in ("ImagePositionPatient", "ImageOrientationPatient")]
         alone = not uid or None in plane or int(frames or 1) != 1
-        name = pydicom.uid.UID(str(kind or "unknown kind"), validation_mode=0).name
+        kind = pydicom.uid.UID(str(kind or "unknown kind"), validation_mode=pydicom.config.IGNORE)
     except Exception as error:  # pydicom raises many kinds for a damaged file
         raise _damaged(path, f"no readable DICOM header found ({brief(error)})") from error
-    if kind == SEGMENTATION_STORAGE or (kind and not rows and "Image Storage" not in name):
+    is_known = kind.name != kind or (kind.is_valid and kind.is_private)
+    if kind == SEGMENTATION_STORAGE or (not rows and is_known and "Image Storage" not in kind.name):
         raise _OtherObjectError(
-            "a DICOM segmentation (SEG) found" if rows else f"no image in this DICOM file ({name})",
+            "a DICOM segmentation (SEG) found" if rows else f"no image in this DICOM file ({kind.name})",
             where=path,
             expected="a DICOM image",
             remedy="Give the image series instead.",
         )
     if not rows:
-        raise _damaged(path, f"no image in this DICOM file ({name})")
+        raise _damaged(path, f"no image in this DICOM file ({kind.name})")
     return f"{uid or ''}#{path.name}" if alone else str(uid)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from io import BytesIO
 from pathlib import Path
 
 import nibabel as nib
@@ -14,6 +15,7 @@ import pytest
 from medad.data import LoadImageFiled, MedicalImageReader, dicom_series_files
 from medad.errors import InputError
 from monai.data import ITKReader
+from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import EnhancedMRImageStorage
@@ -94,6 +96,118 @@ def test_color(dicom, tmp_path):
     path = dicom("a.dcm", pixels, Rows=4, Columns=3, **tags, **color, **bits)
     image = LoadImageFiled("image")({"image": path})["image"]
     np.testing.assert_array_equal(image.numpy(), pixels.transpose(2, 1, 0))
+
+
+def _jpeg(pixels, form, **options):
+    out = BytesIO()
+    Image.fromarray(pixels).save(out, format=form, **options)
+    return encapsulate([out.getvalue()]), np.asarray(Image.open(BytesIO(out.getvalue())))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_jpeg_2000_is_lossless(dicom, bits):
+    pixels = np.random.default_rng(0).integers(0, 2**bits, (40, 32), dtype=f"u{bits // 8}")
+    coded, _ = _jpeg(pixels, "JPEG2000", no_jp2=True)
+    depth = {"BitsAllocated": bits, "BitsStored": bits, "HighBit": bits - 1}
+    path = dicom("a.dcm", pixels, syntax=pydicom.uid.JPEG2000Lossless, PixelData=coded, **depth)
+    np.testing.assert_array_equal(load(path)[0], 2.0 * pixels.T - 10)
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_jpeg_agrees_with_pillow(dicom, color):
+    ramp = np.add.outer(np.arange(40), np.arange(32)).astype(np.uint8)
+    pixels = np.stack([ramp, 2 * ramp, 255 - ramp], axis=-1) if color else ramp
+    coded, expected = _jpeg(pixels, "JPEG", quality=95)
+    tags = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "Rows": 40, "Columns": 32}
+    if color:
+        tags |= {"SamplesPerPixel": 3, "PhotometricInterpretation": "YBR_FULL_422", "PlanarConfiguration": 0}
+    path = dicom("a.dcm", pixels, syntax=pydicom.uid.JPEGBaseline8Bit, PixelData=coded, **tags)
+    found = (load(path)[0] + 10) / 2
+    assert found.shape == expected.swapaxes(0, 1).shape
+    np.testing.assert_allclose(found, expected.swapaxes(0, 1), atol=3)
+
+
+def test_frames_of_compressed_files_are_kept_apart(dicom):
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 40, 32), dtype=np.uint8)
+    frames = [next(iter(pydicom.encaps.generate_frames(_jpeg(frame, "JPEG2000", no_jp2=True)[0]))) for frame in pixels]
+    tags = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "NumberOfFrames": 3}
+    path = dicom("a.dcm", pixels, syntax=pydicom.uid.JPEG2000Lossless, PixelData=encapsulate(frames), **tags)
+    np.testing.assert_array_equal(load(path)[0], 2.0 * pixels.transpose(2, 1, 0) - 10)
+
+
+def test_rle_deflated_and_big_endian(dicom):
+    path = Path(dicom("a.dcm", SLICE))
+    expected = load(path)[0]
+    data = pydicom.dcmread(path)
+    data.compress(pydicom.uid.RLELossless, generate_instance_uid=False)
+    data.save_as(path)
+    np.testing.assert_array_equal(load(path)[0], expected)
+    deflated = dicom("b.dcm", SLICE, syntax=pydicom.uid.DeflatedExplicitVRLittleEndian, series="1.2.7")
+    np.testing.assert_array_equal(load(deflated)[0], expected)
+    big = dicom("c.dcm", SLICE, syntax=pydicom.uid.ExplicitVRBigEndian, series="1.2.8", PixelData=SLICE.byteswap().tobytes())
+    np.testing.assert_array_equal(load(big)[0], expected)
+
+
+def test_unused_bits_and_signs(dicom):
+    twelve = np.asarray([[0xF001, 0x0FFF]], dtype=np.uint16)
+    bits = {"BitsStored": 12, "HighBit": 11, "RescaleSlope": 1, "RescaleIntercept": 0}
+    np.testing.assert_array_equal(load(dicom("a.dcm", twelve, **bits))[0], [[1], [4095]])
+    signed = dicom("b.dcm", twelve, series="1.2.9", PixelRepresentation=1, **bits)
+    np.testing.assert_array_equal(load(signed)[0], [[1], [-1]])
+
+
+def test_palette_becomes_its_colors(dicom):
+    pixels = np.asarray([[0, 1], [1, 0]], dtype=np.uint8)
+    tags = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "PhotometricInterpretation": "PALETTE COLOR"}
+    for color, values in (("Red", [10, 200]), ("Green", [20, 100]), ("Blue", [30, 0])):
+        tags[f"{color}PaletteColorLookupTableDescriptor"] = [2, 0, 8]
+        tags[f"{color}PaletteColorLookupTableData"] = bytes(values)
+    array, meta = load(dicom("a.dcm", pixels, RescaleSlope=None, RescaleIntercept=None, **tags))
+    np.testing.assert_array_equal(array[0, 0], [10, 20, 30])
+    np.testing.assert_array_equal(array[1, 0], [200, 100, 0])
+    assert meta["original_channel_dim"] == -1
+
+
+BAD_PIXELS = [
+    ({"Rows": 0}, "no image"),
+    ({"Rows": 60000, "Columns": 60000}, r"60000 x 60000 values, 7\.2 GB, but the file has"),
+    ({"NumberOfFrames": 2**31 - 1}, "TB, but the file has"),
+    ({"BitsAllocated": 0}, "pixels without a size: .*BitsAllocated 0"),
+    ({"BitsStored": 99}, "cannot be decoded"),
+    ({"RescaleSlope": "0"}, "a slope of 0"),
+    ({"RescaleSlope": "NaN"}, "no finite number"),
+    ({"PixelSpacing": [0, 0]}, "voxel sizes of 0, 0"),
+    ({"ImageOrientationPatient": [1, 0, 0, 1, 0, 0]}, "voxel sizes of|singular"),
+    ({"ImagePositionPatient": [1, 2]}, r"position \[1\.0, 2\.0\] of a slice"),
+    ({"PixelData": None}, "but the file has"),
+]
+
+
+@pytest.mark.parametrize(("tags", "message"), BAD_PIXELS)
+@pytest.mark.filterwarnings("ignore")
+def test_headers_that_do_not_fit_the_pixels(dicom, tags, message):
+    with pytest.raises(InputError, match=message) as caught:
+        load(dicom("a.dcm", np.zeros((20, 30), np.uint16), **tags))
+    assert "a.dcm" in caught.value.where
+
+
+JPEG_TAGS = [
+    {"BitsStored": 65535},
+    {"PixelRepresentation": 7},
+    {"PhotometricInterpretation": "NONSENSE"},
+    {"SamplesPerPixel": 2},
+    {"BitsAllocated": 12},
+]
+
+
+@pytest.mark.parametrize("tags", JPEG_TAGS)
+@pytest.mark.filterwarnings("ignore")
+def test_gdcm_never_sees_attributes_that_would_end_the_process(dicom, tags):
+    coded, _ = _jpeg(np.zeros((40, 32), np.uint8), "JPEG2000", no_jp2=True)
+    depth = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, **tags}
+    path = dicom("a.dcm", np.zeros((40, 32)), syntax=pydicom.uid.JPEG2000Lossless, PixelData=coded, **depth)
+    with pytest.raises(InputError, match="do not fit"):
+        load(path)
 
 
 def test_cache_notices_new_files(dicom_series, dicom, tmp_path):
