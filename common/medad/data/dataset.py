@@ -116,7 +116,7 @@ def loader_batch_size(datalist: Sequence[Item], batch_size: int, spatial_dims: i
     Returns:
         The batch size for the data loader.
     """
-    if spatial_dims == 2 and any(_is_volume(image_paths(item)[0]) for item in datalist):
+    if batch_size > 1 and spatial_dims == 2 and any(_is_volume(image_paths(item)[0]) for item in datalist):
         return 1
     return batch_size
 

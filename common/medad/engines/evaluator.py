@@ -91,10 +91,9 @@ class AnomalyEvaluator(SupervisedEvaluator):
         self.state.calibration_error = None
         if not idist.all_reduce(self.state.epoch_length):
             _logger.info("nothing to do: every case is finished")
-            return
         if self.state.epoch_length:
             super().run(global_epoch)
-        else:  # the other ranks have cases, and wait for this one where results are joined
+        else:  # tables may be left to write, and other ranks that have cases wait for this one where results are joined
             self.state.epoch = global_epoch
             for event in (Events.STARTED, Events.EPOCH_STARTED, Events.EPOCH_COMPLETED, Events.COMPLETED):
                 self.fire_event(event)

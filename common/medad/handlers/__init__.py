@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from .case_saver import CaseSaver
+from .check_cases import CheckCases
 from .checkpoint_loader import ModelCheckpointLoader
 from .mean_score import MeanScore
 from .metrics import MetricsHandler
 from .model_saver import ModelSaver
 from .progress import ProgressBar
 from .report import ReportHandler
+from .run_record import RunRecord
 from .tables import FailureTable, ScoreTable
 from .training_state import TrainingState
 from .unfinished import unfinished
@@ -17,6 +19,7 @@ from .weight_average import WeightAverage
 
 __all__ = [
     "CaseSaver",
+    "CheckCases",
     "FailureTable",
     "MeanScore",
     "MetricsHandler",
@@ -24,6 +27,7 @@ __all__ = [
     "ModelSaver",
     "ProgressBar",
     "ReportHandler",
+    "RunRecord",
     "ScoreTable",
     "TrainingState",
     "WeightAverage",

@@ -22,6 +22,7 @@ from ..errors import CalibrationError
 from ..keys import Keys
 from ..postprocessing import calibration_of_weights, weights_hash
 from ..visualize import CalibrationSummary, CaseGallery, CaseRecord, save_contact_sheet, write_report
+from .files import atomic_path
 
 _logger = logging.getLogger(__name__)
 
@@ -111,7 +112,8 @@ class ReportHandler:
         records = [record for part in idist.all_gather(self.gallery.records()) for record in part]
         scores = [row for part in idist.all_gather(self.scores) for row in part]
         failures = [row for part in idist.all_gather(engine.state.failures) for row in part]
-        if idist.get_rank() != 0:
+        nothing_new = not scores and not failures and self.path.is_file()
+        if idist.get_rank() != 0 or nothing_new:  # then the report of the earlier run stands
             return
         write_report(
             self.path,
@@ -125,7 +127,8 @@ class ReportHandler:
             max_cases=self.max_cases,
         )
         if records:
-            save_contact_sheet(self.path.with_name("cases.png"), spread_over_scores(records))
+            with atomic_path(self.path.with_name("cases.png")) as partial:
+                save_contact_sheet(partial, spread_over_scores(records))
         _logger.info("report: %s", self.path)
 
     def _summary(self) -> CalibrationSummary | None:

@@ -14,7 +14,6 @@ import functools
 import json
 import math
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -213,15 +212,12 @@ class Calibration:
         """Write the JSON file whole or not at all; equal calibrations give equal files."""
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        partial = target.with_name(f".{target.name}.partial")  # always the same: a killed run leaves no more than one
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(json.dumps(self.to_dict(), indent=4, allow_nan=False) + "\n")
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+            partial.write_text(json.dumps(self.to_dict(), indent=4, allow_nan=False) + "\n", encoding="utf-8")
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def load_calibration(path: str | os.PathLike[str]) -> Calibration:

@@ -83,7 +83,7 @@ def write_report(
 
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f".{target.name}.partial")
     temporary.write_text(document, encoding="utf-8")
     temporary.replace(target)
     logger.info("Report with %d of %d cases, %.1f MB.", len(shown), len(table.score), _size(document) / 1e6)

@@ -144,7 +144,8 @@ def test_rle_deflated_and_big_endian(dicom):
     np.testing.assert_array_equal(load(path)[0], expected)
     deflated = dicom("b.dcm", SLICE, syntax=pydicom.uid.DeflatedExplicitVRLittleEndian, series="1.2.7")
     np.testing.assert_array_equal(load(deflated)[0], expected)
-    big = dicom("c.dcm", SLICE, syntax=pydicom.uid.ExplicitVRBigEndian, series="1.2.8", PixelData=SLICE.byteswap().tobytes())
+    swapped = SLICE.byteswap().tobytes()
+    big = dicom("c.dcm", SLICE, syntax=pydicom.uid.ExplicitVRBigEndian, series="1.2.8", PixelData=swapped)
     np.testing.assert_array_equal(load(big)[0], expected)
 
 

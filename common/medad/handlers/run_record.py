@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run was made with: ``run.json``; a run is only continued with the same weights, calibration and settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+from ignite.engine import Engine, Events
+
+from ..errors import InputError
+from ..postprocessing import weights_hash
+from .files import write_json
+
+
+class RunRecord:
+    """Write down what decides about the results before the first case; when resuming, compare.
+
+    Args:
+        output_dir: folder of the run.
+        weights_path: the weights used.
+        calibration_path: the calibration used; the file may be missing.
+        settings: further values by name, such as thresholds.
+        resume: whether an earlier run is continued.
+    """
+
+    def __init__(
+        self,
+        output_dir: str | Path,
+        weights_path: str | Path,
+        calibration_path: str | Path,
+        settings: Mapping[str, Any] | None = None,
+        resume: bool = False,
+    ) -> None:
+        self.path = Path(output_dir) / "run.json"
+        self.weights_path = weights_path
+        self.calibration_path = Path(calibration_path)
+        self.settings = dict(settings or {})
+        self.resume = resume
+
+    def attach(self, engine: Engine) -> None:
+        """Compare and write when the run starts."""
+        engine.add_event_handler(Events.STARTED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Compare with the earlier run, if there is one to continue, and write the record.
+
+        Raises:
+            InputError: if the earlier run was made with something else.
+        """
+        record = self._record()
+        if self.resume and self.path.is_file():
+            earlier = json.loads(self.path.read_text(encoding="utf-8"))
+            changed = [name for name in record if earlier.get(name) != record[name]]
+            if changed:
+                raise InputError(
+                    f"the earlier run had {', '.join(f'{name} {earlier.get(name)}' for name in changed)}; "
+                    f"this one has {', '.join(f'{name} {record[name]}' for name in changed)}",
+                    where=self.path,
+                    expected="a run that is continued as it began",
+                    remedy="Give what the earlier run had, or begin anew in another output_dir.",
+                )
+        if idist.get_rank() == 0:
+            write_json(self.path, record)
+
+    def _record(self) -> dict[str, Any]:
+        calibration = self.calibration_path
+        return {
+            "weights_sha256": weights_hash(self.weights_path),
+            "calibration_sha256": hashlib.sha256(calibration.read_bytes()).hexdigest()
+            if calibration.is_file()
+            else None,
+            **self.settings,
+        }

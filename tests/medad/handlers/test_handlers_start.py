@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is checked when a run starts: that it continues as it began, and that all validation images can be used."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from ignite.engine import Engine
+from medad.data import CaseDataset, CaseLoader
+from medad.errors import InputError
+from medad.handlers import CheckCases, RunRecord
+from torch import nn
+
+
+def _start(handler: RunRecord | CheckCases) -> None:
+    engine = Engine(lambda engine, batch: None)
+    handler.attach(engine)
+    engine.run([0])
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Any:
+    """Start a run in the same folder with given values."""
+    torch.save(nn.Linear(2, 2).state_dict(), tmp_path / "model.pt")
+    (tmp_path / "calibration.json").write_text("{}")
+
+    def start(resume: bool = True, calibration: str = "calibration.json", **settings: Any) -> None:
+        _start(RunRecord(tmp_path / "out", tmp_path / "model.pt", tmp_path / calibration, settings, resume))
+
+    return start
+
+
+def test_the_same_run_continues(run: Any, tmp_path: Path) -> None:
+    run(threshold=0.1)
+    first = (tmp_path / "out" / "run.json").read_bytes()
+    run(threshold=0.1)
+    assert (tmp_path / "out" / "run.json").read_bytes() == first
+    assert set(json.loads(first)) == {"weights_sha256", "calibration_sha256", "threshold"}
+
+
+def test_weights_saved_again_are_the_same(run: Any, tmp_path: Path) -> None:
+    run()
+    torch.save(torch.load(tmp_path / "model.pt", weights_only=True), tmp_path / "model.pt")
+    run()
+
+
+def test_another_run_is_refused(run: Any, tmp_path: Path) -> None:
+    run(threshold=0.1)
+    with pytest.raises(InputError, match=r"had threshold 0\.1; this one has threshold 0\.2"):
+        run(threshold=0.2)
+    with pytest.raises(InputError, match=r"calibration_sha256 44136fa\w+; this one has calibration_sha256 None"):
+        run(threshold=0.1, calibration="gone.json")
+    torch.save(nn.Linear(2, 2).state_dict(), tmp_path / "model.pt")
+    with pytest.raises(InputError, match="the earlier run had weights_sha256"):
+        run(threshold=0.1)
+    run(resume=False, threshold=0.2)
+    run(threshold=0.2)
+
+
+def test_unusable_validation_images_are_named_at_the_start() -> None:
+    def transform(item: dict[str, Any]) -> dict[str, Any]:
+        if item["case"] == "b":
+            raise InputError("broken", where="b.png", expected="an image", remedy="Repair it.")
+        return {**item, "image": torch.zeros(1, 2, 2)}
+
+    def check(names: str) -> None:
+        items = [{"case": name, "image": f"{name}.png"} for name in names]
+        _start(CheckCases(CaseLoader(CaseDataset(items, transform), batch_size=2, spatial_dims=2)))
+
+    check("acd")
+    with pytest.raises(InputError, match=r"1 images cannot be used. First: b\.png: broken"):
+        check("acbd")
