@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes wrong around a run: malformed files, a kill at any moment, no network, other weights in the second half."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from bundle_tools import BUNDLES, ROOT, SmokeModel, build, fails_with
+from malformed import write_good, write_malformed
+from medad.errors import InputError
+
+ROBUSTNESS = ROOT / "tests" / "robustness"
+Infer = Callable[..., Path]
+
+
+def _python(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests" / "bundles")}
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=400,
+        check=False,
+    )
+
+
+def _cases(table: Path) -> dict[str, dict[str, str]]:
+    with table.open(newline="", encoding="utf-8") as file:
+        return {row["case"]: row for row in csv.DictReader(file)}
+
+
+@pytest.mark.slow
+def test_a_cohort_of_malformed_and_good_files(smoke_model: SmokeModel, tmp_path: Path) -> None:
+    """The command that a user types: one row per case in one of two tables, no traceback, status 1."""
+    malformed = write_malformed(tmp_path / "images", 120)
+    good = write_good(tmp_path / "images", "good_")
+    options = {**smoke_model.paths, "dataset_dir": tmp_path / "images", "output_dir": tmp_path / "out"}
+    done = _python(
+        *("-m", "monai.bundle", "run", "--recursive", "true"),
+        *("--config_file", "['configs/inference.json','configs/smoke.json']"),
+        *(part for key, value in options.items() for part in (f"--{key}", value)),
+        cwd=smoke_model.bundle,
+    )
+    assert done.returncode == 1, done.stderr[-3000:]
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "cases failed; see failures.csv" in done.stderr.strip().splitlines()[-1]
+    scores, failures = (_cases(tmp_path / "out" / name) for name in ("scores.csv", "failures.csv"))
+    assert not set(scores) & set(failures)
+    assert len(scores) + len(failures) >= len(malformed) + len(good) - 1  # the other end of a loop has no suffix
+    told = "\n".join(row["failure"] for row in failures.values())
+    written = {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()}
+    assert written == set(scores)
+    for path in good:
+        assert path.stem.removesuffix(".nii") in {name.removesuffix(".nii") for name in scores} or any(
+            name.startswith(path.stem) for name in scores
+        ), path
+    for path in malformed:
+        assert str(path) in told or any(name.startswith(path.name.split("_")[0]) for name in scores), path
+    for case, row in scores.items():
+        assert np.isfinite(float(row["score"])), case
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_and_resumed_nothing_is_different(bundle: Path, phantom_2d: Path, tmp_path: Path) -> None:
+    done = _python(ROBUSTNESS / "kill_and_resume.py", bundle, phantom_2d, tmp_path, 0)
+    assert done.returncode == 0, done.stderr[-3000:]
+    kills = [line.split() for line in done.stdout.splitlines() if line.endswith(" kills")]
+    assert [name for name, *_ in kills] == ["models:", "results:"]
+    assert all(int(count) >= 10 for _, count, _ in kills)
+
+
+def test_nothing_opens_a_network_connection(phantom_2d: Path, tmp_path: Path) -> None:
+    done = _python(ROBUSTNESS / "run_offline.py", phantom_2d, tmp_path, *BUNDLES)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert [line for line in done.stdout.splitlines() if line.endswith("is done")] == [
+        f"{bundle.name} is done" for bundle in BUNDLES
+    ]
+
+
+def test_a_wish_for_the_network_is_noticed(tmp_path: Path) -> None:
+    script = "import sys, run_offline, urllib.request; sys.addaudithook(run_offline.refuse)\n"
+    script += "try: urllib.request.urlopen('http://localhost:9')\nexcept OSError: print(run_offline.attempts)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROBUSTNESS, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "urllib.Request" in done.stdout
+
+
+def test_a_run_is_not_continued_with_other_weights(infer: Infer, smoke_model: SmokeModel, tmp_path: Path) -> None:
+    infer(tmp_path / "out")
+    state = torch.load(smoke_model.models / "model.pt", weights_only=True)
+    torch.save({name: value + 1e-3 for name, value in state.items()}, tmp_path / "other.pt")
+    (next((tmp_path / "out").glob("*/*_mask.npy"))).unlink()
+    before = (tmp_path / "out" / "scores.csv").read_bytes()
+    with fails_with(InputError, "the earlier run had weights_sha256"):
+        infer(tmp_path / "out", ckpt_path=tmp_path / "other.pt", resume=True)
+    with fails_with(InputError, "threshold None; this one has threshold 0.3"):
+        infer(tmp_path / "out", threshold=0.3, resume=True)
+    assert (tmp_path / "out" / "scores.csv").read_bytes() == before
+
+
+def test_a_run_that_was_killed_behind_its_last_case_gets_its_tables(infer: Infer, tmp_path: Path) -> None:
+    whole, part = infer(tmp_path / "whole"), infer(tmp_path / "part")
+    lines = (part / "scores.csv").read_text().splitlines(keepends=True)
+    (part / "scores.csv").write_text("".join([lines[0], *reversed(lines[1:])]))  # not sorted yet
+    report = (part / "report.html").read_bytes()
+    (part / "failures.csv").unlink()
+    infer(part, resume=True)
+    for name in ("scores.csv", "failures.csv"):
+        assert (part / name).read_bytes() == (whole / name).read_bytes()
+    assert (part / "report.html").read_bytes() == report
+    (part / "report.html").unlink()
+    infer(part, resume=True)
+    assert (part / "report.html").is_file()
+
+
+def test_a_bad_validation_image_is_told_before_training(bundle: Path, phantom_2d: Path, tmp_path: Path) -> None:
+    datalist = json.loads((phantom_2d / "datalist.json").read_text())
+    for rows in datalist.values():
+        for row in rows if isinstance(rows, list) else []:
+            row |= {key: str(phantom_2d / row[key]) for key in ("image", "mask", "foreground") if row.get(key)}
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    datalist["calibration"].append({"image": "broken.png", "label": 0})
+    (tmp_path / "datalist.json").write_text(json.dumps(datalist))
+    paths: dict[str, Any] = {"dataset_dir": tmp_path, "ckpt_dir": tmp_path / "m", "output_dir": tmp_path / "o"}
+    with fails_with(InputError, "1 images cannot be used. First: " + str(tmp_path / "broken.png")):
+        build(bundle, "train smoke", **paths).run()
+    assert not (tmp_path / "m" / "training_state.pt").exists()
+    assert not (tmp_path / "m" / "model.pt").exists()
