@@ -50,7 +50,8 @@ def decode_compressed(data: Any) -> NDArray[np.generic]:
             path = Path(folder) / "frame.dcm"
             for frame in frames:
                 _write(path, frame, data.file_meta.TransferSyntaxUID, attributes)
-                decoded.append(np.array(itk.array_view_from_image(itk.imread(str(path), pixel))).reshape(shape))
+                image = itk.imread(str(path), pixel)  # a name of its own: the array is copied from its memory
+                decoded.append(itk.array_from_image(image).reshape(shape))
     finally:
         itk.Object.SetGlobalWarningDisplay(display)
     return np.stack(decoded)

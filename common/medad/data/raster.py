@@ -160,7 +160,8 @@ def _read_with_itk(path: str) -> tuple[NDArray[np.generic], bool]:
         size = [int(image_io.GetDimensions(axis)) for axis in range(image_io.GetNumberOfDimensions())]
         require_fitting_size(path, (*size, channels), 8 * image_io.GetComponentSize(), packed=True)
         pixel = itk.F if channels == 1 else itk.Vector[itk.F, channels]
-        return np.array(itk.array_view_from_image(itk.imread(path, pixel_type=pixel))), channels > 1
+        image = itk.imread(path, pixel_type=pixel)
+        return itk.array_from_image(image), channels > 1
     finally:
         itk.Object.SetGlobalWarningDisplay(display)
 

@@ -8,14 +8,17 @@ import shutil
 from io import BytesIO
 from pathlib import Path
 
+import itk
 import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
 from medad.data import LoadImageFiled, MedicalImageReader, dicom_series_files
+from medad.data.dicom_pixels import decode_pixels
 from medad.errors import InputError
 from monai.data import ITKReader
 from PIL import Image
+from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import EnhancedMRImageStorage
@@ -125,6 +128,23 @@ def test_jpeg_agrees_with_pillow(dicom, color):
     found = (load(path)[0] + 10) / 2
     assert found.shape == expected.swapaxes(0, 1).shape
     np.testing.assert_allclose(found, expected.swapaxes(0, 1), atol=3)
+
+
+SAME_PIXELS = ["MR_small_jpeg_ls_lossless", "MR_small_jp2klossless", "MR_small_RLE", "MR_small_bigendian"]
+
+
+@pytest.mark.parametrize("name", [*SAME_PIXELS, "MR_small_implicit"])
+def test_one_image_in_all_transfer_syntaxes(name):
+    first, second = (get_testdata_file(f"{name}.dcm", download=False) for name in ("MR_small", name))
+    np.testing.assert_array_equal(decode_pixels([first]), decode_pixels([second]))
+
+
+@pytest.mark.parametrize("name", ["JPGExtended", "SC_rgb_jpeg_dcmtk", "SC_rgb_jpeg_gdcm", "SC_rgb_jls_lossy_line"])
+def test_the_header_of_ours_changes_nothing(name):
+    path = get_testdata_file(f"{name}.dcm", download=False)
+    found = decode_pixels([path])
+    image = itk.imread(path, itk.F if found.ndim == 3 else itk.Vector[itk.F, 3])
+    np.testing.assert_array_equal(found, itk.array_from_image(image).reshape(found.shape))
 
 
 def test_frames_of_compressed_files_are_kept_apart(dicom):
