@@ -11,7 +11,7 @@ from typing import Any
 from monai.bundle import ConfigWorkflow
 from torch import nn
 
-from ..errors import InputError
+from ..configuration import open_workflow
 from ..phantom import write_phantom_dataset
 
 
@@ -30,41 +30,22 @@ def add_bundle_arguments(parser: argparse.ArgumentParser, images: int) -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of phantoms and training")
 
 
-def build(bundle: Path, configs: Sequence[str], kind: str, **overrides: Any) -> ConfigWorkflow:
+def build(bundle: Path, configs: Sequence[str], **overrides: Any) -> ConfigWorkflow:
     """Build and initialize the workflow of a bundle.
 
     Args:
         bundle: folder of the bundle.
         configs: names of config files, base first.
-        kind: ``"train"`` or ``"infer"``.
         overrides: keys of the config to override; separators may be written as ``__``.
 
     Returns:
         The workflow.
 
     Raises:
-        InputError: if a config file is missing.
+        InputError: if a config file or a key does not exist.
     """
-    files = [bundle / "configs" / f"{name}.json" for name in configs]
-    for file in files:
-        if not file.is_file():
-            raise InputError(
-                "no such file",
-                where=file,
-                expected="a config file of a bundle",
-                remedy="Check --bundle and --config; overlays are named without .json.",
-            )
-    workflow = ConfigWorkflow(
-        config_file=[str(file) for file in files],
-        workflow_type=kind,
-        logging_file=False,
-        bundle_root=str(bundle),
-        **{
-            key.replace("__", "#"): str(value) if isinstance(value, Path) else value for key, value in overrides.items()
-        },
-    )
-    workflow.initialize()
-    return workflow
+    base, *overlays = configs
+    return open_workflow(bundle, base, overlays, {key.replace("__", "#"): value for key, value in overrides.items()})
 
 
 def write_phantoms(out: Path, spatial_dims: int, image_size: Sequence[int] | None, seed: int, **counts: int) -> Path:

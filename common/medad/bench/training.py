@@ -158,7 +158,7 @@ def _workflow(args: argparse.Namespace, folder: Path, **overrides: Any) -> Any:
     epochs = args.repeats + 1
     paths = {"dataset_dir": folder / "data", "output_dir": folder / "log", "ckpt_dir": folder / "models"}
     settings = {"max_epochs": epochs, "val_interval": epochs + 1, "amp": False, "seed": args.seed}
-    return build(args.bundle, ["train", *args.config], "train", **paths, **settings, **overrides)
+    return build(args.bundle, ["train", *args.config], **paths, **settings, **overrides)
 
 
 def _measure(workflow: Any, args: argparse.Namespace, augmentation: str) -> list[dict[str, object]]:
