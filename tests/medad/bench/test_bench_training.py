@@ -32,7 +32,7 @@ def test_rows_of_trainer_and_plain_loop(bundle: Path, tmp_path: Path) -> None:
 
 def test_a_config_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["training", "--bundle", str(BUNDLES[0]), "--config", "nothing"]) == 1
-    assert "nothing.json: no such file" in capsys.readouterr().err
+    assert "there is no overlay 'nothing'" in capsys.readouterr().err
 
 
 def test_transforms_are_cut_at_the_first_random_one() -> None:
