@@ -16,6 +16,7 @@ from ..errors import MedadError
 BENCHES = {
     "metrics": "voxel metrics of one volume against scikit-learn",
     "training": "training of a bundle against a plain PyTorch loop",
+    "inference": "inference of a bundle, files to files, against MONAI's stock transforms",
     "postprocessing": "median, erosion and small components of one map against SciPy",
 }
 """What each module measures; it has ``add_arguments(parser)`` and ``run(args) -> rows``."""

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bundle and stock script process the same files, and every stage of both is measured."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from medad.bench.__main__ import main
+from medad.bench.bundle import build, write_phantoms
+from medad.bench.inference import StockScript
+from medad.postprocessing import Calibration
+
+BUNDLES = sorted(path.parent for path in (Path(__file__).resolve().parents[3] / "bundles").glob("*/configs"))
+TINY = ["--images", "2", "--volumes", "1", "--image-size", "32", "32", "--depth", "16", "--repeats", "1"]
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda folder: folder.name)
+def test_rows_of_bundle_and_script(bundle: Path, tmp_path: Path) -> None:
+    out = tmp_path / "table.csv"
+    assert main(["inference", "--bundle", str(bundle), "--config", "smoke", *TINY, "--out", str(out)]) == 0
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    inputs = ["2 images of 32x32", "1 volumes of 32x32x16"]
+    assert [row["input"] for row in rows] == [text for text in inputs for _ in range(2)]
+    stages = ("loader", "network", "postprocessing", "saving", "report")
+    for row in rows:
+        values = [float(row[f"{stage}_ms"]) for stage in stages]
+        assert min(values[:4]) > 0 and sum(values) == pytest.approx(float(row["case_ms"]), abs=0.1)
+        assert (values[4] > 0) == (row["implementation"] == "medad")
+
+
+@pytest.mark.parametrize(("dims", "size"), [(2, (40, 48)), (3, (40, 48, 16))])
+def test_the_script_saves_results_on_the_grid_of_the_file(dims: int, size: tuple[int, ...], tmp_path: Path) -> None:
+    write_phantoms(tmp_path / "data", dims, size, seed=0, test=1)
+    (file,) = (tmp_path / "data" / "images").iterdir()
+    paths = {"ckpt_path": tmp_path / "model.pt", "calibration_path": tmp_path / "calibration.json"}
+    parser = build(BUNDLES[0], ["inference", "smoke"], dataset_dir=file, **paths).parser
+    torch.save(parser.get_parsed_content("network_def").state_dict(), paths["ckpt_path"])
+    rates, levels = (0.5, 0.002), (0.0, 1e-6)
+    Calibration((1.0,), (1.0,), 1, 1000, 1000.0, rates, levels, "", "", "").save(paths["calibration_path"])
+    script = StockScript(parser, tmp_path / "out")
+    case = script.load({"image": str(file)})
+    script.save(script.postprocess(case, script.infer(case["image"])))
+    saved = {path.name.rsplit("_", 1)[-1].split(".")[0]: path for path in (tmp_path / "out").rglob("*.nii.gz")}
+    arrays = {name: np.squeeze(nibabel.load(path).get_fdata()) for name, path in saved.items()}
+    assert len(arrays) == 3 and {array.shape for array in arrays.values()} == {size}
+    assert set(np.unique(arrays["pred"])) <= {0, 1} and arrays["pred"].any() and arrays["map"].min() >= 0
