@@ -24,9 +24,9 @@ READ = Path(__file__).with_name("read_images.py")
 MOST_MB = 2000
 
 
-def read_all(folder: Path, results: Path) -> list[dict[str, object]]:
+def read_all(folder: Path, results: Path, bundles: list[Path]) -> list[dict[str, object]]:
     """Read a folder in a subprocess, which must survive it, and return a row for each bundle and image."""
-    command = [sys.executable, str(READ), str(folder), str(results), *map(str, BUNDLES)]
+    command = [sys.executable, str(READ), str(folder), str(results), *map(str, bundles)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=300, check=False)
     rows = [json.loads(line) for line in results.read_text().splitlines()]
     assert done.returncode == 0, f"ended behind {rows[-1]}\n{done.stderr[-3000:]}"
@@ -38,13 +38,15 @@ def read_all(folder: Path, results: Path) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize(
-    ("count", "seed"), [(1000, 0), *(pytest.param(1000, seed, marks=pytest.mark.slow) for seed in (1, 5))]
+    ("seed", "bundles"),
+    [(0, BUNDLES[:1]), *(pytest.param(seed, BUNDLES, marks=pytest.mark.slow) for seed in (0, 1, 5))],
 )
-def test_every_malformed_image_has_one_clear_outcome(tmp_path: Path, count: int, seed: int) -> None:
+def test_every_malformed_image_has_one_clear_outcome(tmp_path: Path, seed: int, bundles: list[Path]) -> None:
+    count = 1000
     malformed = write_malformed(tmp_path / "images", count, seed)
     good = write_good(tmp_path / "images", "good_")
-    rows = read_all(tmp_path / "images", tmp_path / "rows.jsonl")
-    read = {bundle: {row["path"]: row["failure"] for row in rows if row["bundle"] == str(bundle)} for bundle in BUNDLES}
+    rows = read_all(tmp_path / "images", tmp_path / "rows.jsonl", bundles)
+    read = {bundle: {row["path"]: row["failure"] for row in rows if row["bundle"] == str(bundle)} for bundle in bundles}
     for outcome in read.values():
         assert set(outcome) >= set(map(str, malformed + good)) and len(malformed) == count
         failures = {path: str(text) for path, text in outcome.items() if text}
