@@ -49,6 +49,7 @@ SHARED_KEYS = [
     "network_def",
     "network",
     "inferer",
+    "score_settings",
     "preprocessing",
     "postprocessing",
     "image_false_positive_rate",
@@ -57,7 +58,7 @@ SHARED_KEYS = [
     "resume",
 ]
 TRAIN_KEYS = ["ckpt_dir", "max_epochs", "learning_rate", "val_interval"]
-AGREE = ["network_def", "spatial_dims", "in_channels", "image_size", "preprocessing", "inferer"]
+AGREE = ["network_def", "spatial_dims", "in_channels", "image_size", "preprocessing", "inferer", "score_settings"]
 AGREE += ["map_postprocessing", "mask_postprocessing"]
 
 

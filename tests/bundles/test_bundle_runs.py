@@ -181,6 +181,20 @@ def test_calibration_of_other_weights_is_refused(infer: Infer, smoke_model: Smok
         infer(tmp_path / "out", ckpt_path=tmp_path / "other.pt")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("score_fraction", 0.5), ("foreground_erosion", 2), ("inferer#residual", "other")]
+)
+def test_calibration_of_another_score_is_refused(
+    infer: Infer, smoke_model: SmokeModel, tmp_path: Path, key: str, value: Any
+) -> None:
+    if value == "other":
+        config = json.loads((smoke_model.bundle / "configs" / "inference.json").read_text())
+        value = "l1" if config["inferer"].get("residual") == "l2" else "l2"
+    with fails_with(CalibrationError, "calibration of another score"):
+        infer(tmp_path / "out", **{key: value})
+    assert not any(row["decision"] for row in _rows(tmp_path / "out"))
+
+
 def test_missing_weights_say_what_to_do(infer: Infer, tmp_path: Path) -> None:
     with fails_with(InputError, "train.json"):
         infer(tmp_path / "out", ckpt_path=tmp_path / "missing.pt")
@@ -367,7 +381,8 @@ def test_every_option_changes_what_it_says(
     config = json.loads((smoke_model.bundle / "configs" / "inference.json").read_text())
     if key not in config:
         pytest.skip(f"the method has no {key}")
-    fixed = {"threshold": 0.1} if key == "min_lesion_size" else {}
+    # a calibration holds for its own score only; with a threshold none is needed
+    fixed = {} if key.endswith("false_positive_rate") else {"threshold": 0.1}
     base, changed = infer(tmp_path / "base", **fixed), infer(tmp_path / "changed", **fixed, **{key: value})
     files = sorted(path.relative_to(base) for path in [*base.rglob("*.npy"), base / "scores.csv"])
     assert any((base / file).read_bytes() != (changed / file).read_bytes() for file in files)

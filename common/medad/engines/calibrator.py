@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ class Calibrator:
         weights_path: ``models/model.pt``.
         calibration_path: file to write.
         device: where the network runs.
+        settings: what makes the map and the score beside the weights, by name; a run with others is refused.
         amp: whether to use automatic mixed precision.
         handlers: further handlers, such as a progress bar.
     """
@@ -57,11 +58,13 @@ class Calibrator:
         weights_path: str | Path,
         calibration_path: str | Path,
         device: torch.device | str,
+        settings: Mapping[str, Any] | None = None,
         amp: bool = False,
         handlers: Sequence[Any] | None = None,
     ) -> None:
         self.datalist = datalist
         self.weights_path = weights_path
+        self.settings = settings
         self.calibration_path = calibration_path
         self.network = plain_network(network)
         self.device = device
@@ -83,7 +86,9 @@ class Calibrator:
         self.evaluator.run()
         builders: list[CalibrationBuilder] = idist.all_gather(self.builder)
         if idist.get_rank() == 0:
-            calibration = reduce(_merged, builders).build(data_hash(self.datalist), weights_hash(self.weights_path))
+            calibration = reduce(_merged, builders).build(
+                data_hash(self.datalist), weights_hash(self.weights_path), self.settings
+            )
             calibration.save(self.calibration_path)
             if calibration.subjects < _FEW_SUBJECTS:
                 _logger.warning(

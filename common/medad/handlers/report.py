@@ -8,7 +8,7 @@ import json
 import logging
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class ReportHandler:
         bundle_root: bundle whose name and version the report carries.
         weights_path: the weights used.
         calibration_path: the calibration used; the report does without where there is none.
+        settings: what else makes the score; a calibration of other settings is none.
         image_false_positive_rate: intended rate for images.
         voxel_false_positive_rate: intended rate for voxels.
         max_cases: how many cases are shown.
@@ -60,6 +61,7 @@ class ReportHandler:
         bundle_root: str | Path,
         weights_path: str | Path,
         calibration_path: str | Path,
+        settings: Mapping[str, Any] | None = None,
         image_false_positive_rate: float = 0.05,
         voxel_false_positive_rate: float = 0.002,
         max_cases: int = 24,
@@ -70,6 +72,7 @@ class ReportHandler:
         self.bundle_root = Path(bundle_root)
         self.weights_path = Path(weights_path)
         self.calibration_path = Path(calibration_path)
+        self.settings = settings
         self.image_false_positive_rate = image_false_positive_rate
         self.voxel_false_positive_rate = voxel_false_positive_rate
         self.max_cases = max_cases
@@ -133,7 +136,7 @@ class ReportHandler:
 
     def _summary(self) -> CalibrationSummary | None:
         try:
-            calibration = calibration_of_weights(self.calibration_path, self.weights_path)
+            calibration = calibration_of_weights(self.calibration_path, self.weights_path, self.settings)
             voxel_threshold = calibration.voxel_threshold(self.voxel_false_positive_rate)
         except CalibrationError as error:
             _logger.warning("report without calibration: %s", error)

@@ -39,6 +39,11 @@ class AnomalyInferer(Inferer):
         self.spatial_dims = spatial_dims
         self.slice_batch_size = slice_batch_size
 
+    def __repr__(self) -> str:
+        """Say everything that makes the map; how many slices share a batch does not."""
+        settings = {name: value for name, value in vars(self).items() if name != "slice_batch_size"}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in settings.items())})"
+
     @abstractmethod
     def infer(self, images: Tensor, network: nn.Module) -> Tensor:
         """Do the method's work on images of the network's own dimension.

@@ -96,6 +96,10 @@ class StructuralDissimilarity(nn.Module):
         self.data_range = data_range
         self.reduction = reduction
 
+    def extra_repr(self) -> str:
+        """Show the settings."""
+        return f"window_size={self.window_size}, sigma={self.sigma}, data_range={self.data_range}"
+
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Compare ``prediction`` with ``target``, both ``(B, C, *spatial)``."""
         values = dissimilarity_map(prediction, target, self.window_size, self.sigma, self.data_range)

@@ -14,6 +14,7 @@ import functools
 import json
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ class Calibration:
         data_sha256: :func:`~.hashing.data_hash` of the normal images.
         weights_sha256: :func:`~.hashing.weights_hash` of the network's weights.
         medad_version: version of medad that wrote it.
+        settings: what else makes the map and the score, by name, as JSON holds it.
 
     Raises:
         ValueError: if the entries do not fit together.
@@ -75,6 +77,7 @@ class Calibration:
     data_sha256: str
     weights_sha256: str
     medad_version: str
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that the entries fit together."""
@@ -205,7 +208,7 @@ class Calibration:
         rest = dataclasses.asdict(self)
         head = {"format": FORMAT, "images": self.images, "subjects": rest.pop("subjects")}
         head |= {"approximate": self.approximate, "voxels": rest.pop("voxels")}
-        head |= {name: rest.pop(name) for name in ("medad_version", "data_sha256", "weights_sha256")}
+        head |= {name: rest.pop(name) for name in ("medad_version", "data_sha256", "weights_sha256", "settings")}
         return head | rest
 
     def save(self, path: str | os.PathLike[str]) -> None:

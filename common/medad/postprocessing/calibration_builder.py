@@ -21,7 +21,7 @@ from .. import __version__
 from ..keys import Keys
 from .calibration import LOWEST_VOXEL_RATE, Calibration, voxel_rate_grid
 from .grid import on_grid_of, plain
-from .hashing import refusal
+from .hashing import as_json_holds_it, refusal
 
 _MANTISSA_BITS = 14
 _SHIFT = 23 - _MANTISSA_BITS
@@ -144,12 +144,13 @@ class CalibrationBuilder:
         self._voxels += other._voxels
         self._squared_weight += other._squared_weight
 
-    def build(self, data_sha256: str, weights_sha256: str) -> Calibration:
+    def build(self, data_sha256: str, weights_sha256: str, settings: Mapping[str, Any] | None = None) -> Calibration:
         """Make the calibration of the images seen so far.
 
         Args:
             data_sha256: :func:`~.hashing.data_hash` of the normal images.
             weights_sha256: :func:`~.hashing.weights_hash` of the network's weights.
+            settings: what else makes the map and the score, by name.
 
         Returns:
             The calibration.
@@ -180,6 +181,7 @@ class CalibrationBuilder:
             voxel_thresholds=tuple(_thresholds(self._histogram, rates)),
             data_sha256=data_sha256,
             weights_sha256=weights_sha256,
+            settings=as_json_holds_it(settings or {}),
             medad_version=__version__,
         )
 

@@ -19,27 +19,30 @@ from ..errors import CalibrationError
 from ..keys import Keys
 from .calibration import Calibration, check_rate, load_calibration
 from .grid import entry, like, on_grid_of, plain
-from .hashing import refusal, weights_hash
+from .hashing import as_json_holds_it, refusal, weights_hash
 
 logger = logging.getLogger(__name__)
 
 PathLike = str | Path
 
 
-def calibration_of_weights(calibration_path: PathLike | None, weights_path: PathLike | None) -> Calibration:
-    """Load a calibration and check that it was made with these weights.
+def calibration_of_weights(
+    calibration_path: PathLike | None, weights_path: PathLike | None, settings: Mapping[str, Any] | None = None
+) -> Calibration:
+    """Load a calibration and check that it was made with these weights, and with these settings of map and score.
 
     Cheap to call per image: file and hash are read again only when a file changes.
 
     Args:
         calibration_path: the JSON file.
         weights_path: the network's weights; ``None`` skips the check, for networks that never came from a file.
+        settings: what else makes the map and the score, by name; ``None`` skips the check.
 
     Returns:
         The calibration.
 
     Raises:
-        CalibrationError: if there is none, it is broken, or it belongs to other weights.
+        CalibrationError: if there is none, it is broken, or it belongs to other weights or settings.
     """
     if calibration_path is None:
         raise refusal(
@@ -56,7 +59,21 @@ def calibration_of_weights(calibration_path: PathLike | None, weights_path: Path
             f"weights with the SHA-256 {calibration.weights_sha256[:12]}...",
             "Run calibrate.json with these weights, or give --threshold.",
         )
+    if settings is not None:
+        _require_same(settings, calibration, calibration_path)
     return calibration
+
+
+def _require_same(settings: Mapping[str, Any], calibration: Calibration, path: PathLike) -> None:
+    now, then = as_json_holds_it(settings), calibration.settings
+    changed = [name for name in sorted({*now, *then}) if now.get(name) != then.get(name)]
+    if changed:
+        raise refusal(
+            path,
+            f"calibration of another score, with {', '.join(f'{name} {then.get(name)}' for name in changed)}",
+            f"one with {', '.join(f'{name} {now.get(name)}' for name in changed)}, as this run has",
+            "Use the overlays of the calibration, run calibrate.json with these, or give --threshold.",
+        )
 
 
 class Calibrated(Transform):
@@ -69,6 +86,7 @@ class Calibrated(Transform):
     Args:
         calibration_path: calibration.json.
         weights_path: the network's weights, which the calibration must belong to; ``None`` skips the check.
+        settings: what else makes map and score, which the calibration must agree with; ``None`` skips the check.
         image_false_positive_rate: share of normal images that may be called abnormal, in (0, 1).
         threshold: the explicit map threshold, where one is given; it does not change the p-value.
         score_key: the score.
@@ -84,6 +102,7 @@ class Calibrated(Transform):
         self,
         calibration_path: PathLike | None,
         weights_path: PathLike | None = None,
+        settings: Mapping[str, Any] | None = None,
         image_false_positive_rate: float = 0.05,
         threshold: float | None = None,
         score_key: str = Keys.ANOMALY_SCORE,
@@ -94,6 +113,7 @@ class Calibrated(Transform):
         check_threshold(threshold)
         self.calibration_path = calibration_path
         self.weights_path = weights_path
+        self.settings = settings
         self.image_false_positive_rate = image_false_positive_rate
         self.threshold = threshold
         self.score_key = score_key
@@ -107,7 +127,7 @@ class Calibrated(Transform):
         p_value: float | None = None
         decision: int | None = None
         try:
-            calibration = calibration_of_weights(self.calibration_path, self.weights_path)
+            calibration = calibration_of_weights(self.calibration_path, self.weights_path, self.settings)
             p_value = calibration.p_value(score)
             decision = calibration.decision(score, self.image_false_positive_rate)
         except CalibrationError as error:
@@ -127,6 +147,7 @@ class Thresholdd(Transform):
     Args:
         calibration_path: calibration.json.
         weights_path: the network's weights, which the calibration must belong to; ``None`` skips the check.
+        settings: what else makes map and score, which the calibration must agree with; ``None`` skips the check.
         voxel_false_positive_rate: share of normal foreground voxels that may lie in the mask, from 1e-5 to 0.5.
         threshold: explicit threshold; ``None`` takes the calibrated one.
         map_key: the map.
@@ -145,6 +166,7 @@ class Thresholdd(Transform):
         self,
         calibration_path: PathLike | None,
         weights_path: PathLike | None = None,
+        settings: Mapping[str, Any] | None = None,
         voxel_false_positive_rate: float = 0.002,
         threshold: float | None = None,
         map_key: str = Keys.ANOMALY_MAP,
@@ -155,6 +177,7 @@ class Thresholdd(Transform):
         check_threshold(threshold)
         self.calibration_path = calibration_path
         self.weights_path = weights_path
+        self.settings = settings
         self.voxel_false_positive_rate = voxel_false_positive_rate
         self.threshold = threshold
         self.map_key = map_key
@@ -165,7 +188,7 @@ class Thresholdd(Transform):
         """Give the threshold in use: the explicit one, else the calibrated one."""
         if self.threshold is not None:
             return float(self.threshold)
-        calibration = calibration_of_weights(self.calibration_path, self.weights_path)
+        calibration = calibration_of_weights(self.calibration_path, self.weights_path, self.settings)
         return calibration.voxel_threshold(self.voxel_false_positive_rate)
 
     def label(self, values: torch.Tensor) -> torch.Tensor:

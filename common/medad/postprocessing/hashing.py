@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SHA-256 of what a calibration belongs to: the weights of a network and the list of images."""
+"""What a calibration belongs to: SHA-256 of the weights and of the list of images, and the settings of the score."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ Weights = str | Path | Mapping[str, torch.Tensor]
 def refusal(where: object, what: str, expected: str, remedy: str) -> CalibrationError:
     """Build the error that says why there is no decision, in the words of ``InputError``."""
     return CalibrationError(f"{where}: {what}. Expected {expected}. {remedy}")
+
+
+def as_json_holds_it(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Give settings the form in which they come back from a file: tuples become lists."""
+    same: dict[str, Any] = json.loads(json.dumps(dict(settings)))
+    return same
 
 
 def weights_hash(weights: Weights) -> str:

@@ -7,8 +7,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 
@@ -28,6 +29,7 @@ class HeatmapPredd(Thresholdd):
     Args:
         calibration_path: see :class:`~.decision.Thresholdd`.
         weights_path: see there.
+        settings: see there.
         voxel_false_positive_rate: see there.
         threshold: see there; positive.
         map_key: see there.
@@ -63,6 +65,7 @@ class ScoreBinPredd(Thresholdd):
     Args:
         calibration_path: see :class:`~.decision.Thresholdd`.
         weights_path: see there.
+        settings: see there.
         rates: voxel false-positive rates, falling, each from 1e-5 to 0.5.
         map_key: see there.
         pred_key: where the labels go.
@@ -80,6 +83,7 @@ class ScoreBinPredd(Thresholdd):
         self,
         calibration_path: PathLike | None,
         weights_path: PathLike | None = None,
+        settings: Mapping[str, Any] | None = None,
         rates: Sequence[float] = BIN_RATES,
         map_key: str = Keys.ANOMALY_MAP,
         pred_key: str = Keys.PRED,
@@ -88,6 +92,7 @@ class ScoreBinPredd(Thresholdd):
         super().__init__(
             calibration_path,
             weights_path,
+            settings,
             map_key=map_key,
             pred_key=pred_key,
             foreground_key=foreground_key,
@@ -100,6 +105,6 @@ class ScoreBinPredd(Thresholdd):
 
     def label(self, values: torch.Tensor) -> torch.Tensor:
         """Count the thresholds that map values exceed."""
-        calibration = calibration_of_weights(self.calibration_path, self.weights_path)
+        calibration = calibration_of_weights(self.calibration_path, self.weights_path, self.settings)
         thresholds = [calibration.voxel_threshold(rate) for rate in self.rates]
         return torch.bucketize(values, torch.tensor(thresholds, device=values.device)).to(torch.uint8)
