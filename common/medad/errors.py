@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from types import TracebackType
 
@@ -86,8 +87,18 @@ def plain_errors() -> None:
 
 
 def _show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    known = find_medad_error(error)
-    if known is None:
+    message = find_medad_error(error) or _unfit_value(error)
+    if message is None:
         sys.__excepthook__(kind, error, traceback)
     else:
-        sys.stderr.write(f"\nerror: {known}\n")
+        sys.stderr.write(f"\nerror: {message}\n")
+
+
+def _unfit_value(error: BaseException) -> str | None:
+    """Say which part of a configuration refused its values, and why, where MONAI says neither in one line."""
+    chain: list[BaseException] = [error]
+    while (cause := chain[-1].__cause__) is not None and cause not in chain:
+        chain.append(cause)
+    part = [re.search(r"Failed to instantiate component '([^']+)'", str(link)) for link in chain]
+    named = [match.group(1) for match in part if match]
+    return f"{named[-1]}: {chain[-1]}" if named and isinstance(chain[-1], ValueError) else None

@@ -33,3 +33,14 @@ def test_plain_errors_hide_the_traceback_of_known_errors_only() -> None:
     for error, expected in ((known, False), ("ValueError('bug')", True)):
         done = subprocess.run([sys.executable, "-c", code.format(error)], capture_output=True, text=True, check=False)
         assert done.returncode == 1 and ("Traceback" in done.stderr) is expected
+
+
+def test_a_part_of_a_configuration_that_refuses_its_values_is_named() -> None:
+    code = (
+        "from monai.bundle import ConfigParser; from medad.errors import plain_errors; plain_errors(); "
+        "ConfigParser({'a': {'_target_': 'medad.networks.Autoencoder', 'spatial_dims': 2, 'in_channels': 1, "
+        "'out_channels': 1, 'image_size': [30, 30]}, 'b': '$[@a]'}).get_parsed_content('b')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "error: medad.networks.Autoencoder: image_size=(30, 30): every entry must be a multiple" in done.stderr

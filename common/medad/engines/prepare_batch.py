@@ -44,6 +44,21 @@ def prepare_image(
     return batchdata[Keys.IMAGE].to(device=device, non_blocking=non_blocking), None
 
 
+def require_axes(images: Tensor, spatial_dims: int) -> None:
+    """Refuse to train a network on images of another dimension.
+
+    Raises:
+        InputError: if the images are not ``(B, C, *spatial)`` with ``spatial_dims`` spatial axes.
+    """
+    if images.ndim != spatial_dims + 2:
+        raise InputError(
+            f"images with {images.ndim - 2} spatial axes found",
+            where="training data",
+            expected=f"{spatial_dims} spatial axes",
+            remedy="Train a 2D network on slices, or add volume_3d.json to the config files.",
+        )
+
+
 class PrepareDenoising(PrepareBatch):
     """Corrupt images inside their foreground: noisy image in, clean image and foreground out.
 
@@ -78,13 +93,7 @@ class PrepareDenoising(PrepareBatch):
             Noisy images, and the pair of clean images and foreground that ``ForegroundLoss`` expects.
         """
         images = on_device(batchdata[Keys.IMAGE], device, non_blocking)
-        if images.ndim != self.noise.spatial_dims + 2:
-            raise InputError(
-                f"images with {images.ndim - 2} spatial axes found",
-                where="training data",
-                expected=f"{self.noise.spatial_dims} spatial axes",
-                remedy="Train a 2D network on slices, or add volume_3d.json to the config files.",
-            )
+        require_axes(images, self.noise.spatial_dims)
         foreground = on_device(batchdata[Keys.FOREGROUND], device, non_blocking).to(images.dtype)
         seeds = torch.randint(2**62, (len(images),))
         return images + foreground * self.noise(images, seeds), (images, foreground)
@@ -93,9 +102,16 @@ class PrepareDenoising(PrepareBatch):
 class PrepareReconstruction(PrepareBatch):
     """Give the network the image, and the loss the image as it was before any corruption.
 
+    Args:
+        spatial_dims: spatial axes of the network, 2 or 3.
+
     Raises:
-        InputError: in a call, if a batch has one image only: batch normalization of the code needs two.
+        InputError: in a call, if the images have another dimension, or if a batch has one image only: batch
+            normalization of the code needs two.
     """
+
+    def __init__(self, spatial_dims: int) -> None:
+        self.spatial_dims = spatial_dims
 
     def __call__(
         self,
@@ -116,6 +132,7 @@ class PrepareReconstruction(PrepareBatch):
             Images, and what the network should make of them.
         """
         images = on_device(batchdata[Keys.IMAGE], device, non_blocking)
+        require_axes(images, self.spatial_dims)
         if len(images) < 2:
             raise InputError(
                 "a batch of one image",

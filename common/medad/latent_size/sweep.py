@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from monai.bundle import ConfigWorkflow
+from monai.inferers import Inferer
 from monai.networks.utils import eval_mode
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -20,7 +23,9 @@ from ..configuration import build, open_workflow, read_config
 from ..data import CaseDataset, CaseLoader, load_datalist
 from ..engines import load_weights
 from ..errors import InputError
+from ..handlers.files import write_json
 from ..keys import Keys
+from ..postprocessing import as_json_holds_it
 
 _logger = logging.getLogger(__name__)
 
@@ -66,16 +71,31 @@ def sweep(
             expected="the bundle of an autoencoder with a vector code",
             remedy="Choose another bundle, or leave out an overlay that takes the key away.",
         )
+    _record(out / "sweep.json", {"overlays": list(overlays), **overrides})
     for size in sizes:
         folder = out / f"{KEY}_{size}"
         paths = {"ckpt_dir": folder, "ckpt_path": folder / "model.pt", "output_dir": folder / "training"}
-        # no images are held out for validation while training: the last weights count, as published
+        # the last weights count, as published: a look at other images while training would change nothing
         given = {**overrides, KEY: size, **paths, "val_interval": 10**9}
         workflow = open_workflow(bundle, "train", overlays, given)
         if not (given.get("resume") and (folder / "model.pt").is_file()):
             _logger.info("latent size %d: training", size)
             build(workflow.parser, "train#trainer").run()
         yield Trial(size, *_errors(workflow, size))
+
+
+def _record(path: Path, settings: dict[str, Any]) -> None:
+    """Write down the settings of a sweep; one that is resumed must have those of the first part."""
+    settings = as_json_holds_it({name: value for name, value in settings.items() if name != "resume"})
+    earlier = json.loads(path.read_text("utf-8")) if path.is_file() else settings
+    if overridden := [name for name in {*settings, *earlier} if settings.get(name) != earlier.get(name)]:
+        raise InputError(
+            f"the earlier sweep had {', '.join(f'{name} {earlier.get(name)}' for name in sorted(overridden))}",
+            where=path,
+            expected=", ".join(f"{name} {settings.get(name)}" for name in sorted(overridden)) + ", as this one has",
+            remedy="Give what the earlier sweep had, or begin anew in another --out.",
+        )
+    write_json(path, settings)
 
 
 def _errors(workflow: ConfigWorkflow, size: int) -> tuple[float, float]:
@@ -93,19 +113,27 @@ def _errors(workflow: ConfigWorkflow, size: int) -> tuple[float, float]:
         )
         dataset = CaseDataset(items, build(parser, "preprocessing"))
         loader = CaseLoader(dataset, build(parser, "batch_size"), build(parser, "spatial_dims"))
-        errors.append(mean_squared_error(network, loader, device, f"latent size {size}, {split} images"))
+        reconstruct = partial(_reconstruct, build(parser, "inferer"), network)
+        with eval_mode(network):
+            errors.append(mean_squared_error(reconstruct, loader, device, f"latent size {size}, {split} images"))
     return errors[0], errors[1]
 
 
+def _reconstruct(inferer: Inferer, network: nn.Module, images: Tensor) -> Tensor:
+    """Take the reconstruction from behind the anomaly map; a network may give other things beside it."""
+    result: Tensor = inferer(images, network)
+    return result[:, 1:]
+
+
 def mean_squared_error(
-    network: nn.Module, loader: DataLoader[dict[str, Any]], device: torch.device, description: str
+    reconstruct: Callable[[Tensor], Tensor], loader: DataLoader[dict[str, Any]], device: torch.device, description: str
 ) -> float:
     """Average the squared difference of image and reconstruction over all images of a loader.
 
     Args:
-        network: gives the reconstruction of a batch of images.
+        reconstruct: gives the reconstruction of a batch of images.
         loader: a :class:`medad.data.CaseLoader`; its images have one shape.
-        device: where the network is.
+        device: where it takes them.
         description: of the progress bar.
 
     Returns:
@@ -115,7 +143,7 @@ def mean_squared_error(
         InputError: if an image cannot be read: an error without it would not be what it says.
     """
     total, count = torch.zeros((), dtype=torch.float64), 0
-    with torch.no_grad(), eval_mode(network):
+    with torch.no_grad():
         for batch in tqdm(loader, description, leave=False):
             if batch["failures"]:
                 failure = batch["failures"][0]
@@ -126,6 +154,6 @@ def mean_squared_error(
                     remedy="Repair it, or take it out of the data set.",
                 )
             images: Tensor = batch[Keys.IMAGE].to(device)
-            total += (network(images) - images).square().double().sum().cpu()
+            total += (reconstruct(images) - images).square().double().sum().cpu()
             count += images.numel()
     return float(total) / count

@@ -17,6 +17,18 @@ from torch import Tensor, nn
 from .blocks import StridedDecoder, StridedEncoder
 
 
+def check_image_size(image_size: Sequence[int], spatial_dims: int, multiple: int) -> None:
+    """Refuse a grid that the levels of a network do not divide.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    if len(image_size) != spatial_dims:
+        raise ValueError(f"image_size={tuple(image_size)}: {spatial_dims} entries are expected.")
+    if any(size < multiple or size % multiple for size in image_size):
+        raise ValueError(f"image_size={tuple(image_size)}: every entry must be a multiple of {multiple}.")
+
+
 class Autoencoder(nn.Module):
     """The benchmark autoencoder: strided convolutions around two dense layers on each side of the code.
 
@@ -68,11 +80,8 @@ class Autoencoder(nn.Module):
             raise ValueError(f"spatial_dims={spatial_dims}: must be 2 or 3.")
         if latent_size < 1:
             raise ValueError(f"latent_size={latent_size}: must be at least 1.")
-        if len(image_size) != spatial_dims:
-            raise ValueError(f"image_size={tuple(image_size)}: {spatial_dims} entries are expected.")
         multiple = 2 ** len(channels)
-        if any(size < multiple or size % multiple for size in image_size):
-            raise ValueError(f"image_size={tuple(image_size)}: every entry must be a multiple of {multiple}.")
+        check_image_size(image_size, spatial_dims, multiple)
         self.image_size = [int(size) for size in image_size]
         self.latent_size = latent_size
         grid = [size // multiple for size in self.image_size]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from monai.networks.layers.factories import Conv, Norm
 from torch import Tensor, nn
 
+from .autoencoder import check_image_size
 from .blocks import StridedDecoder, StridedEncoder
 
 
@@ -57,6 +58,7 @@ class SpatialAutoencoder(nn.Module):
             raise ValueError(f"spatial_dims={spatial_dims}: must be 2 or 3.")
         if latent_size < 1:
             raise ValueError(f"latent_size={latent_size}: must be at least 1.")
+        check_image_size(image_size, spatial_dims, 2 ** len(channels))
         self.size_multiple = 2 ** len(channels)
         self.code_size = latent_size * math.prod(size // self.size_multiple for size in image_size)
         self.encoder = StridedEncoder(spatial_dims, in_channels, channels)

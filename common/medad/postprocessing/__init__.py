@@ -8,7 +8,7 @@ from .calibration_builder import CalibrationBuilder, images_per_subject
 from .components import RemoveSmallComponentsd, remove_small_components
 from .decision import Calibrated, Thresholdd, calibration_of_weights
 from .foreground import MaskForegroundd, erode
-from .hashing import data_hash, weights_hash
+from .hashing import as_json_holds_it, data_hash, weights_hash
 from .heatmap import HeatmapPredd, ScoreBinPredd
 from .score import AnomalyScored, anomaly_score
 from .smoothing import GaussianSmoothMapd, MedianSmoothMapd, gaussian_smooth, median_smooth
@@ -28,6 +28,7 @@ __all__ = [
     "SplitAnomalyMapd",
     "Thresholdd",
     "anomaly_score",
+    "as_json_holds_it",
     "calibration_of_weights",
     "data_hash",
     "erode",

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import ignite.distributed as idist
 import pytest
 import torch
 import torch.distributed as dist
@@ -20,8 +21,10 @@ def wrapped(monkeypatch: pytest.MonkeyPatch) -> Iterator[nn.parallel.Distributed
     """A layer wrapped for several processes, in a group of one."""
     monkeypatch.setenv("LOCAL_RANK", "0")
     dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    assert idist.get_world_size() == 1  # ignite takes the group for its own, and gives it back at the end
     yield nn.parallel.DistributedDataParallel(nn.Linear(2, 3))
-    dist.destroy_process_group()
+    idist.finalize()
+    assert not dist.is_initialized()
 
 
 def test_a_network_comes_out_of_its_wrapper(wrapped: nn.parallel.DistributedDataParallel) -> None:

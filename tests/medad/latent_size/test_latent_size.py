@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from medad.configuration import build, read_config
 from medad.data import CaseDataset, CaseLoader
 from medad.errors import InputError
 from medad.latent_size import knee
@@ -108,6 +109,8 @@ def test_an_interrupted_sweep_keeps_what_it_trained(normals: Path, tmp_path: Pat
     before = weights.stat().st_mtime_ns
     resumed, _ = _run(normals, tmp_path, resume=True)
     assert resumed == trials and weights.stat().st_mtime_ns == before
+    with pytest.raises(InputError, match=r"the earlier sweep had max_epochs 2. Expected max_epochs 3"):
+        _run(normals, tmp_path, resume=True, max_epochs=3)
     repeated, _ = _run(normals, tmp_path)
     assert repeated == trials and weights.stat().st_mtime_ns > before
 
@@ -122,6 +125,20 @@ def test_the_door_says_what_is_wrong_in_one_line(normals: Path, tmp_path: Path) 
         main(["--bundle", str(BUNDLE.parent / "denoising_autoencoder"), *arguments[2:]])
     with pytest.raises(SystemExit, match=r"error: .*nowhere"):
         main([*arguments[:3], str(tmp_path / "nowhere"), *arguments[4:], "--overlay", "smoke"])
+
+
+def test_the_error_of_a_network_with_more_to_say_is_that_of_its_reconstruction(normals: Path, tmp_path: Path) -> None:
+    small = {"image_size": [16, 16], "channels": [4, 8], "max_epochs": 1, "batch_size": 8}
+    trials, _ = run(BUNDLE, str(normals), tmp_path, [1, 2, 4], ["variant_uncertainty", "smoke"], small)
+    parser = read_config(BUNDLE, "inference", ["variant_uncertainty", "smoke"], small | {"latent_size": 2})
+    network = build(parser, "network_def").eval()
+    network.load_state_dict(torch.load(tmp_path / "latent_size_2" / "model.pt", weights_only=True))
+    rows = json.loads((normals / "datalist.json").read_text())["calibration"]
+    load = build(parser, "preprocessing")
+    images = torch.stack([load({"image": str(normals / row["image"])})["image"] for row in rows])
+    with torch.no_grad():
+        exact = (network(images.as_tensor())[:, :1] - images.as_tensor()).square().double().mean()
+    assert trials[1].heldout_error == pytest.approx(float(exact), rel=1e-5)
 
 
 def test_a_larger_code_redraws_better(normals: Path, tmp_path: Path) -> None:

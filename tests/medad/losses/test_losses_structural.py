@@ -68,7 +68,7 @@ def test_wrong_arguments_are_named() -> None:
 
 
 def test_neither_mixed_precision_nor_an_inference_before_changes_it() -> None:
-    x, y = torch.rand(1, 1, 20, 20), torch.rand(1, 1, 20, 20)
+    x, y = torch.rand(1, 1, 23, 23), torch.rand(1, 1, 23, 23)  # a size that no other test has put into the cache
     with torch.inference_mode():
         expected = dissimilarity_map(x, y)
     with torch.autocast("cpu", dtype=torch.bfloat16):

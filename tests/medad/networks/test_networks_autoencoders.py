@@ -141,9 +141,10 @@ def test_wrong_arguments_are_named(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("size", [(16,), (18, 16), (0, 16)])
-def test_a_grid_that_does_not_fit_is_refused(size: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("kind", FAMILY)
+def test_a_grid_that_does_not_fit_is_refused(kind: Any, size: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="image_size"):
-        Autoencoder(2, 1, 1, image_size=size, **SMALL)
+        kind(2, 1, 1, image_size=size, **SMALL)
 
 
 @pytest.mark.parametrize(
