@@ -144,4 +144,9 @@ def test_the_card_counts_what_is_there() -> None:
         network = build(BUNDLE, names).network_def
         parameters = sum(p.numel() for p in network.parameters())
         assert f"{parameters / 1e6:.2f} million" in card, names
-    assert str(build(BUNDLE, "train variant_spatial").network_def.code_size) in card
+    # a latent size of 16 is another thing where it is had at every place of a grid: numbers in the code are compared
+    metadata = json.loads((BUNDLE / "configs" / "metadata.json").read_text("utf-8"))
+    assert metadata["code_size"] == {
+        "train.json": build(BUNDLE, "train").network_def.latent_size,
+        "variant_spatial.json": build(BUNDLE, "train variant_spatial").network_def.code_size,
+    }

@@ -34,5 +34,5 @@ def require_invertible(affine: NDArray[np.float64], where: str, source: str) -> 
         found,
         where=where,
         expected="finite positive voxel sizes and an invertible affine",
-        remedy=f"Repair the {source} of the file.",
+        remedy=f"Repair the {source}.",
     )

@@ -15,7 +15,7 @@ from ..errors import InputError
 # unpacked bytes, and how many of them at most one byte of the file may stand for
 _LIMITS = (
     (2**20, 1400),  # deflate packs at most 1032 to 1, LZW 1390 to 1; less than a megabyte does no harm
-    (2**26, 200),  # a large image with contrast is never packed that tight
+    (2**27, 200),  # a larger image with contrast is never packed that tight; a mask may be, and is mostly smaller
 )
 
 

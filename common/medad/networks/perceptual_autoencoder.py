@@ -19,8 +19,9 @@ class PerceptualAutoencoder(Autoencoder):
     """The benchmark autoencoder beside a frozen VGG19; ``model.pt`` holds both.
 
     In training mode the result is ``(reconstruction, features of it, features of the image)``. Each feature is
-    normalized by its mean and standard deviation over the normal images of the training, gathered while it trains. (The
-    benchmark takes statistics of ImageNet from a file, and divides by the variance.)
+    normalized by its mean and standard deviation over the normal images of the training, gathered while it trains (in
+    several processes, over those of the first). The benchmark takes statistics of ImageNet from a file, and divides by
+    the variance.
 
     Args:
         spatial_dims: 2; VGG19 is a 2D network. Volumes go through it slice by slice.

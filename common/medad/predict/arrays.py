@@ -12,6 +12,7 @@ from monai.data import MetaTensor
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from ..data.affine import require_invertible
 from ..data.loaded_image import LPS_TO_RAS
 from ..errors import InputError
 
@@ -69,7 +70,9 @@ def image_from_array(
                 "channel_axis or affine given with a MetaTensor", "neither", "A MetaTensor says both by itself."
             )
         return MetaTensor(array.detach().cpu().float()), Layout(picture=False, channel_axis=0)
-    values = array.detach().cpu().numpy() if isinstance(array, Tensor) else np.asarray(array)
+    if isinstance(array, Tensor):  # NumPy has no bfloat16
+        array = array.detach().cpu().float() if array.is_floating_point() else array.detach().cpu()
+    values = np.asarray(array)
     if values.dtype.kind not in "biuf":
         raise _refusal(f"values of type {values.dtype}", "integers or real numbers", "Convert the array.")
     channels_first = _channels_first(values, channel_axis)
@@ -103,14 +106,11 @@ def _affine(affine: ArrayLike | None) -> NDArray[np.float64]:
     if affine is None:
         return LPS_TO_RAS.copy()
     matrix = np.array(affine, dtype=np.float64)
-    if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:3, :3])) == 0:
+    if matrix.shape != (4, 4):
         raise _refusal(
-            f"an affine of shape {matrix.shape}, singular or not finite"
-            if matrix.shape == (4, 4)
-            else f"an affine of shape {matrix.shape}",
-            "an invertible 4 x 4 matrix",
-            "Give the affine that nibabel shows.",
+            f"an affine of shape {matrix.shape}", "an invertible 4 x 4 matrix", "Give the affine that nibabel shows."
         )
+    require_invertible(matrix, "array", "affine")
     return matrix
 
 
