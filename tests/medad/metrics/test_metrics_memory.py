@@ -17,8 +17,8 @@ def extra_memory_of_a_histogram(voxels: int) -> int | None:
 
 
 def test_extra_memory_does_not_grow_with_the_volume() -> None:
-    voxels = 2**24
+    voxels = 2**26
     extra = in_fresh_process(extra_memory_of_a_histogram, voxels)
     if extra is None:
         pytest.skip("needs /proc/self/clear_refs")
-    assert extra < 55e6 < voxels * 4
+    assert extra < 120e6 < voxels * 4  # a copy of the scores would be more than twice that
