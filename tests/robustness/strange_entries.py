@@ -75,7 +75,7 @@ STRANGE: dict[str, Callable[[Path], None]] = {
     "dicom_inside.nii": _copy_of("single.dcm"),
     "not_unpacked.nii": _copy_of("short.nii.gz"),
     "unpacked.nii.gz": _copy_of("short.nii"),
-    "text_inside.nii.gz": lambda path: path.write_bytes(gzip.compress(b"no image " * 100)),
+    "text_inside.nii.gz": lambda path: path.write_bytes(gzip.compress(b"no image " * 100, mtime=0)),
     "program.dcm": lambda path: path.write_text("#!/bin/sh\necho no image\n" * 50),
     "complex_numbers.nii": _nifti(np.ones((4, 4, 4), dtype=np.complex64)),
     "colors.nii": _nifti(np.zeros((4, 4, 4), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])),

@@ -40,8 +40,8 @@ def test_what_fits(tmp_path):
     with pytest.raises(InputError, match=r"1500 x 1000 values, 1\.5 MB"):
         require_fitting_size(path, (1500, 1000), 8, packed=True)
     assert not is_suspicious(path, 2**20)
-    path.write_bytes(bytes(2**26 // 200 - 1))
-    assert not is_suspicious(path, 2**26) and is_suspicious(path, 2**26 + 1)
+    path.write_bytes(bytes(2**27 // 200 - 1))
+    assert not is_suspicious(path, 2**27) and is_suspicious(path, 2**27 + 1)
 
 
 def _nifti(path, shape, content):
@@ -65,7 +65,7 @@ def test_nifti_that_announces_too_much(tmp_path, name, shape):
 
 
 def test_a_well_packed_label_map_is_read(tmp_path):
-    volume = np.zeros((512, 512, 257), dtype=np.uint8)  # 67 MB in some 70 kB
+    volume = np.zeros((512, 512, 513), dtype=np.uint8)  # 134 MB in some 140 kB
     volume[100:200, 100:200, 100:200] = 1
     nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "x.nii.gz")
     assert is_suspicious(tmp_path / "x.nii.gz", volume.nbytes)
