@@ -10,7 +10,6 @@ from __future__ import annotations
 import faulthandler
 import json
 import logging
-import resource
 import sys
 from pathlib import Path
 
@@ -44,7 +43,9 @@ def main(folder: Path, results: Path, bundles: list[str]) -> None:
 
 
 def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # not ru_maxrss: that of a process begins with what its parent held
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":
