@@ -48,6 +48,8 @@ def config_files(bundle: PathLike, base: str, overlays: Sequence[PathLike] = ())
             expected="the folder of a bundle, such as bundles/<name>",
             remedy="Correct the path of the bundle.",
         )
+    if isinstance(overlays, str):
+        overlays = [overlays]
     return [str(file), *(_overlay(configs, base, os.fspath(overlay)) for overlay in overlays)]
 
 

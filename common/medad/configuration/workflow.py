@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,8 @@ def open_workflow(
     given = {key: os.fspath(value) if isinstance(value, Path) else value for key, value in (overrides or {}).items()}
     read_config(bundle, base, overlays, given)  # a misspelled key ends here; MONAI would add it and not use it
     root = Path(bundle).expanduser()
+    # MONAI warns that it was asked not to set up logging
+    logging.getLogger("monai.bundle.workflows").setLevel(logging.ERROR)
     workflow = ConfigWorkflow(
         config_file=config_files(bundle, base, overlays),
         meta_file=str(root / "configs" / "metadata.json"),

@@ -178,5 +178,5 @@ def load_weights(network: nn.Module, path: str | Path, device: torch.device | st
             f"weights do not fit ({reason})",
             where=path,
             expected=f"a tensor-only state dict of {type(network).__name__} as configured",
-            remedy="Add the overlays that the weights were trained with, such as cpu.json or volume_3d.json.",
+            remedy="Use the overlays and keys that the weights were trained with, all of them and no others.",
         ) from None

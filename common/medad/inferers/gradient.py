@@ -92,7 +92,7 @@ class GradientInferer(AnomalyInferer):
                 f"{type(network).__name__} has no Gaussian code",
                 where=f"gradient of the term {self.term!r}",
                 expected="a variational autoencoder",
-                remedy="Add the overlay of the variational network, or take the term 'reconstruction'.",
+                remedy="Add the overlay of the variational network before that of the gradient, in training, too.",
             )
         mean, log_variance = network.posterior(x)
         return network.decode(mean), kl_to_standard_normal(mean, log_variance, self.kl_reduction)

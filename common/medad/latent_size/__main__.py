@@ -97,6 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if known is None:
             raise
         sys.exit(f"error: {known}")
+    if chosen in (given.sizes[0], given.sizes[-1]):
+        print("\nThe curve has no bend between these sizes: look at the plot, and widen --sizes.")
     print(f"\nKnee: --latent_size {chosen}\nTable and plot: {given.out.resolve() / 'latent_size.csv'}, latent_size.png")
 
 

@@ -84,7 +84,7 @@ class PerceptualAutoencoder(Autoencoder):
                 "no weights of VGG19 given",
                 where="PerceptualAutoencoder",
                 expected="the file of torchvision's VGG19 on this machine",
-                remedy="Give --vgg_path.",
+                remedy="Give --vgg_path; fetch vgg19-dcbb9e9d.pth from PyTorch's model hub once.",
             )
         reconstruction = self.decode(self.encode(x))
         with torch.no_grad():

@@ -40,7 +40,7 @@ def test_base_overlay_override(tiny: Path, tmp_path: Path) -> None:
     assert build(config, "loss").reduction == "sum" and build(config, "loss") is build(config, "loss")
     assert build(config, "steps#1#name") == "last"
     assert build(config, "path") == f"{tiny}/models"
-    assert config_files(tiny, "inference", ["cpu.json"]) == config_files(str(tiny), "inference", ["cpu"])
+    assert config_files(tiny, "inference", ["cpu.json"]) == config_files(str(tiny), "inference", "cpu")
 
 
 @pytest.mark.parametrize(
