@@ -8,12 +8,14 @@ from .evaluator import AnomalyEvaluator, CohortError, load_weights
 from .plain_network import plain_network
 from .postprocess import postprocess_case
 from .prepare_batch import PrepareDenoising, PrepareReconstruction, prepare_image
+from .prepare_diffusion import PrepareDiffusion
 
 __all__ = [
     "AnomalyEvaluator",
     "Calibrator",
     "CohortError",
     "PrepareDenoising",
+    "PrepareDiffusion",
     "PrepareReconstruction",
     "load_weights",
     "plain_network",

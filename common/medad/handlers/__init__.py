@@ -6,6 +6,7 @@ from __future__ import annotations
 from .case_saver import CaseSaver
 from .check_cases import CheckCases
 from .checkpoint_loader import ModelCheckpointLoader
+from .gradient_clip import GradientClip
 from .mean_score import MeanScore
 from .metrics import MetricsHandler
 from .model_saver import ModelSaver
@@ -21,6 +22,7 @@ __all__ = [
     "CaseSaver",
     "CheckCases",
     "FailureTable",
+    "GradientClip",
     "MeanScore",
     "MetricsHandler",
     "ModelCheckpointLoader",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .base import AnomalyInferer
 from .gradient import GradientInferer
+from .partial_diffusion import PartialDiffusionInferer
 from .perceptual import PerceptualInferer
 from .reconstruction import ReconstructionInferer
 from .uncertainty import UncertaintyInferer
@@ -12,6 +13,7 @@ from .uncertainty import UncertaintyInferer
 __all__ = [
     "AnomalyInferer",
     "GradientInferer",
+    "PartialDiffusionInferer",
     "PerceptualInferer",
     "ReconstructionInferer",
     "UncertaintyInferer",

@@ -56,6 +56,19 @@ class AnomalyInferer(Inferer):
             ``(B, 1 + R, *spatial)``.
         """
 
+    def infer_slices(self, images: Tensor, network: nn.Module, positions: Tensor) -> Tensor:
+        """Do the method's work on slices of volumes; where a slice lies matters to methods that draw noise.
+
+        Args:
+            images: ``(B, C, *spatial)`` with two spatial axes.
+            network: the method's network.
+            positions: ``int64`` ``(B,)``: which slice of its volume each image is.
+
+        Returns:
+            ``(B, 1 + R, *spatial)``.
+        """
+        return self.infer(images, network)
+
     def __call__(  # type: ignore[override]  # MONAI allows any callable; the methods need a module
         self, inputs: Tensor, network: nn.Module, *args: Any, **kwargs: Any
     ) -> Tensor:
@@ -73,5 +86,7 @@ class AnomalyInferer(Inferer):
             )
         batch, depth = inputs.shape[0], inputs.shape[-1]
         slices = inputs.movedim(-1, 1).flatten(0, 1)
-        outputs = torch.cat([self.infer(chunk, network) for chunk in slices.split(self.slice_batch_size)])
+        positions = torch.arange(depth, device=inputs.device).repeat(batch)
+        chunks = zip(slices.split(self.slice_batch_size), positions.split(self.slice_batch_size), strict=True)
+        outputs = torch.cat([self.infer_slices(chunk, network, where) for chunk, where in chunks])
         return outputs.unflatten(0, (batch, depth)).movedim(1, -1)

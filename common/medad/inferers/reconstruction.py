@@ -48,7 +48,18 @@ class ReconstructionInferer(AnomalyInferer):
 
     def infer(self, images: Tensor, network: nn.Module) -> Tensor:
         """Reconstruct ``images`` and take the residual."""
-        reconstruction = network(images)
+        return self.compare(images, network(images))
+
+    def compare(self, images: Tensor, reconstruction: Tensor) -> Tensor:
+        """Take the residual.
+
+        Args:
+            images: ``(B, C, *spatial)``.
+            reconstruction: of the same shape.
+
+        Returns:
+            ``(B, 1 + C, *spatial)``: anomaly map, then the reconstruction.
+        """
         if isinstance(self.residual, str):
             anomaly_map = _RESIDUALS[self.residual](images - reconstruction).mean(dim=1, keepdim=True)
         else:

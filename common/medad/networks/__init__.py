@@ -6,8 +6,10 @@ from __future__ import annotations
 from .autoencoder import Autoencoder
 from .constrained_autoencoder import ConstrainedAutoencoder
 from .denoising_unet import DenoisingUNet
+from .diffusion_unet import DiffusionUNet
 from .memory_autoencoder import MemoryAutoencoder
 from .perceptual_autoencoder import PerceptualAutoencoder
+from .placement import place_network
 from .spatial_autoencoder import SpatialAutoencoder
 from .variational_autoencoder import VariationalAutoencoder
 
@@ -15,8 +17,10 @@ __all__ = [
     "Autoencoder",
     "ConstrainedAutoencoder",
     "DenoisingUNet",
+    "DiffusionUNet",
     "MemoryAutoencoder",
     "PerceptualAutoencoder",
     "SpatialAutoencoder",
     "VariationalAutoencoder",
+    "place_network",
 ]

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Diffusion as pure functions: the network's answer, the noise and what else happens at a step are passed in."""
+
+from __future__ import annotations
+
+from .chain import OnStep, Step, ancestral_step, ddim_step, denoise_ancestral, denoise_ddim, level_grid
+from .noise_seeds import noise_seeds
+from .predict import Predict, Prediction, network_predictor
+from .process import (
+    add_noise,
+    clean_from_noise,
+    clean_from_velocity,
+    noise_from_clean,
+    posterior_mean,
+    posterior_variance,
+)
+from .schedule import Schedule
+from .value_range import check_value_range, from_network_range, to_network_range
+
+__all__ = [
+    "OnStep",
+    "Predict",
+    "Prediction",
+    "Schedule",
+    "Step",
+    "add_noise",
+    "ancestral_step",
+    "check_value_range",
+    "clean_from_noise",
+    "clean_from_velocity",
+    "ddim_step",
+    "denoise_ancestral",
+    "denoise_ddim",
+    "from_network_range",
+    "level_grid",
+    "network_predictor",
+    "noise_from_clean",
+    "noise_seeds",
+    "posterior_mean",
+    "posterior_variance",
+    "to_network_range",
+]

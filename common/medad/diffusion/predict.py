@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ask a network what noisy images are made of: clean image and noise, whatever of the two it was trained to predict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .process import Level, clean_from_noise, clean_from_velocity, noise_from_clean
+from .schedule import Schedule
+
+PREDICTION_TYPES = ("epsilon", "sample", "v_prediction")
+
+
+class Prediction(NamedTuple):
+    """What noisy images are made of; together the two give the noisy images again."""
+
+    clean: Tensor
+    """Images without noise, ``(B, C, *spatial)``, in the range of the network."""
+    noise: Tensor
+    """The noise in them, ``(B, C, *spatial)``."""
+
+
+Predict = Callable[[Tensor, Level], Prediction]
+"""Noisy images ``(B, C, *spatial)`` and their level to what they are made of."""
+
+
+def network_predictor(
+    network: nn.Module,
+    schedule: Schedule,
+    prediction_type: str = "epsilon",
+    clip: tuple[float, float] | None = (-1.0, 1.0),
+) -> Predict:
+    """Make a predictor of a network.
+
+    The noise is derived again from the clamped image. MONAI's ``DDIMScheduler`` keeps the one that belongs to the image
+    before clamping, so that the two no longer fit together.
+
+    Args:
+        network: called with noisy images and timesteps ``(B,)``.
+        schedule: tables of the process.
+        prediction_type: what the network gives: the noise (``"epsilon"``), the clean image (``"sample"``) or the
+            velocity (``"v_prediction"``).
+        clip: limits of the clean image, or ``None``.
+
+    Returns:
+        Function of noisy images and their level.
+
+    Raises:
+        ValueError: if ``prediction_type`` is another one.
+    """
+    if prediction_type not in PREDICTION_TYPES:
+        raise ValueError(f"prediction_type={prediction_type!r}: must be one of {PREDICTION_TYPES}.")
+
+    def predict(noisy: Tensor, level: Level) -> Prediction:
+        if isinstance(level, int):  # filled on the device: nothing waits for the host
+            timesteps = torch.full((len(noisy),), level - 1, dtype=torch.long, device=noisy.device)
+        else:
+            timesteps = level - 1
+        clean: Tensor = network(noisy, timesteps).to(noisy.dtype)
+        if prediction_type == "epsilon":
+            clean = clean_from_noise(schedule, noisy, clean, level)
+        elif prediction_type == "v_prediction":
+            clean = clean_from_velocity(schedule, noisy, clean, level)
+        if clip is not None:
+            clean = clean.clamp(*clip)
+        return Prediction(clean, noise_from_clean(schedule, noisy, clean, level))
+
+    return predict

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a batch of images to one step of a diffusion training: noise, timesteps and what the network should predict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from monai.engines import DiffusionPrepareBatch
+from monai.networks.schedulers import DDPMScheduler
+from monai.networks.schedulers.ddpm import DDPMPredictionType
+from torch import Tensor
+
+from ..diffusion import check_value_range, to_network_range
+from ..keys import Keys
+from .prepare_batch import on_device, require_axes
+
+if TYPE_CHECKING:
+    from ..noise import Noise
+
+
+class PrepareDiffusion(DiffusionPrepareBatch):
+    """Draw noise and a timestep for every image of a batch; MONAI's ``DiffusionInferer`` does the rest.
+
+    Differs from the AnoDDPM code, which draws one field for a whole batch: here every sample of every batch has its own
+    seed, drawn from torch's global generator, so that the seed of the run gives all of them.
+
+    Args:
+        noise: called with images ``(B, C, *spatial)`` and ``int64`` seeds ``(B,)``, returns noise of the same shape.
+        scheduler: its ``prediction_type`` says what the network should predict: the noise (``"epsilon"``), the clean
+            image (``"sample"``) or the velocity (``"v_prediction"``).
+        train_timesteps: timesteps are drawn from 0 to this number less one; by default all of the scheduler.
+        value_range: values of an image that the network sees as -1 and 1.
+
+    Raises:
+        ValueError: if an argument does not fit.
+        InputError: in a call, if the images have another dimension than the noise.
+
+    References:
+        Wyatt et al., "AnoDDPM", CVPR Workshops 2022, section 3.
+    """
+
+    def __init__(
+        self,
+        noise: Noise,
+        scheduler: DDPMScheduler,
+        train_timesteps: int | None = None,
+        value_range: Sequence[float] = (0.0, 1.0),
+    ) -> None:
+        timesteps = scheduler.num_train_timesteps if train_timesteps is None else train_timesteps
+        if not 1 <= timesteps <= scheduler.num_train_timesteps:
+            raise ValueError(
+                f"train_timesteps={train_timesteps}: must lie between 1 and {scheduler.num_train_timesteps}, "
+                "the steps of the scheduler."
+            )
+        super().__init__(num_train_timesteps=timesteps)
+        self.noise = noise
+        self.scheduler = scheduler
+        self.value_range = check_value_range(value_range)
+
+    def get_noise(self, images: Tensor) -> Tensor:
+        """Draw one field per image."""
+        return self.noise(images, torch.randint(2**62, (len(images),)))
+
+    def get_target(self, images: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+        """Say what the network should predict."""
+        kind = self.scheduler.prediction_type
+        if kind == DDPMPredictionType.EPSILON:
+            return noise
+        if kind == DDPMPredictionType.SAMPLE:
+            return images
+        return self.scheduler.get_velocity(images, noise, timesteps)
+
+    def __call__(
+        self,
+        batchdata: dict[str, Any],
+        device: torch.device | str | None = None,
+        non_blocking: bool = False,
+        **kwargs: Any,
+    ) -> tuple[Tensor, Tensor, tuple[Any, ...], dict[str, Any]]:
+        """Prepare one batch.
+
+        Args:
+            batchdata: collated cases with image ``(B, C, *spatial)``.
+            device: where the network is.
+            non_blocking: whether the copy may overlap with computation.
+            kwargs: further arguments of the copy.
+
+        Returns:
+            Images in the range of the network, target, no arguments, and ``noise`` and ``timesteps`` for the inferer.
+        """
+        images = on_device(batchdata[Keys.IMAGE], device, non_blocking)
+        require_axes(images, self.noise.spatial_dims)
+        scaled = to_network_range(images, self.value_range)
+        return super().__call__({Keys.IMAGE: scaled}, device, non_blocking, **kwargs)
