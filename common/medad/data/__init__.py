@@ -7,7 +7,9 @@ from .checks import CheckImaged
 from .colors import collapse_equal_colors
 from .datalist import load_datalist
 from .dataset import CaseDataset, last_batch_is_single, loader_batch_size, training_dataset
+from .dicom_geometry import planes_of_frames
 from .dicom_image import dicom_series_files
+from .dicom_source import DicomSource, is_dicom_source, read_dicom_source
 from .formats import is_dicom, is_nifti, is_raster, stem_of
 from .items import Item, Splits
 from .layouts import Layout, known_layouts
@@ -22,6 +24,7 @@ __all__ = [
     "CaseDataset",
     "CaseLoader",
     "CheckImaged",
+    "DicomSource",
     "Item",
     "Layout",
     "LoadImageFiled",
@@ -36,12 +39,15 @@ __all__ = [
     "dicom_series_files",
     "hold_out_subjects",
     "is_dicom",
+    "is_dicom_source",
     "is_nifti",
     "is_raster",
     "known_layouts",
     "last_batch_is_single",
     "load_datalist",
     "loader_batch_size",
+    "planes_of_frames",
+    "read_dicom_source",
     "stem_of",
     "training_dataset",
 ]

@@ -18,6 +18,8 @@ pydicom, _ = optional_import("pydicom")
 logger = logging.getLogger(__name__)
 
 SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
+PARAMETRIC_MAP_STORAGE = "1.2.840.10008.5.1.4.1.1.30"
+_DERIVED = {SEGMENTATION_STORAGE: "segmentation (SEG)", PARAMETRIC_MAP_STORAGE: "parametric map"}
 
 _GROUPING_TAGS = (
     "SOPClassUID",
@@ -125,9 +127,9 @@ def _series_key(path: Path) -> str:
     except Exception as error:  # pydicom raises many kinds for a damaged file
         raise _damaged(path, f"no readable DICOM header found ({brief(error)})") from error
     is_known = kind.name != kind or (kind.is_valid and kind.is_private)
-    if kind == SEGMENTATION_STORAGE or (not rows and is_known and "Image Storage" not in kind.name):
+    if kind in _DERIVED or (not rows and is_known and "Image Storage" not in kind.name):
         raise _OtherObjectError(
-            "a DICOM segmentation (SEG) found" if rows else f"no image in this DICOM file ({kind.name})",
+            f"a DICOM {_DERIVED[kind]} found" if rows else f"no image in this DICOM file ({kind.name})",
             where=path,
             expected="a DICOM image",
             remedy="Give the image series instead.",

@@ -6,6 +6,7 @@ from __future__ import annotations
 from .case_saver import CaseSaver
 from .check_cases import CheckCases
 from .checkpoint_loader import ModelCheckpointLoader
+from .dicom_results import DicomResults
 from .gradient_clip import GradientClip
 from .mean_score import MeanScore
 from .metrics import MetricsHandler
@@ -21,6 +22,7 @@ from .weight_average import WeightAverage
 __all__ = [
     "CaseSaver",
     "CheckCases",
+    "DicomResults",
     "FailureTable",
     "GradientClip",
     "MeanScore",

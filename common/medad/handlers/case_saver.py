@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ import torch
 from ignite.engine import Engine, Events
 from PIL import Image
 
+from ..errors import InputError
 from ..keys import Keys
+from .dicom_results import DicomResults
 from .files import atomic_path
+
+_logger = logging.getLogger(__name__)
 
 _FULL_SCALE = 65535
 
@@ -30,18 +35,27 @@ class CaseSaver:
     A volume or NIfTI file gives ``.nii.gz`` files with the affine and shape of the input: map and reconstruction are
     float32, the mask is uint8. A 2D image gives ``.npy`` files with the same numbers, laid out (rows, columns), and PNG
     files to look at: the mask as 0/255, the map in 16 bits where white is ``map_white`` for every image of every run.
-    The folder of a case appears when it is complete.
+    The folder of a case appears when it is complete. A case that cannot be written as DICOM keeps its other files and
+    is recorded in ``state.failures``.
 
     Args:
         output_dir: folder of the run.
         map_white: value of the map that becomes white in a PNG.
         pred_name: what ``pred`` is: ``"mask"``, or ``"heatmap"`` or ``"bins"`` for clients that show label maps only.
+        dicom: writes mask and map of DICOM images as DICOM, too.
     """
 
-    def __init__(self, output_dir: str | Path, map_white: float = 1.0, pred_name: str = "mask") -> None:
+    def __init__(
+        self,
+        output_dir: str | Path,
+        map_white: float = 1.0,
+        pred_name: str = "mask",
+        dicom: DicomResults | None = None,
+    ) -> None:
         self.output_dir = Path(output_dir)
         self.map_white = map_white
         self.pred_name = pred_name
+        self.dicom = dicom
 
     def attach(self, engine: Engine) -> None:
         """Save the cases of every iteration."""
@@ -50,14 +64,20 @@ class CaseSaver:
     def __call__(self, engine: Engine) -> None:
         """Save the cases of this iteration."""
         for case in engine.state.output:
-            self.save(case)
+            missing = self.save(case)
+            if missing is not None:
+                _logger.error("%s: %s", case[Keys.CASE], missing)
+                engine.state.failures.append({str(Keys.CASE): str(case[Keys.CASE]), "failure": str(missing)})
 
-    def save(self, case: dict[str, Any]) -> None:
+    def save(self, case: dict[str, Any]) -> InputError | None:
         """Save one post-processed case.
 
         Args:
             case: dictionary with ``case``, ``anomaly_map`` and, where there are any, ``pred`` and ``reconstruction``,
                 each ``(C, *spatial)`` on the grid of the file.
+
+        Returns:
+            Why its DICOM files are missing, or ``None``; its other files are there.
         """
         name = str(case[Keys.CASE])
         anomaly_map = case[Keys.ANOMALY_MAP]
@@ -74,6 +94,19 @@ class CaseSaver:
                 if key in case:
                     array = _array(case[key]).astype(np.uint8 if key == Keys.PRED else np.float32)
                     self._write(folder / f"{name}_{what}", array, affine, with_geometry=with_geometry)
+            return self._write_dicom(folder / name, source, case)
+
+    def _write_dicom(self, stem: Path, source: str, case: dict[str, Any]) -> InputError | None:
+        if self.dicom is None:
+            return None
+        with_mask = Keys.PRED in case and self.pred_name == "mask"
+        mask = _array(case[Keys.PRED]).astype(np.uint8) if with_mask else None
+        try:
+            anomaly_map = _array(case[Keys.ANOMALY_MAP]).astype(np.float32)
+            self.dicom.write(stem, source, anomaly_map, mask, white=self.map_white)
+        except InputError as error:
+            return error
+        return None
 
     def _write(self, stem: Path, array: np.ndarray, affine: np.ndarray, with_geometry: bool) -> None:
         if with_geometry:

@@ -27,9 +27,9 @@ def unfinished(
 ) -> list[dict[str, Any]]:
     """Leave out the cases that an earlier run has finished.
 
-    A case is finished if it has a row with a score in ``scores.csv`` and its folder holds its mask. Cases of one batch
-    are done again together: the last bits of a map depend on the size of its batch, and a resumed run gives what an
-    uninterrupted one gives.
+    A case is finished if it has a row with a score in ``scores.csv``, its folder holds its mask, and ``failures.csv``
+    says nothing about it. Cases of one batch are done again together: the last bits of a map depend on the size of its
+    batch, and a resumed run gives what an uninterrupted one gives.
 
     Args:
         datalist: cases of the cohort.
@@ -46,6 +46,7 @@ def unfinished(
         return list(datalist)
     folder = Path(output_dir)
     scored = {row["case"] for row in read_csv(folder / "scores.csv")}
+    scored -= {row["case"] for row in read_csv(folder / "failures.csv")}
     size = loader_batch_size(datalist, batch_size, spatial_dims) * idist.get_world_size()
     batches = [datalist[start : start + size] for start in range(0, len(datalist), size)]
     begun = [batch for batch in batches if not all(_is_finished(item, folder, scored, pred_name) for item in batch)]

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make the headers of an image fit to be referred to, and keep what they say about the patient out of logs."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from monai.utils import optional_import
+
+from ..data import planes_of_frames
+from ..errors import InputError
+
+pydicom, _ = optional_import("pydicom")
+
+_NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+# what a result carries of patient and study, and which values DICOM allows
+_CARRIED = {
+    "PatientID": r".{1,64}",
+    "PatientName": r".*",
+    "PatientBirthDate": r"\d{8}",
+    "PatientSex": r"[MFO]",
+    "AccessionNumber": r".{1,16}",
+    "StudyID": r".{1,16}",
+    "StudyDate": r"\d{8}",
+    "StudyTime": r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?",
+    "ReferringPhysicianName": r".*",
+}
+
+
+def referable(headers: Sequence[Any], where: str) -> list[Any]:
+    """Copy headers so that a result can refer to them and carry their patient and study.
+
+    An entry about patient or study that is missing, or has a value that DICOM does not allow, is left empty in the
+    copy, as DICOM wants it for what is not known.
+
+    Args:
+        headers: ``pydicom.Dataset`` of each slice of an image.
+        where: the image, named in errors.
+
+    Returns:
+        Copies.
+
+    Raises:
+        InputError: if there is nothing to refer to.
+    """
+    in_space = len(headers) > 1 or "ImagePositionPatient" in headers[0]
+    needed = [*_NEEDED, "FrameOfReferenceUID"] if in_space else _NEEDED
+    missing = [name for name in needed if any(not header.get(name) for header in headers)]
+    if missing:
+        raise cannot_refer(f"no {', '.join(missing)} in its headers", where)
+    if int(headers[0].get("NumberOfFrames") or 1) > 1 and planes_of_frames(headers[0]) is None:
+        raise cannot_refer("several frames without positions", where)
+    copies = [copy.deepcopy(header) for header in headers]
+    for header in copies:
+        for name, allowed in _CARRIED.items():
+            value = str(header.get(name) or "").strip()
+            if not value or not re.fullmatch(allowed, value):
+                setattr(header, name, None)
+    return copies
+
+
+def cannot_refer(what: str, where: str) -> InputError:
+    """Build the error that says why there is no DICOM result; ``what`` must not quote a header."""
+    return InputError(
+        f"no DICOM result can be made: {what}",
+        where=where,
+        expected="a DICOM image with geometry, patient and study as the standard asks for",
+        remedy="The other files of the case are complete; set dicom_output to False to do without DICOM.",
+    )
+
+
+@contextmanager
+def silent_headers() -> Iterator[None]:
+    """Let nothing be said about headers: pydicom and highdicom quote names and dates in their warnings."""
+    loggers = [logging.getLogger(name) for name in ("pydicom", "highdicom")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings(), pydicom.config.disable_value_validation():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
