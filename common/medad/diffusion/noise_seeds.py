@@ -21,7 +21,7 @@ def noise_seeds(seed: int, repeat: int, level: int, positions: Tensor) -> Tensor
     Returns:
         ``int64`` seeds ``(B,)`` on the device of ``positions``.
     """
-    seeds = torch.full_like(positions, seed)
-    for number in (repeat, level, positions):
+    seeds = torch.zeros_like(positions)
+    for number in (seed, repeat, level, positions):
         seeds = counter_bits(seeds + number, 1)[:, 0]
     return seeds

@@ -16,8 +16,8 @@ from torch import Tensor
 class Schedule:
     """Noise of every level, in double precision.
 
-    MONAI's schedulers define the process; their tables are float32, change their type with that of the images they
-    meet, and are indexed from -1. These are computed once from the same ``betas``.
+    MONAI's schedulers define the process. Their tables are float32, which puts the posterior of the lowest levels off
+    by 2e-4, and take over the type of the images they meet. These are computed once from the same ``betas``.
 
     Args:
         scheduler: scheduler of MONAI with ``betas`` ``(T,)``.
