@@ -100,7 +100,7 @@ def test_two_ranks_train_calibrate_and_resume(bundle: Path, phantom_2d: Path, tm
             **{"dataset_dir": data, "ckpt_dir": folder, "output_dir": log, "batch_size": 4, **options},
         )
         assert done.returncode == 0, done.stderr
-        assert done.stdout.count("SupervisedTrainer - INFO - Engine run finished") == 2  # once on each rank
+        assert done.stdout.count("AnomalyTrainer - INFO - Engine run finished") == 2  # once on each rank
         writers = {path.name.split(".")[-2] for path in log.glob("events*")}
         assert len(writers) == 1, "one process logs"
         state: dict[str, torch.Tensor] = torch.load(folder / "model.pt", weights_only=True)

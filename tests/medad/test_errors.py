@@ -44,3 +44,24 @@ def test_a_part_of_a_configuration_that_refuses_its_values_is_named() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "error: medad.networks.Autoencoder: image_size=(30, 30): every entry must be a multiple" in done.stderr
+
+
+def test_a_missing_optional_package_names_its_extra() -> None:
+    """MONAI's tracking without mlflow, as ``--tracking mlflow`` meets it."""
+    code = """
+import sys
+
+class Without:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "mlflow":
+            raise ModuleNotFoundError(f"No module named {name!r}")
+
+sys.meta_path.insert(0, Without())
+from monai.bundle import ConfigParser
+from medad.errors import plain_errors
+plain_errors()
+ConfigParser({"a": {"_target_": "MLFlowHandler"}, "b": "$[@a]"}).get_parsed_content("b")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert 'error: the package mlflow is not installed. Install it with pip install "medad[mlflow]".' in done.stderr

@@ -9,9 +9,11 @@ from .plain_network import plain_network
 from .postprocess import postprocess_case
 from .prepare_batch import PrepareDenoising, PrepareReconstruction, prepare_image
 from .prepare_diffusion import PrepareDiffusion
+from .trainer import AnomalyTrainer
 
 __all__ = [
     "AnomalyEvaluator",
+    "AnomalyTrainer",
     "Calibrator",
     "CohortError",
     "PrepareDenoising",

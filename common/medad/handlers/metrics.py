@@ -33,7 +33,8 @@ def peak_memory_mb(device: torch.device) -> float:
 class MetricsHandler:
     """Collect map, mask, score and decision of every labeled case and write ``metrics.json`` at the end.
 
-    All pixel metrics are taken on the grid of the file. The result is also in ``engine.state.report``.
+    All pixel metrics are taken on the grid of the file. The result is also in ``engine.state.report``, and the values
+    that are defined in ``engine.state.metrics``, where tracking and federated learning look for them.
 
     Args:
         output_dir: folder of the run.
@@ -52,7 +53,7 @@ class MetricsHandler:
         """Follow one run."""
         engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
-        engine.add_event_handler(Events.COMPLETED, self.finish)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.finish)
 
     def start(self, engine: Engine) -> None:
         """Forget an earlier run."""
@@ -89,6 +90,8 @@ class MetricsHandler:
         result["seconds_per_case"] = {"value": sum(seconds) / max(1, len(seconds)), "low": None, "high": None}
         result["peak_memory_mb"] = {"value": peak_memory_mb(engine.state.device), "low": None, "high": None}
         engine.state.report = result
+        values = {name: metric.get("value") for name, metric in result.items() if isinstance(metric, dict)}
+        engine.state.metrics.update({name: float(value) for name, value in values.items() if value is not None})
         if idist.get_rank() == 0:
             write_json(self.path, result)
             for name in _SHOWN:

@@ -15,7 +15,7 @@ class ProgressBar:
 
     Args:
         description: what is going on.
-        loss_key: entry of ``state.output`` with the loss, or ``None``.
+        loss_key: entry with the loss of what the trainer gives on, or ``None``.
     """
 
     def __init__(self, description: str, loss_key: str | None = None) -> None:
@@ -50,7 +50,7 @@ class ProgressBar:
             return
         self.bar.update()
         if self.loss_key is not None and engine.state.iteration % 10 == 0:
-            value = engine.state.output[self.loss_key].item()
+            value = engine.state.output[0][self.loss_key].item()
             self.loss = value if self.loss is None else 0.9 * self.loss + 0.1 * value
             self.bar.set_postfix(loss=f"{self.loss:.4g}")
 

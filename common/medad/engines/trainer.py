@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Train a network; what an iteration gives on is its loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from monai.engines import SupervisedTrainer
+from monai.utils import CommonKeys
+from torch import Tensor
+
+
+class AnomalyTrainer(SupervisedTrainer):
+    """MONAI's trainer, whose ``state.output`` is ``[{"loss": loss}]``.
+
+    Differs from ``SupervisedTrainer``: images, targets and predictions of a batch are not kept after its iteration.
+    Handlers for the loss, and those that MONAI itself attaches (tracking, MONAI Label, federated learning), expect a
+    list with one dictionary per image. ``decollate`` makes one, but takes every batch apart to repeat the same loss.
+
+    Example:
+        A handler reads the loss by ``monai.handlers.from_engine(["loss"], first=True)``.
+    """
+
+    def _iteration(self, engine: SupervisedTrainer, batchdata: dict[str, Tensor]) -> Any:
+        output = super()._iteration(engine, batchdata)
+        return [{CommonKeys.LOSS: output[CommonKeys.LOSS]}]
