@@ -167,7 +167,8 @@ def load_weights(network: nn.Module, path: str | Path, device: torch.device | st
             "no weights there",
             where=Path(path).resolve(),
             expected="a trained model.pt",
-            remedy="Train with train.json, or run in the bundle's folder, or give --bundle_root or --ckpt_path.",
+            remedy="Train with train.json, or put a trained model.pt there with its calibration.json; or run in the "
+            "bundle's folder, or give --bundle_root or --ckpt_path.",
         )
     try:
         state = torch.load(path, map_location=device, weights_only=True)
