@@ -153,6 +153,28 @@ def test_counts_by_hand() -> None:
     assert result["false_positive_rate"]["value"] is None
 
 
+def test_rates_do_not_confuse_the_two_kinds_of_errors() -> None:
+    """Published code of the field calls FN / (FN + TN) the false-positive rate, and exchanges precision and recall."""
+    metrics = AnomalyMetrics()
+    decisions = {0: [1, 1, 1, 0, 0, 0, 0, 0, 0, 0], 1: [1, 1, 1, 0]}  # FP 3, TN 7; TP 3, FN 1
+    for label, flags in decisions.items():
+        for number, decision in enumerate(flags):
+            metrics.update_image(0.5, label, decision=decision, subject_id=f"{label}{number}", case=f"{label}{number}")
+    result = metrics.compute(bootstrap=0)
+    assert result["false_positive_rate"]["value"] == pytest.approx(3 / 10)
+    assert result["true_positive_rate"]["value"] == pytest.approx(3 / 4)
+
+
+def test_a_normal_image_with_an_empty_mask_does_not_raise_dice() -> None:
+    """Published code of the field counts nothing found where nothing is as a Dice of 1, and averages."""
+    metrics = hand_made()
+    before = metrics.compute(bootstrap=0)["dice"]["value"]
+    empty = torch.zeros(1, 10, 10)
+    for number in range(3):
+        metrics.update(empty + 1, None, empty, subject_id=f"n{number}", case=f"n{number}")
+    assert metrics.compute(bootstrap=0)["dice"]["value"] == before < 1
+
+
 def test_detection_fraction_matters() -> None:
     cases = make_cases((24, 26))
     found = [count(cases, detection_fraction=f).compute(0)["lesion_sensitivity"]["value"] for f in (0.0, 0.1, 0.9, 1.0)]
