@@ -5,5 +5,17 @@ from __future__ import annotations
 
 from .coarse import CoarseNoise
 from .counter import counter_bits, counter_integers, counter_normal, counter_uniform
+from .gaussian import GaussianNoise
+from .protocol import Noise
+from .simplex import FractalSimplexNoise
 
-__all__ = ["CoarseNoise", "counter_bits", "counter_integers", "counter_normal", "counter_uniform"]
+__all__ = [
+    "CoarseNoise",
+    "FractalSimplexNoise",
+    "GaussianNoise",
+    "Noise",
+    "counter_bits",
+    "counter_integers",
+    "counter_normal",
+    "counter_uniform",
+]

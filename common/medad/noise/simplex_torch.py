@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fractal simplex noise in torch operations: runs on every device, and is the reference of the compiled kernels.
+
+The operations and their order are those of ``simplex.h``; products and sums are separate operations, so that a voxel
+has the same value in every tile and on every back end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from .coordinates import AxisTable
+from .gradients import HashedGradients
+from .lattice import Lattice, Offset
+
+_CHUNK = 1 << 15
+"""Voxels that are worked on together: their intermediate arrays stay in the cache of one core."""
+
+
+class Gradients(Protocol):
+    """Gives scalar products of gradients and distances."""
+
+    def product(self, offset: Offset, distances: Sequence[Tensor]) -> Tensor:
+        """Multiply the gradients of a lattice point with the distances from it."""
+        ...
+
+
+def simplex_fields(
+    seeds: Tensor, axes: Sequence[AxisTable], times: AxisTable | None, amplitudes: Sequence[float], lattice: Lattice
+) -> Tensor:
+    """Sum the octaves of every field.
+
+    Args:
+        seeds: ``int32`` seeds ``(F, octaves)``.
+        axes: coordinates of the spatial axes, first axis first.
+        times: coordinates of the time axis, one column for each field; None if the field has no time.
+        amplitudes: factor of each octave, the divisor of the lattice included.
+        lattice: constants of the dimension.
+
+    Returns:
+        ``float32`` fields ``(F, *spatial)``.
+    """
+    sizes = [table.whole.shape[1] for table in axes]
+    fields = torch.empty(len(seeds), *sizes, device=seeds.device)
+    if fields.numel() == 0:
+        return fields
+    row = fields[0, 0].numel()
+    rows = min(sizes[0], max(1, _CHUNK // row))
+    together = max(1, _CHUNK // (row * sizes[0]))
+    for first in range(0, len(seeds), together):
+        chosen = slice(first, first + together)
+        moments = [] if times is None else [AxisTable(*(entry[:, chosen] for entry in times))]
+        for start in range(0, sizes[0], rows):
+            piece = AxisTable(*(entry[:, start : start + rows] for entry in axes[0]))
+            block = fields[chosen, start : start + rows].zero_()
+            for octave, amplitude in enumerate(amplitudes):
+                tables = [column(table, octave, axis, len(axes)) for axis, table in enumerate([piece, *axes[1:]], 1)]
+                tables += [column(table, octave, 0, len(axes)) for table in moments]
+                cells, inside = locate(tables)
+                octave_seeds = seeds[chosen, octave].reshape(-1, *(1,) * len(axes))
+                gradients = HashedGradients(octave_seeds, cells, lattice)
+                block += sum_points(inside, gradients, lattice.points, lattice.squish).mul_(amplitude)
+    return fields
+
+
+def column(table: AxisTable, octave: int, axis: int, spatial_dims: int) -> AxisTable:
+    """Take one octave of a table and lay it along an axis of ``(F, *spatial)``."""
+    shape = [1] * (spatial_dims + 1)
+    shape[axis] = -1
+    return AxisTable(*(entry[octave].reshape(shape) for entry in table))
+
+
+def locate(tables: Sequence[AxisTable]) -> tuple[list[Tensor], list[Tensor]]:
+    """Find the cell of every voxel and the position in it, in skewed coordinates.
+
+    Args:
+        tables: coordinates of each axis, broadcastable to each other.
+
+    Returns:
+        ``int32`` cells and positions in [0, 1], one tensor per coordinate.
+    """
+    skew_whole, skew_rest = tables[0].skew_whole, tables[0].skew_rest
+    for table in tables[1:]:
+        skew_whole = skew_whole + table.skew_whole
+        skew_rest = skew_rest + table.skew_rest
+    cells, inside = [], []
+    for table in tables:
+        position = skew_rest + table.rest
+        floor = position.floor()
+        cells.append((skew_whole + table.whole) + floor.to(torch.int32))
+        inside.append(position.sub_(floor))
+    return cells, inside
+
+
+def sum_points(inside: Sequence[Tensor], gradients: Gradients, points: Sequence[Offset], squish: float) -> Tensor:
+    """Add up what the lattice points near each voxel give: max(0, 2 - |d|^2)^4 (g . d).
+
+    Args:
+        inside: position in the cell, in skewed coordinates, one tensor per coordinate.
+        gradients: gradients of the lattice points around the cells.
+        points: candidates, offsets from the cell.
+        squish: skew of the lattice back.
+
+    Returns:
+        Sum for every voxel, in the type of ``inside``.
+    """
+    skew = inside[0] + inside[1]
+    for position in inside[2:]:
+        skew += position
+    skew.mul_(squish)
+    origin = [position + skew for position in inside]
+    total = torch.zeros_like(skew)
+    for point in points:
+        shift = squish * sum(point)
+        distances = [position - (step + shift) for position, step in zip(origin, point, strict=True)]
+        reach = 2.0 - distances[0] * distances[0]
+        for distance in distances[1:]:
+            reach -= distance * distance
+        reach.clamp_(min=0.0)
+        reach *= reach
+        reach *= reach
+        total = total + reach * gradients.product(point, distances)
+    return total
