@@ -3,8 +3,17 @@
 
 from __future__ import annotations
 
-from .config import PathLike, build, config_files, read_config
+from .config import PathLike, build, config_files, goes_on, read_config
 from .overrides import parse_value, split_overrides
 from .workflow import open_workflow
 
-__all__ = ["PathLike", "build", "config_files", "open_workflow", "parse_value", "read_config", "split_overrides"]
+__all__ = [
+    "PathLike",
+    "build",
+    "config_files",
+    "goes_on",
+    "open_workflow",
+    "parse_value",
+    "read_config",
+    "split_overrides",
+]

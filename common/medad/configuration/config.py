@@ -20,7 +20,7 @@ PathLike: TypeAlias = str | os.PathLike[str]
 
 _NO_OVERLAYS = {
     "inference": ("metadata", "train", "inference", "evaluate", "calibrate", "multi_gpu_train"),
-    "train": ("metadata", "train", "inference", "output_heatmap", "output_bins"),
+    "train": ("metadata", "train", "inference", "output_heatmap", "output_bins", "inference_ts"),
 }
 """Configurations of a bundle that do not go on top of each base."""
 
@@ -115,6 +115,19 @@ def build(config: ConfigParser, key: str) -> Any:
             expected="overlays and values that fit each other",
             remedy="Correct the value, or leave it out.",
         ) from error
+
+
+def goes_on(base: str, overlay: PathLike) -> bool:
+    """Say whether an overlay is made for a base configuration; one with a name of its own is taken to be.
+
+    Args:
+        base: see :func:`config_files`.
+        overlay: name or path.
+
+    Returns:
+        ``False`` for ``"output_heatmap"`` on ``"train"``, for instance.
+    """
+    return Path(overlay).name.removesuffix(".json") not in _NO_OVERLAYS[base]
 
 
 def _overlay(configs: Path, base: str, overlay: str) -> str:

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bundle for others: a self-contained release, ``python -m medad.export``."""
+
+from __future__ import annotations
+
+from .release import Release, export_bundle
+
+__all__ = ["Release", "export_bundle"]

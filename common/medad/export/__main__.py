@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write a release of a bundle: one folder and one zip file that run where medad is not installed."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import MedadError
+from .release import Release, export_bundle
+
+
+def summary(release: Release, without_weights: bool) -> str:
+    """Say in a few lines what was written.
+
+    Args:
+        release: the release.
+        without_weights: whether the weights were left out on purpose.
+
+    Returns:
+        Folder, zip file and its SHA-256, and what is missing.
+    """
+    lines = [f"Folder:  {release.folder}", f"Zip:     {release.archive}", f"SHA-256: {release.sha256}"]
+    if without_weights:
+        lines.append("No weights in it: train.json has to be run first.")
+    elif not release.calibrated:
+        lines.append(
+            "No calibration.json beside the weights: there are maps and scores, but no masks, until it is run."
+        )
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the door.
+
+    Args:
+        arguments: the command line; that of the process by default.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m medad.export", description=__doc__.splitlines()[0], allow_abbrev=False
+    )
+    parser.add_argument("bundle", type=Path, help="folder of the bundle")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the release")
+    parser.add_argument(
+        "--overlay",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="overlays that the weights were trained with, such as cpu, or paths of JSON files",
+    )
+    parser.add_argument("--weights", type=Path, help="model.pt; that of the bundle by default")
+    parser.add_argument("--without_weights", action="store_true", help="leave weights and calibration out")
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("monai").setLevel(logging.ERROR)
+    given = parser.parse_args(arguments)
+    try:
+        release = export_bundle(given.bundle, given.out, given.overlay, given.weights, given.without_weights)
+    except MedadError as error:
+        sys.exit(f"error: {error}")
+    print(summary(release, given.without_weights))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A folder as a zip file that depends on the contents alone: the same folder gives the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+from ..handlers.files import atomic_path
+
+_EARLIEST = (1980, 1, 1, 0, 0, 0)
+_READABLE_FILE = 0o100644 << 16
+_UNIX = 3
+
+
+def write_zip(folder: Path, archive: Path) -> str:
+    """Write a zip file that unpacks to a folder of the same name.
+
+    Order, times and permissions of the files on disk do not matter.
+
+    Args:
+        folder: what goes in.
+        archive: file to write.
+
+    Returns:
+        SHA-256 of the file, 64 hexadecimal digits.
+    """
+    with atomic_path(archive) as partial:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as file:
+            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+                name = (Path(folder.name) / path.relative_to(folder)).as_posix()
+                entry = zipfile.ZipInfo(name, _EARLIEST)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.create_system = _UNIX
+                entry.external_attr = _READABLE_FILE
+                file.writestr(entry, path.read_bytes())
+        digest = hashlib.sha256(partial.read_bytes()).hexdigest()
+    return digest

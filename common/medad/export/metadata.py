@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The metadata of a release: what it needs installed, and what goes into and comes out of the network that it holds."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..keys import Keys
+
+
+def release_metadata(
+    metadata: Mapping[str, Any], image_size: Sequence[int], in_channels: int, out_channels: int
+) -> dict[str, Any]:
+    """Describe a release, whose overlays may have changed dimension, size and channels.
+
+    Args:
+        metadata: metadata of the bundle.
+        image_size: grid of the network.
+        in_channels: channels of the image.
+        out_channels: channels that the network gives for such an image.
+
+    Returns:
+        The metadata with these numbers, and without medad among the required packages, since the release brings it.
+    """
+    released = copy.deepcopy(dict(metadata))
+    released["required_packages_version"].pop("medad", None)
+    form = released["network_data_format"]
+    image, pred = form["inputs"][Keys.IMAGE], form["outputs"][Keys.PRED]
+    for entry, channels in ((image, in_channels), (pred, out_channels)):
+        entry |= {"num_channels": channels, "spatial_shape": [int(size) for size in image_size]}
+    if len(image.get("channel_def", {})) != in_channels:
+        image["channel_def"] = {str(index): f"image {index}" for index in range(in_channels)}
+    for name, entry in form.get("post_processed_outputs", {}).items():
+        entry["spatial_shape"] = ["*"] * len(image_size)
+        if name == Keys.RECONSTRUCTION:
+            entry |= {"num_channels": in_channels, "channel_def": image["channel_def"]}
+    return released

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bundle with its code and weights in one folder and one zip file, which run where medad is not installed.
+
+::
+
+    <name>/LICENSE  configs/*  docs/*  models/model.pt  models/calibration.json  scripts/__init__.py  scripts/medad/
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..configuration import PathLike
+from ..errors import InputError
+from ..handlers.files import atomic_path
+from .archive import write_zip
+from .configs import read_json, release_configs
+from .metadata import release_metadata
+from .source import Source, open_source
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_SCRIPTS = '# SPDX-License-Identifier: Apache-2.0\n"""The code of this bundle."""\n'
+
+
+@dataclass(frozen=True)
+class Release:
+    """What was written.
+
+    Attributes:
+        folder: the release as a folder, for MONAI Label and MONAI Deploy.
+        archive: the same as a zip file.
+        sha256: hash of the zip file.
+        calibrated: whether it brings a calibration.
+    """
+
+    folder: Path
+    archive: Path
+    sha256: str
+    calibrated: bool
+
+
+def export_bundle(
+    bundle: PathLike,
+    out: PathLike,
+    overlays: Sequence[PathLike] = (),
+    weights: PathLike | None = None,
+    without_weights: bool = False,
+) -> Release:
+    """Write a self-contained release of a bundle.
+
+    Equal input gives equal files, to the last byte.
+
+    Args:
+        bundle: folder of the bundle.
+        out: where ``<name>/`` and ``<name>_v<version>.zip`` go; what stands there is replaced.
+        overlays: overlays that the weights were trained with; they become part of train.json and inference.json.
+        weights: model.pt, with calibration.json beside it; by default those of the bundle.
+        without_weights: whether to leave both out.
+
+    Returns:
+        What was written.
+
+    Raises:
+        InputError: if the bundle or an overlay cannot be used, or weights are missing or do not fit.
+        CalibrationError: if the calibration belongs to other weights or settings.
+    """
+    root = Path(bundle).expanduser().resolve()
+    folder = Path(out).expanduser().resolve() / root.name
+    if folder == root or folder in root.parents or root in folder.parents:
+        raise InputError(
+            "the release would be written into the bundle, or over it",
+            where=folder,
+            expected="a folder elsewhere",
+            remedy="Choose another --out, such as dist.",
+        )
+    source = open_source(root, overlays, Path(weights).expanduser() if weights else None, without_weights)
+    configs = release_configs(root, overlays)
+    metadata = read_json(root / "configs" / "metadata.json")
+    configs["metadata.json"] = release_metadata(metadata, source.image_size, source.in_channels, source.out_channels())
+    with atomic_path(folder) as partial:
+        _copy(source, partial)
+        for name, content in configs.items():
+            (partial / "configs" / name).write_text(json.dumps(content, indent=4) + "\n", encoding="utf-8")
+    archive = folder.with_name(f"{root.name}_v{metadata['version']}.zip")
+    return Release(folder, archive, write_zip(folder, archive), source.calibration is not None)
+
+
+def _copy(source: Source, folder: Path) -> None:
+    """Copy what a release takes over as it is: documents, model and the package."""
+    no_caches = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
+    for name in ("configs", "docs"):
+        shutil.copytree(source.bundle / name, folder / name, ignore=no_caches)
+    shutil.copyfile(source.bundle / "LICENSE", folder / "LICENSE")
+    (folder / "models").mkdir()
+    for file, name in ((source.weights, "model.pt"), (source.calibration, "calibration.json")):
+        if file is not None:
+            shutil.copyfile(file, folder / "models" / name)
+    shutil.copytree(_PACKAGE, folder / "scripts" / "medad", ignore=no_caches)
+    (folder / "scripts" / "__init__.py").write_text(_SCRIPTS, encoding="utf-8")

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a release is made from: the bundle as configured, and weights that fit it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from monai.bundle import ConfigParser
+from monai.networks.utils import eval_mode
+from torch import nn
+
+from ..configuration import PathLike, build, read_config
+from ..engines import load_weights
+from ..errors import InputError
+from ..postprocessing import calibration_of_weights
+
+
+@dataclass(frozen=True)
+class Source:
+    """A bundle, its configuration for inference, and the files of its model.
+
+    Attributes:
+        bundle: folder of the bundle.
+        config: ``inference.json`` with the overlays.
+        network: the network on the CPU, in evaluation mode, with the weights if there are any.
+        weights: model.pt, or ``None``.
+        calibration: calibration.json beside it, or ``None``.
+    """
+
+    bundle: Path
+    config: ConfigParser
+    network: nn.Module
+    weights: Path | None
+    calibration: Path | None
+
+    @property
+    def image_size(self) -> tuple[int, ...]:
+        """Grid of the network."""
+        return tuple(int(size) for size in build(self.config, "image_size"))
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the image."""
+        return int(build(self.config, "in_channels"))
+
+    def out_channels(self) -> int:
+        """Count the channels that the network gives."""
+        with eval_mode(self.network):
+            return int(self.network(torch.zeros(1, self.in_channels, *self.image_size)).shape[1])
+
+
+def open_source(bundle: Path, overlays: Sequence[PathLike], weights: Path | None, without_weights: bool) -> Source:
+    """Read a bundle and check that weights and calibration belong to it.
+
+    Args:
+        bundle: folder of the bundle.
+        overlays: overlays that the weights were trained with.
+        weights: model.pt; by default that of the bundle. The calibration is looked for beside it.
+        without_weights: whether to leave out weights and calibration.
+
+    Returns:
+        The source.
+
+    Raises:
+        InputError: if there are no weights, or they do not fit the configuration.
+        CalibrationError: if there is a calibration, and it belongs to other weights or settings.
+    """
+    config = read_config(bundle, "inference", overlays, {"device": "cpu"})
+    network: nn.Module = build(config, "network_def")
+    network.eval()
+    if without_weights:
+        return Source(bundle, config, network, None, None)
+    path = weights or bundle / "models" / "model.pt"
+    _load(network, path)
+    calibration = path.with_name("calibration.json")
+    if not calibration.is_file():
+        return Source(bundle, config, network, path, None)
+    calibration_of_weights(calibration, path, build(config, "score_settings"))
+    return Source(bundle, config, network, path, calibration)
+
+
+def _load(network: nn.Module, path: Path) -> None:
+    if not path.is_file():
+        raise InputError(
+            "no weights there",
+            where=path.resolve(),
+            expected="a trained model.pt",
+            remedy="Run train.json first, or name the file with --weights; --without_weights makes a release without.",
+        )
+    try:
+        load_weights(network, path)
+    except InputError as error:
+        raise InputError(
+            error.what,
+            where=error.where,
+            expected=error.expected,
+            remedy="Name every overlay that the weights were trained with, and no other: --overlay cpu, say.",
+        ) from None

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every bundle as a release: it runs without medad, from anywhere, and beside releases of other versions."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from bundle_tools import SmokeModel
+from medad.errors import InputError
+from medad.export import Release, export_bundle
+from monai.bundle import ConfigParser, ConfigWorkflow
+from release_tools import options, run_without_medad
+
+SCHEMA = Path(__file__).resolve().parents[1] / "golden" / "meta_schema_20240725.json"
+CHECKS = """
+import os, runpy, sys
+try:
+    import medad
+except ModuleNotFoundError:
+    from monai.bundle import run, verify_metadata, verify_net_in_out
+
+    root, schema, data, out = sys.argv[1:]
+    run(config_file=f"{root}/configs/inference.json", bundle_root=root, dataset_dir=data, output_dir=out)
+    verify_metadata(meta_file=f"{root}/configs/metadata.json", filepath=schema)
+    verify_net_in_out("network_def", f"{root}/configs/metadata.json", f"{root}/configs/inference.json", device="cpu")
+    assert sys.modules["scripts.medad"].__file__.startswith(root)
+"""
+
+
+@pytest.fixture(scope="session")
+def release(smoke_model: SmokeModel, tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """The trained bundle with its overlay baked in."""
+    out = tmp_path_factory.mktemp("dist")
+    return export_bundle(smoke_model.bundle, out, ["smoke"], smoke_model.models / "model.pt")
+
+
+@pytest.fixture
+def own_imports() -> Iterator[None]:
+    """Leave no trace of a release in this process."""
+    path = list(sys.path)
+    yield
+    sys.path[:] = path
+    _forget_scripts()
+
+
+def _forget_scripts() -> None:
+    """What MONAI Label does before it builds a part of a bundle."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "scripts"]:
+        del sys.modules[name]
+
+
+def _scores(folder: Path) -> list[float]:
+    with (folder / "scores.csv").open(newline="") as file:
+        return [float(row["score"]) for row in csv.DictReader(file)]
+
+
+def test_a_release_holds_everything_and_names_nothing_outside(release: Release, smoke_model: SmokeModel) -> None:
+    files = {path.relative_to(release.folder).as_posix() for path in release.folder.rglob("*") if path.is_file()}
+    assert {"LICENSE", "configs/metadata.json", "models/model.pt", "models/calibration.json"} <= files
+    assert {"scripts/__init__.py", "scripts/medad/__init__.py", "scripts/medad/py.typed"} <= files
+    assert not [name for name in files if "__pycache__" in name or name.startswith("eval/")]
+    for path in (release.folder / "configs").glob("*.json"):
+        assert not re.search(
+            r"(?<!scripts\.)\bmedad\.(?!calibration)", path.read_text("utf-8").replace("/medad/", "")
+        ), path
+    metadata = json.loads((release.folder / "configs" / "metadata.json").read_text())
+    assert "medad" not in metadata["required_packages_version"]
+    assert release.archive.name == f"{smoke_model.bundle.name}_v{metadata['version']}.zip"
+
+
+def test_the_zip_unpacks_to_the_folder_and_depends_on_contents_alone(
+    release: Release, smoke_model: SmokeModel, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(release.archive) as archive:
+        archive.extractall(tmp_path)
+    unpacked = tmp_path / release.folder.name
+    for folder, other in ((unpacked, release.folder), (release.folder, unpacked)):
+        for path in folder.rglob("*"):
+            if path.is_file():
+                assert path.read_bytes() == (other / path.relative_to(folder)).read_bytes()
+    assert release.sha256 == hashlib.sha256(release.archive.read_bytes()).hexdigest()
+
+
+def test_equal_input_gives_equal_bytes(smoke_model: SmokeModel, tmp_path: Path) -> None:
+    weights = smoke_model.models / "model.pt"
+    first = export_bundle(smoke_model.bundle, tmp_path / "first", ["smoke"], weights)
+    copied = Path(shutil.copytree(smoke_model.models, tmp_path / "copied")) / "model.pt"
+    os.utime(copied, (0, 0))
+    assert export_bundle(smoke_model.bundle, tmp_path / "again", ["smoke.json"], copied).sha256 == first.sha256
+    assert (
+        export_bundle(smoke_model.bundle, tmp_path / "other", ["smoke", "output_bins"], copied).sha256 != first.sha256
+    )
+
+
+def test_overlays_are_baked_in_with_the_meaning_of_a_run(release: Release, smoke_model: SmokeModel) -> None:
+    for base in ("train", "inference"):
+        files = [str(smoke_model.bundle / "configs" / f"{name}.json") for name in (base, "smoke")]
+        expected = ConfigParser()
+        expected.read_config(files)
+        baked = ConfigParser()
+        baked.read_config(str(release.folder / "configs" / f"{base}.json"))
+        text = json.dumps(baked.get()).replace("scripts.medad", "medad")
+        same = {key: value for key, value in json.loads(text).items() if key not in ("imports", "initialize", "run")}
+        assert same == {key: value for key, value in expected.get().items() if key in same} and len(same) > 20
+        for key, extra in (("imports", -1), ("initialize", 0), ("run", 0)):
+            if key in expected.get():
+                values = json.loads(text)[key]
+                del values[extra]
+                assert values == expected.get()[key]
+
+
+def test_without_medad_from_another_folder(release: Release, smoke_model: SmokeModel, tmp_path: Path) -> None:
+    arguments = (release.folder, SCHEMA, smoke_model.data, tmp_path / "out")
+    done = run_without_medad(tmp_path, "-c", CHECKS, *map(str, arguments))
+    assert done.returncode == 0, done.stderr
+    assert len(_scores(tmp_path / "out")) == 6 and (tmp_path / "out" / "report.html").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["bundle", "elsewhere"])
+def test_commands_without_medad(release: Release, smoke_model: SmokeModel, tmp_path: Path, place: str) -> None:
+    """One epoch of training, inference and MONAI's checks, as typed."""
+    root = shutil.copytree(release.folder, tmp_path / release.folder.name)
+    cwd, prefix = (root, "") if place == "bundle" else (tmp_path, f"{root}/")
+    where = [] if place == "bundle" else ["--bundle_root", str(root)]
+    found = run_without_medad(cwd, "-c", "import medad")
+    assert found.returncode == 1 and "No module named 'medad'" in found.stderr
+    (root / "models" / "model.pt").unlink()
+    (root / "models" / "calibration.json").unlink()
+    run = ["-m", "monai.bundle", "run", *where, "--config_file"]
+    paths: dict[str, Any] = {"dataset_dir": smoke_model.data}
+    train = run_without_medad(cwd, *run, f"{prefix}configs/train.json", *options(**paths))
+    assert train.returncode == 0, train.stderr
+    assert (root / "models" / "model.pt").is_file() and (root / "models" / "calibration.json").is_file()
+    paths["output_dir"] = tmp_path / "out"
+    infer = run_without_medad(cwd, *run, f"{prefix}configs/inference.json", *options(**paths))
+    assert infer.returncode == 0, infer.stderr
+    assert len(_scores(tmp_path / "out")) == 6
+    files = f"['{prefix}configs/train.json','{prefix}configs/evaluate.json']"
+    evaluate = run_without_medad(cwd, *run, files, *options(**paths))
+    assert evaluate.returncode == 0, evaluate.stderr
+    assert (tmp_path / "out" / "metrics.json").is_file()
+    schema = ("--filepath", str(SCHEMA))
+    meta = ("--meta_file", f"{prefix}configs/metadata.json")
+    verified = run_without_medad(cwd, "-m", "monai.bundle", "verify_metadata", *meta, *schema)
+    assert verified.returncode == 0, verified.stderr
+    network = ("verify_net_in_out", "network_def", *meta, "--config_file", f"{prefix}configs/inference.json")
+    checked = run_without_medad(cwd, "-m", "monai.bundle", *network, *options(device="cpu", n=1))
+    if place == "bundle":
+        assert checked.returncode == 0, checked.stderr
+    else:  # a verb of MONAI that builds a part and runs nothing finds scripts in the working directory only
+        assert checked.returncode == 1 and "scripts.medad" in checked.stderr
+
+
+def test_releases_of_two_versions_in_one_process(
+    release: Release, smoke_model: SmokeModel, tmp_path: Path, own_imports: None
+) -> None:
+    """Opened together and run in turns, each with its own code."""
+    other = _other_version(release, tmp_path)
+    workflows = {}
+    for folder in (release.folder, other):
+        workflow = ConfigWorkflow(
+            config_file=str(folder / "configs" / "inference.json"),
+            workflow_type="infer",
+            bundle_root=str(folder),
+            dataset_dir=str(smoke_model.data),
+            output_dir=str(tmp_path / folder.parent.name),
+        )
+        workflow.initialize()
+        workflows[folder] = workflow
+    for folder in (release.folder, other, release.folder, other):
+        workflow = workflows[folder]
+        workflow.run()
+        score = min(_scores(tmp_path / folder.parent.name))
+        assert score > 1000 if folder == other else score < 1000
+        code = workflow.inferer.infer.__code__.co_filename
+        assert Path(code).resolve().is_relative_to(folder), code
+
+
+def test_releases_of_two_versions_loaded_as_monai_label_does(
+    release: Release, smoke_model: SmokeModel, tmp_path: Path, own_imports: None
+) -> None:
+    """Forget ``scripts`` before every part, put the bundle first on the path, take it off again."""
+    other = _other_version(release, tmp_path)
+    item = json.loads((smoke_model.data / "datalist.json").read_text())["test"][0]
+    scores = {}
+    for folder in (release.folder, other, release.folder, other):
+        config = ConfigParser()
+        config.read_config(str(folder / "configs" / "inference.json"))
+        config.update({"bundle_root": str(folder), "device": "cpu"})
+        parts = {}
+        for name in ("network_def", "preprocessing", "inferer", "postprocessing"):
+            sys.path.insert(0, str(folder))
+            _forget_scripts()
+            parts[name] = config.get_parsed_content(name)
+            sys.path.remove(str(folder))
+        network = parts["network_def"].eval()
+        network.load_state_dict(torch.load(folder / "models" / "model.pt", weights_only=True))
+        case = parts["preprocessing"]({"image": str(smoke_model.data / item["image"]), "case": "case"})
+        with torch.no_grad():
+            case["pred"] = parts["inferer"](case["image"][None], network)[0]
+        score = float(parts["postprocessing"](case)["anomaly_score"])
+        assert scores.setdefault(folder, score) == score
+    assert scores[other] == pytest.approx(1000 + scores[release.folder])
+
+
+def _other_version(release: Release, folder: Path) -> Path:
+    """A copy of a release whose package adds 1000 to every score."""
+    other = shutil.copytree(release.folder, folder / "other_version" / release.folder.name).resolve()
+    with (other / "scripts" / "medad" / "postprocessing" / "score.py").open("a") as file:
+        file.write("\n_first = anomaly_score\n\n\ndef anomaly_score(*args, **options):\n")
+        file.write("    return _first(*args, **options) + 1000\n")
+    return other
+
+
+def test_weights_that_do_not_fit_are_refused(smoke_model: SmokeModel, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--overlay"):
+        export_bundle(smoke_model.bundle, tmp_path, [], smoke_model.models / "model.pt")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_release_without_weights_is_asked_for(smoke_model: SmokeModel, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"train.json.*--weights.*--without_weights"):
+        export_bundle(smoke_model.bundle, tmp_path, ["smoke"], tmp_path / "nothing.pt")
+    release = export_bundle(smoke_model.bundle, tmp_path, ["smoke"], without_weights=True)
+    assert not list((release.folder / "models").iterdir()) and not release.calibrated
