@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from medad.errors import MedadError, find_medad_error
 from monai.bundle import ConfigWorkflow
+from torch import Tensor, nn
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLES = sorted(folder for folder in (ROOT / "bundles").iterdir() if (folder / "configs").is_dir())
@@ -52,6 +55,19 @@ class SmokeModel:
             "ckpt_path": str(self.models / "model.pt"),
             "calibration_path": str(self.models / "calibration.json"),
         }
+
+
+def real_inputs(network: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
+    """What a network is called with: images, and a timestep for each where it takes them."""
+    if "timesteps" in inspect.signature(network.forward).parameters:
+        return images, 7 * torch.arange(len(images)) + 3
+    return (images,)
+
+
+def to_torchscript(network: nn.Module, images: Tensor) -> torch.jit.ScriptModule:
+    """Script a network, or trace it with all its inputs: MONAI's diffusion networks, which take time, do not script."""
+    inputs = real_inputs(network, images)
+    return torch.jit.script(network) if len(inputs) == 1 else torch.jit.trace(network, inputs)
 
 
 @contextmanager

@@ -14,6 +14,42 @@ from medad.phantom import write_phantom_dataset
 
 # what differs from cpu.json, by bundle and dimension, so that learning takes seconds
 SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
+    "anoddpm": {
+        2: {
+            "image_size": [24, 24],
+            "channels": [8, 16],
+            "attention_levels": [False, False],
+            "norm_groups": 4,
+            "noise_octaves": 2,
+            "noise_frequency": 4.0,
+            "train_timesteps": 500,
+            "augmentation": 0.0,
+            "max_epochs": 16,
+            "learning_rate": 0.01,
+            "mode": "one_step",
+            "start_levels": [100, 200, 300],
+            "repeats": 2,
+            "foreground_erosion": 4,
+            "score_fraction": 0.05,
+        },
+        3: {
+            "image_size": [16, 16, 16],
+            "channels": [8, 16],
+            "attention_levels": [False, False],
+            "norm_groups": 4,
+            "noise_octaves": 2,
+            "noise_frequency": 4.0,
+            "train_timesteps": 500,
+            "augmentation": 0.0,
+            "max_epochs": 16,
+            "learning_rate": 0.01,
+            "mode": "one_step",
+            "start_levels": [100, 200, 300],
+            "repeats": 2,
+            "foreground_erosion": 2,
+            "score_fraction": 0.05,
+        },
+    },
     "autoencoder": {
         2: {
             "image_size": [24, 24],
@@ -60,7 +96,7 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
 
 
 # how many normal heads a bundle sees; an autoencoder needs more of them, since it copies nothing past its code
-HEADS = {"autoencoder": {2: 600, 3: 400}, "denoising_autoencoder": {2: 160, 3: 64}}
+HEADS = {"anoddpm": {2: 400, 3: 400}, "autoencoder": {2: 600, 3: 400}, "denoising_autoencoder": {2: 160, 3: 64}}
 
 
 def _phantom(out: Path, spatial_dims: int, size: int, heads: int) -> Path:

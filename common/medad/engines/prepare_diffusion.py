@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from monai.engines import DiffusionPrepareBatch
@@ -14,10 +14,8 @@ from torch import Tensor
 
 from ..diffusion import check_value_range, to_network_range
 from ..keys import Keys
+from ..noise import Noise
 from .prepare_batch import on_device, require_axes
-
-if TYPE_CHECKING:
-    from ..noise import Noise
 
 
 class PrepareDiffusion(DiffusionPrepareBatch):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
 from monai.networks.schedulers import DDPMScheduler
@@ -28,10 +27,8 @@ from ..diffusion import (
     posterior_variance,
     to_network_range,
 )
+from ..noise import Noise
 from .reconstruction import ReconstructionInferer
-
-if TYPE_CHECKING:
-    from ..noise import Noise
 
 MODES = ("ancestral", "ddim", "one_step")
 
