@@ -11,7 +11,8 @@ from typing import Any
 from monai.bundle import ConfigWorkflow
 from torch import nn
 
-from ..configuration import open_workflow
+from ..configuration import open_workflow, parse_value
+from ..errors import InputError
 from ..phantom import write_phantom_dataset
 
 
@@ -24,10 +25,30 @@ def add_bundle_arguments(parser: argparse.ArgumentParser, images: int) -> None:
     """
     parser.add_argument("--bundle", type=Path, required=True, help="folder of a bundle")
     parser.add_argument("--config", nargs="*", default=["cpu"], help="overlays, such as: volume_3d cpu")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="keys with other values")
     parser.add_argument("--images", type=int, default=images, help="number of phantom images")
     parser.add_argument("--image-size", type=int, nargs="+", help="their size; by default 128 x 128 or 48 x 48 x 48")
     parser.add_argument("--repeats", type=int, default=5, help="measured rounds; medians are written")
     parser.add_argument("--seed", type=int, default=0, help="seed of phantoms and training")
+
+
+def settings(texts: Sequence[str]) -> dict[str, Any]:
+    """Read what a command line sets.
+
+    Args:
+        texts: ``KEY=VALUE`` each.
+
+    Returns:
+        Values by key.
+
+    Raises:
+        InputError: if there is no equals sign.
+    """
+    pairs = [text.partition("=") for text in texts]
+    for key, equals, _ in pairs:
+        if not equals:
+            raise InputError("no value given", where=key, expected="KEY=VALUE", remedy="Give the value of the key.")
+    return {key: parse_value(value) for key, _, value in pairs}
 
 
 def build(bundle: Path, configs: Sequence[str], **overrides: Any) -> ConfigWorkflow:

@@ -41,7 +41,7 @@ from torch import Tensor
 
 from ..keys import Keys
 from ..postprocessing import load_calibration
-from .bundle import add_bundle_arguments, build, parameters, write_phantoms
+from .bundle import add_bundle_arguments, build, parameters, settings, write_phantoms
 from .timing import Stopwatch, interleaved, machine
 
 STAGES = ("loader", "network", "postprocessing", "saving", "report")
@@ -52,6 +52,9 @@ _OUTPUTS = (Keys.ANOMALY_MAP, Keys.PRED, Keys.RECONSTRUCTION)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     add_bundle_arguments(parser, images=64)
+    parser.add_argument(
+        "--also", nargs="*", default=[], metavar="KEY=VALUE", help="measure the bundle with each of these, too"
+    )
     parser.add_argument("--volumes", type=int, default=2, help="number of phantom volumes")
     parser.add_argument("--depth", type=int, default=32, help="slices of a volume")
 
@@ -63,7 +66,7 @@ def run(args: argparse.Namespace) -> list[dict[str, object]]:
         args: options of :func:`add_arguments`.
 
     Returns:
-        Two rows for each kind of input.
+        For each kind of input a row for the bundle, one for each ``--also``, and one for the script.
 
     Raises:
         InputError: if the bundle has no such config.
@@ -80,11 +83,12 @@ def run(args: argparse.Namespace) -> list[dict[str, object]]:
         for kind, axes, size, count in inputs:
             write_phantoms(folder / kind, axes, size, args.seed, test=count)
             files = sorted((folder / kind / "images").iterdir())
-            configured = partial(build, args.bundle, ["inference", *args.config], **paths)
-            runs = {
-                "medad": partial(ours, configured, folder / kind / "images"),
-                "MONAI's stock transforms": partial(theirs, configured, files),
-            }
+            configured = partial(build, args.bundle, ["inference", *args.config], **paths, **settings(args.set))
+            runs = {"medad": partial(ours, configured, folder / kind / "images")}
+            for text in args.also:
+                changed = partial(configured, **settings([text]))
+                runs[f"medad, {text}"] = partial(ours, changed, folder / kind / "images")
+            runs["MONAI's stock transforms"] = partial(theirs, configured, files)
             results = interleaved(runs, args.repeats)
             size_text = "x".join(map(str, size))
             network = configured().parser.get_parsed_content("network_def")
@@ -229,7 +233,12 @@ class _Laps:
 def _calibrate(args: argparse.Namespace, folder: Path, paths: dict[str, Path]) -> int:
     """Write untrained weights and calibrate them on normal phantoms; returns the dimension of the network."""
     configured = partial(
-        build, args.bundle, ["train", "calibrate", *args.config], dataset_dir=folder / "normal", **paths
+        build,
+        args.bundle,
+        ["train", "calibrate", *args.config],
+        dataset_dir=folder / "normal",
+        **paths,
+        **settings(args.set),
     )
     parser = configured(output_dir=folder / "log").parser
     dims = int(parser.get_parsed_content("spatial_dims"))

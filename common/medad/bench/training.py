@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader as TorchLoader
 from torch.utils.data import TensorDataset
 
-from .bundle import add_bundle_arguments, build, parameters, write_phantoms
+from .bundle import add_bundle_arguments, build, parameters, settings, write_phantoms
 from .timing import Stopwatch, machine
 
 _NAMES = {"trainer": "medad", "plain": "plain PyTorch loop"}
@@ -105,9 +105,11 @@ class PlainLoop:
 
     def step(self, batch: dict[str, Tensor]) -> None:
         """Train on one batch."""
-        inputs, target = self.trainer.prepare_batch(batch, self.trainer.state.device, False)
+        inputs, target, *extra = self.trainer.prepare_batch(batch, self.trainer.state.device, False)
+        arguments, named = extra or ((), {})
         self.optimizer.zero_grad()
-        loss = self.trainer.loss_function(self.network(inputs), target).mean()
+        prediction = self.trainer.inferer(inputs, self.network, *arguments, **named)
+        loss = self.trainer.loss_function(prediction, target).mean()
         loss.backward()
         self.optimizer.step()
 
@@ -157,8 +159,8 @@ class _Alternation:
 def _workflow(args: argparse.Namespace, folder: Path, **overrides: Any) -> Any:
     epochs = args.repeats + 1
     paths = {"dataset_dir": folder / "data", "output_dir": folder / "log", "ckpt_dir": folder / "models"}
-    settings = {"max_epochs": epochs, "val_interval": epochs + 1, "amp": False, "seed": args.seed}
-    return build(args.bundle, ["train", *args.config], **paths, **settings, **overrides)
+    run = {"max_epochs": epochs, "val_interval": epochs + 1, "amp": False, "seed": args.seed}
+    return build(args.bundle, ["train", *args.config], **{**paths, **run, **settings(args.set), **overrides})
 
 
 def _measure(workflow: Any, args: argparse.Namespace, augmentation: str) -> list[dict[str, object]]:

@@ -34,6 +34,20 @@ def test_rows_of_bundle_and_script(bundle: Path, tmp_path: Path) -> None:
         assert (values[4] > 0) == (row["implementation"] == "medad")
 
 
+def test_the_bundle_with_another_setting_is_a_row_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle, out = str(next(path for path in BUNDLES if path.name == "anoddpm")), tmp_path / "table.csv"
+    options = ["inference", "--bundle", bundle, "--config", "smoke", *TINY, "--out", str(out)]
+    assert main([*options, "--set", "mode=one_step", "--also", "channels_last=true", "batch_size=1"]) == 0
+    with out.open() as file:
+        names = [row["implementation"] for row in csv.DictReader(file)]
+    assert names[:4] == ["medad", "medad, channels_last=true", "medad, batch_size=1", "MONAI's stock transforms"]
+    assert main([*options, "--set", "no_such_key=1"]) == 1 and main([*options, "--set", "mode"]) == 1
+    told = capsys.readouterr().err
+    assert "no_such_key" in told and "mode: no value given" in told
+
+
 @pytest.mark.parametrize(("dims", "size"), [(2, (40, 48)), (3, (40, 48, 16))])
 def test_the_script_saves_results_on_the_grid_of_the_file(dims: int, size: tuple[int, ...], tmp_path: Path) -> None:
     write_phantoms(tmp_path / "data", dims, size, seed=0, test=1)
