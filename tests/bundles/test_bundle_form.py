@@ -11,6 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from bundle_tools import BUNDLES
 from monai.bundle import ConfigParser
 
 SCHEMA = Path(__file__).resolve().parents[1] / "golden" / "meta_schema_20240725.json"
@@ -26,6 +27,7 @@ FILES = [
     "configs/calibrate.json",
     "configs/output_heatmap.json",
     "configs/output_bins.json",
+    "configs/inference_ts.json",
     "configs/multi_gpu_train.json",
     "configs/multi_gpu_evaluate.json",
     "configs/volume_3d.json",
@@ -170,6 +172,11 @@ def test_overlays_override_what_is_there(bundle: Path) -> None:
             assert not unknown, f"{path.name}: nothing to override at {unknown}"
         elif path.stem in base:
             assert not [key for key in overlay if key not in _config(bundle, base[path.stem])], path.name
+
+
+def test_inference_from_torchscript_is_the_same_everywhere(bundle: Path) -> None:
+    first = BUNDLES[0] / "configs" / "inference_ts.json"
+    assert (bundle / "configs" / "inference_ts.json").read_bytes() == first.read_bytes()
 
 
 def test_train_and_inference_agree(bundle: Path) -> None:

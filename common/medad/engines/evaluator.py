@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 
 from ..errors import InputError, MedadError, find_medad_error
 from ..keys import Keys
+from ..networks import read_weights
 from .plain_network import plain_network
 from .postprocess import postprocess_case
 from .prepare_batch import prepare_image
@@ -156,7 +157,7 @@ def load_weights(network: nn.Module, path: str | Path, device: torch.device | st
 
     Args:
         network: the method's network.
-        path: file with a plain state dict.
+        path: file with a plain state dict, or with the network as TorchScript.
         device: where to load the tensors.
 
     Raises:
@@ -171,7 +172,7 @@ def load_weights(network: nn.Module, path: str | Path, device: torch.device | st
             "bundle's folder, or give --bundle_root or --ckpt_path.",
         )
     try:
-        state = torch.load(path, map_location=device, weights_only=True)
+        state = read_weights(path, device)
         plain_network(network).load_state_dict(state, strict=True)
     except Exception as error:
         reason = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])

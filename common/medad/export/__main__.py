@@ -53,11 +53,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--weights", type=Path, help="model.pt; that of the bundle by default")
     parser.add_argument("--without_weights", action="store_true", help="leave weights and calibration out")
+    parser.add_argument("--torchscript", action="store_true", help="add the network as models/model.ts")
+    parser.add_argument("--onnx", action="store_true", help="add the network as models/model.onnx")
     logging.basicConfig(format="%(message)s")
-    logging.getLogger("monai").setLevel(logging.ERROR)
+    logging.getLogger("medad").setLevel(logging.INFO)
+    for name in ("monai", "torch.onnx"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     given = parser.parse_args(arguments)
     try:
-        release = export_bundle(given.bundle, given.out, given.overlay, given.weights, given.without_weights)
+        release = export_bundle(
+            given.bundle,
+            given.out,
+            given.overlay,
+            weights=given.weights,
+            without_weights=given.without_weights,
+            torchscript=given.torchscript,
+            onnx=given.onnx,
+        )
     except MedadError as error:
         sys.exit(f"error: {error}")
     print(summary(release, given.without_weights))

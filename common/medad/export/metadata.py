@@ -10,20 +10,18 @@ from typing import Any
 from ..keys import Keys
 
 
-def release_metadata(
-    metadata: Mapping[str, Any], image_size: Sequence[int], in_channels: int, out_channels: int
-) -> dict[str, Any]:
+def release_metadata(metadata: Mapping[str, Any], image_shape: Sequence[int], out_channels: int) -> dict[str, Any]:
     """Describe a release, whose overlays may have changed dimension, size and channels.
 
     Args:
         metadata: metadata of the bundle.
-        image_size: grid of the network.
-        in_channels: channels of the image.
+        image_shape: ``(C, *spatial)`` of an image on the grid of the network.
         out_channels: channels that the network gives for such an image.
 
     Returns:
         The metadata with these numbers, and without medad among the required packages, since the release brings it.
     """
+    in_channels, *image_size = image_shape
     released = copy.deepcopy(dict(metadata))
     released["required_packages_version"].pop("medad", None)
     form = released["network_data_format"]

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..configuration import PathLike
+from ..configuration import PathLike, build
 from ..errors import InputError
 from ..handlers.files import atomic_path
 from .archive import write_zip
 from .configs import read_json, release_configs
 from .metadata import release_metadata
+from .onnx import export_onnx, require_onnx_can
 from .source import Source, open_source
+from .torchscript import export_torchscript
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SCRIPTS = '# SPDX-License-Identifier: Apache-2.0\n"""The code of this bundle."""\n'
@@ -49,6 +51,8 @@ def export_bundle(
     overlays: Sequence[PathLike] = (),
     weights: PathLike | None = None,
     without_weights: bool = False,
+    torchscript: bool = False,
+    onnx: bool = False,
 ) -> Release:
     """Write a self-contained release of a bundle.
 
@@ -60,12 +64,15 @@ def export_bundle(
         overlays: overlays that the weights were trained with; they become part of train.json and inference.json.
         weights: model.pt, with calibration.json beside it; by default those of the bundle.
         without_weights: whether to leave both out.
+        torchscript: whether the network is added as ``models/model.ts``, which ``inference_ts.json`` runs.
+        onnx: whether it is added as ``models/model.onnx``.
 
     Returns:
         What was written.
 
     Raises:
-        InputError: if the bundle or an overlay cannot be used, or weights are missing or do not fit.
+        InputError: if the bundle or an overlay cannot be used, if weights are missing or do not fit, or if the network
+            cannot be exported.
         CalibrationError: if the calibration belongs to other weights or settings.
     """
     root = Path(bundle).expanduser().resolve()
@@ -78,13 +85,28 @@ def export_bundle(
             remedy="Choose another --out, such as dist.",
         )
     source = open_source(root, overlays, Path(weights).expanduser() if weights else None, without_weights)
+    if onnx:
+        require_onnx_can(build(source.config, "inferer"))
+    if (torchscript or onnx) and source.weights is None:
+        raise InputError(
+            "a network without weights is to be exported",
+            where="command line",
+            expected="weights, or a release without exported networks",
+            remedy="Leave --torchscript and --onnx out.",
+        )
     configs = release_configs(root, overlays)
     metadata = read_json(root / "configs" / "metadata.json")
-    configs["metadata.json"] = release_metadata(metadata, source.image_size, source.in_channels, source.out_channels())
+    configs["metadata.json"] = release_metadata(metadata, source.image_shape, source.out_channels())
     with atomic_path(folder) as partial:
         _copy(source, partial)
         for name, content in configs.items():
             (partial / "configs" / name).write_text(json.dumps(content, indent=4) + "\n", encoding="utf-8")
+        forms: list[tuple[bool, str, Callable[..., None]]]
+        forms = [(torchscript, "model.ts", export_torchscript), (onnx, "model.onnx", export_onnx)]
+        for wanted, name, export in forms:
+            if wanted:
+                described = {"metadata": configs["metadata.json"], "config": configs["inference.json"]}
+                export(source.network, partial / "models" / name, source.image_shape, **described)
     archive = folder.with_name(f"{root.name}_v{metadata['version']}.zip")
     return Release(folder, archive, write_zip(folder, archive), source.calibration is not None)
 

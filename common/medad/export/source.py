@@ -37,19 +37,14 @@ class Source:
     calibration: Path | None
 
     @property
-    def image_size(self) -> tuple[int, ...]:
-        """Grid of the network."""
-        return tuple(int(size) for size in build(self.config, "image_size"))
-
-    @property
-    def in_channels(self) -> int:
-        """Channels of the image."""
-        return int(build(self.config, "in_channels"))
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape ``(C, *spatial)`` of an image on the grid of the network."""
+        return int(build(self.config, "in_channels")), *(int(size) for size in build(self.config, "image_size"))
 
     def out_channels(self) -> int:
         """Count the channels that the network gives."""
         with eval_mode(self.network):
-            return int(self.network(torch.zeros(1, self.in_channels, *self.image_size)).shape[1])
+            return int(self.network(torch.zeros(1, *self.image_shape)).shape[1])
 
 
 def open_source(bundle: Path, overlays: Sequence[PathLike], weights: Path | None, without_weights: bool) -> Source:

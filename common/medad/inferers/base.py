@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from monai.data import MetaTensor
@@ -29,6 +29,9 @@ class AnomalyInferer(Inferer):
     Raises:
         ValueError: if an argument or the number of axes does not fit.
     """
+
+    uses_forward_only: ClassVar[bool] = True
+    """Whether the result of the network is all that is asked of it: no gradient, and no other method."""
 
     def __init__(self, spatial_dims: int, slice_batch_size: int = 32) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ The published losses are means over the image; these are N times as large, so th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +48,8 @@ class GradientInferer(AnomalyInferer):
            arXiv:1907.02796, section 2.
         2. Cai et al., "MedIAnomaly", Medical Image Analysis 2025, arXiv:2404.04518, section 4.
     """
+
+    uses_forward_only: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,8 @@ class PerceptualInferer(AnomalyInferer):
         Shvetsova et al., "Anomaly Detection in Medical Imaging with Deep Perceptual Autoencoders", IEEE Access 2021,
         arXiv:2006.13265, section III.
     """
+
+    uses_forward_only: ClassVar[bool] = False
 
     def infer(self, images: Tensor, network: nn.Module) -> Tensor:
         """Reconstruct ``images`` and compare the features."""

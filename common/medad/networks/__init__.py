@@ -8,10 +8,12 @@ from .constrained_autoencoder import ConstrainedAutoencoder
 from .denoising_unet import DenoisingUNet
 from .diffusion_unet import DiffusionUNet
 from .memory_autoencoder import MemoryAutoencoder
+from .onnx_network import OnnxNetwork
 from .perceptual_autoencoder import PerceptualAutoencoder
 from .placement import place_network
 from .spatial_autoencoder import SpatialAutoencoder
 from .variational_autoencoder import VariationalAutoencoder
+from .weights import read_weights
 
 __all__ = [
     "Autoencoder",
@@ -19,8 +21,10 @@ __all__ = [
     "DenoisingUNet",
     "DiffusionUNet",
     "MemoryAutoencoder",
+    "OnnxNetwork",
     "PerceptualAutoencoder",
     "SpatialAutoencoder",
     "VariationalAutoencoder",
     "place_network",
+    "read_weights",
 ]

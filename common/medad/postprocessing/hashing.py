@@ -14,6 +14,7 @@ import torch
 
 from ..errors import CalibrationError
 from ..keys import Keys
+from ..networks import read_weights
 
 Weights = str | Path | Mapping[str, torch.Tensor]
 
@@ -36,7 +37,7 @@ def weights_hash(weights: Weights) -> str:
     do not matter. The hash of a file is kept until the file changes.
 
     Args:
-        weights: a state dict, or a file that holds one (bare, or under ``"model"``).
+        weights: a state dict, or a file that holds one (bare, or under ``"model"``), or the network as TorchScript.
 
     Returns:
         64 hexadecimal digits.
@@ -79,7 +80,7 @@ def data_hash(items: Iterable[Mapping[str, Any]]) -> str:
 @functools.lru_cache(maxsize=8)
 def _hash_file(path: str, _mtime_ns: int, _size: int) -> str:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = read_weights(path)
     except Exception as error:
         raise refusal(
             path,

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A network as TorchScript: ``models/model.ts``, with the metadata and the configuration beside it in the file."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.data import save_net_with_metadata
+from torch import nn
+from torch.jit.frontend import FrontendError
+
+from .parity import example_inputs, require_parity
+
+_logger = logging.getLogger(__name__)
+
+
+def export_torchscript(
+    network: nn.Module,
+    path: Path,
+    image_shape: Sequence[int],
+    metadata: Mapping[str, Any],
+    config: Mapping[str, Any],
+) -> None:
+    """Write a network as TorchScript, as MONAI's ``ckpt_export`` does, and compare it with the network.
+
+    A network that cannot be scripted is traced with all its inputs. (``ckpt_export`` traces with the image alone, so
+    that the timestep would be part of the file.)
+
+    Args:
+        network: the network on the CPU, with its weights; it is not changed.
+        path: file to write.
+        image_shape: ``(C, *spatial)`` of an image.
+        metadata: stored as ``metadata.json``.
+        config: stored as ``inference.json``.
+
+    Raises:
+        InputError: if the result differs from the network for another batch, timestep or size.
+    """
+    network.eval()
+    shape = (2, *image_shape)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is deprecated; sizes that are numbers are compared below
+        exported = _script_or_trace(network, shape)
+    require_parity(network, exported, shape, "TorchScript")
+    extra = {"inference.json": json.dumps(config).encode()}
+    save_net_with_metadata(exported, str(path), meta_values=metadata, more_extra_files=extra, include_config_vals=False)
+
+
+def _script_or_trace(network: nn.Module, shape: Sequence[int]) -> torch.jit.ScriptModule:
+    try:
+        return torch.jit.script(network)
+    except (RuntimeError, FrontendError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        _logger.info("%s is traced, since it cannot be scripted: %s", type(network).__name__, reason)
+    return torch.jit.trace(network, example_inputs(network, shape), check_trace=False)

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exported networks do what the networks do, whatever batch, timestep and size; others are refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from medad.errors import InputError
+from medad.export.onnx import export_onnx, require_onnx_can
+from medad.export.parity import example_inputs, largest_difference, other_inputs, other_size, require_parity
+from medad.export.torchscript import export_torchscript
+from medad.inferers import GradientInferer, PerceptualInferer, ReconstructionInferer
+from medad.networks import Autoencoder, DenoisingUNet, DiffusionUNet, OnnxNetwork, read_weights
+from medad.postprocessing import weights_hash
+from torch import Tensor, nn
+
+METADATA = {"version": "0.1.0"}
+CONFIG = {"spatial_dims": 2}
+
+
+def _autoencoder(spatial_dims: int) -> nn.Module:
+    return Autoencoder(spatial_dims, 1, 1, (16,) * spatial_dims, channels=(4, 4), latent_size=3, hidden_size=8)
+
+
+def _unet(spatial_dims: int) -> nn.Module:
+    return DenoisingUNet(spatial_dims, 1, 1, channels=(8, 8))
+
+
+def _diffusion(spatial_dims: int) -> nn.Module:
+    network = DiffusionUNet(
+        spatial_dims, 1, 1, channels=(8, 8), attention_levels=(False, True), num_res_blocks=1, norm_groups=4
+    )
+    for parameter in network.parameters():  # the last layers begin as zeros, and would hide the timestep
+        nn.init.normal_(parameter, std=0.1)
+    return network
+
+
+FORMS = {"ts": export_torchscript, "onnx": export_onnx}
+CASES = [
+    pytest.param(
+        make,
+        dims,
+        form,
+        id=f"{make.__name__[1:]}_{dims}d_{form}",
+        marks=[pytest.mark.slow] if form == "onnx" and (dims == 3 or make is _diffusion) else [],
+    )
+    for make in (_autoencoder, _unet, _diffusion)
+    for dims in (2, 3)
+    for form in FORMS
+]
+
+
+def _load(path: Path) -> Any:
+    return OnnxNetwork(path) if path.suffix == ".onnx" else torch.jit.load(str(path))
+
+
+@pytest.mark.parametrize(("make", "spatial_dims", "form"), CASES)
+def test_exported_networks_agree(
+    make: Callable[[int], nn.Module], spatial_dims: int, form: str, tmp_path: Path
+) -> None:
+    network = make(spatial_dims)
+    before = weights_hash(network.state_dict())
+    path = tmp_path / f"model.{form}"
+    FORMS[form](network, path, (1, *[16] * spatial_dims), METADATA, CONFIG)
+    assert weights_hash(network.state_dict()) == before
+    exported = _load(path)
+    sizes = [(16,) * spatial_dims]
+    if make is not _autoencoder:
+        sizes.append((*[16] * (spatial_dims - 1), 24))
+    for batch in (1, 4):
+        for size in sizes:
+            inputs = example_inputs(network, (batch, 1, *size), seed=batch)
+            assert largest_difference(network, exported, inputs) < 1e-4
+    if make is _diffusion:
+        image = torch.rand(2, 1, *sizes[0])
+        results = [exported(image, torch.tensor(steps)) for steps in ([0, 0], [500, 500], [0, 500])]
+        assert float((results[0] - results[1]).abs().max()) > 1e-3
+        torch.testing.assert_close(results[2], torch.cat([results[0][:1], results[1][1:]]), rtol=1e-4, atol=1e-5)
+
+
+def test_torchscript_brings_metadata_and_configuration_and_the_same_weights(tmp_path: Path) -> None:
+    for network in (_autoencoder(2), _diffusion(2)):
+        path = tmp_path / "model.ts"
+        export_torchscript(network, path, (1, 16, 16), METADATA, CONFIG)
+        files = {"metadata.json": "", "inference.json": ""}
+        torch.jit.load(str(path), _extra_files=files)
+        assert json.loads(files["metadata.json"]) == METADATA and json.loads(files["inference.json"]) == CONFIG
+        assert weights_hash(path) == weights_hash(network.state_dict())
+        network.load_state_dict(read_weights(path), strict=True)
+
+
+def test_onnx_brings_metadata_and_configuration_and_no_file_names(tmp_path: Path) -> None:
+    import onnx
+
+    network, path = _unet(2), tmp_path / "model.onnx"
+    export_onnx(network, path, (1, 16, 16), METADATA, CONFIG)
+    model = onnx.load(str(path))
+    onnx.checker.check_model(model)
+    properties = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(properties["metadata.json"]) == METADATA and json.loads(properties["inference.json"]) == CONFIG
+    assert properties["weights_sha256"] == weights_hash(network.state_dict())
+    axes = [axis.dim_param or axis.dim_value for axis in model.graph.input[0].type.tensor_type.shape.dim]
+    assert model.graph.input[0].name == "image" and axes == ["batch", 1, "size_0", "size_1"]
+    assert b"denoising_unet.py" not in path.read_bytes()
+
+
+class _Timed(nn.Module):
+    """The smallest network that takes timesteps."""
+
+    def forward(self, image: Tensor, timesteps: Tensor | None = None) -> Tensor:
+        if timesteps is None:
+            timesteps = torch.zeros(image.shape[0], dtype=torch.long)
+        return image * (1 + timesteps).float().view(-1, 1, 1, 1)
+
+
+class _Forgetful(nn.Module):
+    """A network that cannot be scripted, and whose trace holds the number of images or the timestep."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self.what = what
+
+    def forward(self, image: Tensor, timesteps: Tensor | None = None, **kwargs: Any) -> Tensor:
+        assert timesteps is not None
+        number = int(timesteps[0]) if self.what == "timestep" else len(image)
+        return image * float(number)
+
+
+@pytest.mark.parametrize("what", ["timestep", "batch"])
+def test_a_trace_that_holds_an_input_is_refused(what: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="TorchScript: the exported network differs by"):
+        export_torchscript(_Forgetful(what), tmp_path / "model.ts", (1, 8, 8), {}, {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_inputs_differ_in_everything_that_may_differ() -> None:
+    network = _diffusion(2)
+    first = example_inputs(network, (2, 1, 16, 16))
+    others = list(other_inputs(network, (2, 1, 16, 16)))
+    assert [tuple(image.shape) for image, _ in others] == [(1, 1, 16, 16), (3, 1, 16, 16), (1, 1, 8, 8)]
+    assert all(int(first[1][0]) not in steps.tolist() for _, steps in others)
+    assert len({int(step) for _, steps in [first, *others] for step in steps[:1]}) == 4
+    assert other_size(_autoencoder(2).eval(), (2, 1, 16, 16)) is None
+    assert other_size(_unet(2).eval(), (2, 1, 4, 4)) == (4, 8)
+
+
+def test_a_difference_is_measured_in_ranges_of_the_output() -> None:
+    image = torch.tensor([[[[0.0, 4.0]]]])
+    assert largest_difference(nn.Identity(), lambda x: x + 0.5, (image,)) == pytest.approx(0.125)
+    assert largest_difference(nn.Identity(), lambda x: x[..., :1], (image,)) == float("inf")
+    with pytest.raises(InputError, match="differs by nan"):
+        require_parity(nn.Identity(), lambda x: x * float("nan"), (2, 1, 8, 8), "ONNX")
+
+
+def test_methods_that_need_more_than_the_result_are_not_exportable_to_onnx() -> None:
+    require_onnx_can(ReconstructionInferer(2))
+    for inferer in (GradientInferer(2), PerceptualInferer(2)):
+        with pytest.raises(InputError, match="not exportable"):
+            require_onnx_can(inferer)
+
+
+def test_missing_packages_name_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medad.export.onnx._has_onnxscript", False)
+    with pytest.raises(InputError, match=r'pip install "medad\[onnx\]"'):
+        export_onnx(_unet(2), tmp_path / "model.onnx", (1, 16, 16), {}, {})
+    monkeypatch.setattr("medad.networks.onnx_network._has_onnxruntime", False)
+    with pytest.raises(InputError, match=r'pip install "medad\[onnx\]"'):
+        OnnxNetwork(tmp_path / "model.onnx")
+
+
+def test_onnx_network_says_what_it_cannot_do(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"medad\.export --onnx"):
+        OnnxNetwork(tmp_path / "model.onnx")
+    path = tmp_path / "model.onnx"
+    export_onnx(_Timed(), path, (1, 16, 16), {}, {})
+    exported, image = OnnxNetwork(path), torch.rand(2, 1, 16, 16)
+    torch.testing.assert_close(exported(image), image)  # no timesteps: zeros
+    torch.testing.assert_close(exported(image, torch.tensor([0, 3])), image * torch.tensor([1.0, 4]).view(2, 1, 1, 1))
+    with pytest.raises(InputError, match="gradient"):
+        exported(image.requires_grad_())
