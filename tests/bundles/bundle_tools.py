@@ -18,6 +18,14 @@ from torch import Tensor, nn
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLES = sorted(folder for folder in (ROOT / "bundles").iterdir() if (folder / "configs").is_dir())
+# variants that change the score only build on one that brings its network
+NEEDS = {"variant_grad_kl": "variant_vae", "variant_grad_elbo": "variant_vae", "variant_grad_combi": "variant_vae"}
+VARIANTS = [
+    (bundle, " ".join(filter(None, (NEEDS.get(path.stem), path.stem))))
+    for bundle in BUNDLES
+    for path in sorted((bundle / "configs").glob("variant_*.json"))
+]
+VARIANT_IDS = [f"{bundle.name}-{names}" for bundle, names in VARIANTS]
 
 
 def config_files(bundle: Path, *names: str) -> list[str]:

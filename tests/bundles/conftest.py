@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from bundle_tools import BUNDLES, SmokeModel, build
+from medad.networks.blocks import VGG19Features
 from medad.phantom import write_phantom_dataset
 
 
@@ -76,3 +78,11 @@ def infer(smoke_model: SmokeModel) -> Callable[..., Path]:
         return output_dir
 
     return run
+
+
+@pytest.fixture(scope="session")
+def vgg_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights in the form of torchvision's VGG19."""
+    path = tmp_path_factory.mktemp("vgg") / "vgg19.pth"
+    torch.save({f"features.{name}": value for name, value in VGG19Features().features.state_dict().items()}, path)
+    return path

@@ -8,25 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from bundle_tools import BUNDLES, build, real_inputs, to_torchscript
-from medad.networks.blocks import VGG19Features
-
-# variants that change the score only build on one that brings its network
-NEEDS = {"variant_grad_kl": "variant_vae", "variant_grad_elbo": "variant_vae", "variant_grad_combi": "variant_vae"}
-VARIANTS = [
-    (bundle, " ".join(filter(None, (NEEDS.get(path.stem), path.stem))))
-    for bundle in BUNDLES
-    for path in sorted((bundle / "configs").glob("variant_*.json"))
-]
-IDS = [f"{bundle.name}-{names}" for bundle, names in VARIANTS]
-
-
-@pytest.fixture(scope="session")
-def vgg_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights in the form of torchvision's VGG19."""
-    path = tmp_path_factory.mktemp("vgg") / "vgg19.pth"
-    torch.save({f"features.{name}": value for name, value in VGG19Features().features.state_dict().items()}, path)
-    return path
+from bundle_tools import VARIANT_IDS, VARIANTS, build, real_inputs, to_torchscript
 
 
 def _overrides(bundle: Path, names: str, folder: Path, data: Path, vgg_path: Path) -> dict[str, Any]:
@@ -35,7 +17,7 @@ def _overrides(bundle: Path, names: str, folder: Path, data: Path, vgg_path: Pat
     return {"dataset_dir": data, "output_dir": folder / "log", **paths, **extra}
 
 
-@pytest.mark.parametrize(("variant_of", "names"), VARIANTS, ids=IDS)
+@pytest.mark.parametrize(("variant_of", "names"), VARIANTS, ids=VARIANT_IDS)
 def test_variant_trains_and_scores(
     variant_of: Path, names: str, phantom_2d: Path, vgg_path: Path, tmp_path: Path
 ) -> None:
@@ -61,7 +43,7 @@ def test_variant_trains_and_scores(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["", "volume_3d "])
-@pytest.mark.parametrize(("variant_of", "names"), VARIANTS, ids=IDS)
+@pytest.mark.parametrize(("variant_of", "names"), VARIANTS, ids=VARIANT_IDS)
 def test_variant_from_training_to_metrics(
     variant_of: Path, names: str, form: str, phantom_2d: Path, phantom_3d: Path, vgg_path: Path, tmp_path: Path
 ) -> None:

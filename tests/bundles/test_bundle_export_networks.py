@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parity gate: from file to score and decision, every bundle and variant gives the same with its exported network."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from bundle_tools import VARIANT_IDS, VARIANTS, SmokeModel, build, fails_with
+from medad.errors import CalibrationError, InputError
+from medad.export import export_bundle
+from medad.export.parity import takes_timesteps
+from medad.networks import OnnxNetwork
+from medad.postprocessing import weights_hash
+from medad.predict import AnomalyDetector
+from monai.bundle import onnx_export
+
+TOLERANCE = 1e-4
+
+
+def _gate(bundle: Path, overlays: list[str], models: Path, data: Path, out: Path, overrides: dict[str, Any]) -> None:
+    """Export all forms that the method allows, and put each in the place of the network."""
+    weights, calibration = models / "model.pt", models / "calibration.json"
+    paths = {"ckpt_path": str(weights), "calibration_path": str(calibration), "device": "cpu", **overrides}
+    detector = AnomalyDetector(bundle, overlays, **paths)
+    rows = json.loads((data / "datalist.json").read_text())["test"]
+    images = [str(data / row["image"]) for row in rows]
+    expected = list(detector.map(images))
+    span = max(float(np.ptp(result.anomaly_map)) for result in expected)
+    before = weights_hash(detector.network.state_dict())
+    wants_onnx = detector.inferer.uses_forward_only
+    release = export_bundle(bundle, out, overlays, weights, torchscript=True, onnx=wants_onnx)
+    assert weights_hash(release.folder / "models" / "model.pt") == before
+    assert weights_hash(release.folder / "models" / "model.ts") == before
+    exported: dict[str, Any] = {"ts": torch.jit.load(str(release.folder / "models" / "model.ts"))}
+    if wants_onnx:
+        exported["onnx"] = OnnxNetwork(release.folder / "models" / "model.onnx")
+    else:
+        with pytest.raises(InputError, match="not exportable"):
+            export_bundle(bundle, out / "onnx", overlays, weights, onnx=True)
+    for form, network in exported.items():
+        detector.network = network
+        for result, eager in zip(detector.map(images), expected, strict=True):
+            assert np.abs(result.anomaly_map - eager.anomaly_map).max() < TOLERANCE * span, form
+            assert abs(result.score - eager.score) < TOLERANCE * span, form
+            assert result.decision == eager.decision and result.decision in (0, 1), form
+
+
+def test_exported_networks_decide_as_the_network(smoke_model: SmokeModel, tmp_path: Path) -> None:
+    _gate(smoke_model.bundle, ["smoke"], smoke_model.models, smoke_model.data, tmp_path, {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["", "volume_3d "])
+@pytest.mark.parametrize(("variant_of", "names"), VARIANTS, ids=VARIANT_IDS)
+def test_exported_variants_decide_as_the_network(
+    variant_of: Path,
+    names: str,
+    form: str,
+    phantom_2d: Path,
+    phantom_3d: Path,
+    vgg_path: Path,
+    tmp_path: Path,
+) -> None:
+    if form and "perceptual" in names:
+        pytest.skip("VGG19 is a 2D network")
+    data = phantom_3d if form else phantom_2d
+    extra = {"vgg_path": str(vgg_path)} if "perceptual" in names else {}
+    places = {"dataset_dir": data, "ckpt_dir": tmp_path / "models", "output_dir": tmp_path / "log"}
+    build(variant_of, f"train {form}{names} smoke", **places, **extra).run()
+    _gate(variant_of, [*form.split(), *names.split(), "smoke"], tmp_path / "models", data, tmp_path / "dist", {})
+
+
+def test_inference_runs_from_torchscript_alone(smoke_model: SmokeModel, infer: Any, tmp_path: Path) -> None:
+    release = export_bundle(
+        smoke_model.bundle, tmp_path / "dist", ["smoke"], smoke_model.models / "model.pt", torchscript=True
+    )
+    models = shutil.copytree(release.folder / "models", tmp_path / "models")
+    (models / "model.pt").unlink()
+    names = "inference smoke inference_ts"
+    out = infer(tmp_path / "ts", names, ckpt_path=models / "model.ts")
+    eager = infer(tmp_path / "eager")
+    for name in ("scores.csv", "failures.csv"):
+        lines = zip((out / name).read_text().splitlines(), (eager / name).read_text().splitlines(), strict=True)
+        for found, expected in lines:
+            assert _numbers(found) == pytest.approx(_numbers(expected), rel=1e-4)
+    assert len(list(out.rglob("*_mask.png"))) == 6
+    network = torch.jit.load(str(models / "model.ts"))
+    with torch.no_grad():
+        next(network.parameters()).add_(1e-3)
+    network.save(str(models / "model.ts"))
+    with fails_with(CalibrationError, "calibration of other weights"):
+        infer(tmp_path / "stale", names, ckpt_path=models / "model.ts")
+
+
+def _numbers(line: str) -> list[float]:
+    return [float(cell) for cell in line.split(",") if cell.replace(".", "").replace("e-", "").isdigit()]
+
+
+@pytest.mark.slow
+def test_monais_own_verb_writes_onnx(smoke_model: SmokeModel, tmp_path: Path) -> None:
+    network = build(smoke_model.bundle, "inference smoke", "infer", **smoke_model.paths).network_def.eval()
+    if takes_timesteps(network):
+        pytest.skip("the verb gives a network the image alone, so that the timestep would be part of the file")
+    network.load_state_dict(torch.load(smoke_model.models / "model.pt", weights_only=True))
+    image = torch.rand(
+        1, 1, *build(smoke_model.bundle, "inference smoke", "infer").parser.get_parsed_content("image_size")
+    )
+    configs = smoke_model.bundle / "configs"
+    onnx_export(
+        "network_def",
+        filepath=str(tmp_path / "model.onnx"),
+        ckpt_file=str(smoke_model.models / "model.pt"),
+        meta_file=str(configs / "metadata.json"),
+        config_file=[str(configs / "inference.json"), str(configs / "smoke.json")],
+        input_shape=list(image.shape),
+    )
+    torch.testing.assert_close(OnnxNetwork(tmp_path / "model.onnx")(image), network(image), rtol=1e-4, atol=1e-5)
+
+
+def test_networks_without_weights_are_not_exported(smoke_model: SmokeModel, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="without weights"):
+        export_bundle(smoke_model.bundle, tmp_path, ["smoke"], without_weights=True, torchscript=True)
