@@ -17,26 +17,31 @@ from typing import Any
 
 import pytest
 import torch
-from bundle_tools import SmokeModel
+from bundle_tools import SmokeModel, build
 from medad.errors import InputError
 from medad.export import Release, export_bundle
+from medad.export.parity import takes_timesteps
 from monai.bundle import ConfigParser, ConfigWorkflow
 from release_tools import options, run_without_medad
 
 SCHEMA = Path(__file__).resolve().parents[1] / "golden" / "meta_schema_20240725.json"
 CHECKS = """
-import os, runpy, sys
+import sys
 try:
     import medad
 except ModuleNotFoundError:
-    from monai.bundle import run, verify_metadata, verify_net_in_out
+    from monai.bundle import ckpt_export, run, verify_metadata, verify_net_in_out
 
-    root, schema, data, out = sys.argv[1:]
-    run(config_file=f"{root}/configs/inference.json", bundle_root=root, dataset_dir=data, output_dir=out)
-    verify_metadata(meta_file=f"{root}/configs/metadata.json", filepath=schema)
-    verify_net_in_out("network_def", f"{root}/configs/metadata.json", f"{root}/configs/inference.json", device="cpu")
+    root, schema, data, out, scriptable = sys.argv[1:]
+    metadata, config = f"{root}/configs/metadata.json", f"{root}/configs/inference.json"
+    run(config_file=config, bundle_root=root, dataset_dir=data, output_dir=out)
+    verify_metadata(meta_file=metadata, filepath=schema)
+    verify_net_in_out("network_def", metadata, config, device="cpu")
+    if scriptable == "True":
+        ckpt_export("network_def", f"{out}/model.ts", f"{root}/models/model.pt", metadata, config)
     assert sys.modules["scripts.medad"].__file__.startswith(root)
 """
+"""What a user runs and what the model zoo verifies, in one process to be quick."""
 
 
 @pytest.fixture(scope="session")
@@ -122,10 +127,13 @@ def test_overlays_are_baked_in_with_the_meaning_of_a_run(release: Release, smoke
 
 
 def test_without_medad_from_another_folder(release: Release, smoke_model: SmokeModel, tmp_path: Path) -> None:
-    arguments = (release.folder, SCHEMA, smoke_model.data, tmp_path / "out")
+    network = build(smoke_model.bundle, "inference smoke", "infer", **smoke_model.paths).network_def
+    scriptable = not takes_timesteps(network)
+    arguments = (release.folder, SCHEMA, smoke_model.data, tmp_path / "out", scriptable)
     done = run_without_medad(tmp_path, "-c", CHECKS, *map(str, arguments))
     assert done.returncode == 0, done.stderr
     assert len(_scores(tmp_path / "out")) == 6 and (tmp_path / "out" / "report.html").is_file()
+    assert (tmp_path / "out" / "model.ts").is_file() == scriptable
 
 
 @pytest.mark.slow

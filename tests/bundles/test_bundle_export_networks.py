@@ -21,59 +21,61 @@ from medad.predict import AnomalyDetector
 from monai.bundle import onnx_export
 
 TOLERANCE = 1e-4
+FORMS = ["ts", pytest.param("onnx", marks=pytest.mark.slow)]
 
 
-def _gate(bundle: Path, overlays: list[str], models: Path, data: Path, out: Path, overrides: dict[str, Any]) -> None:
-    """Export all forms that the method allows, and put each in the place of the network."""
-    weights, calibration = models / "model.pt", models / "calibration.json"
-    paths = {"ckpt_path": str(weights), "calibration_path": str(calibration), "device": "cpu", **overrides}
-    detector = AnomalyDetector(bundle, overlays, **paths)
-    rows = json.loads((data / "datalist.json").read_text())["test"]
-    images = [str(data / row["image"]) for row in rows]
+def _gate(form: str, bundle: Path, overlays: list[str], models: Path, data: Path, out: Path) -> None:
+    """Export a network, put it in the place of the network, and compare every image of the test split."""
+    weights = models / "model.pt"
+    paths = {"ckpt_path": str(weights), "calibration_path": str(models / "calibration.json")}
+    detector = AnomalyDetector(bundle, overlays, device="cpu", **paths)
+    if form == "onnx" and not detector.inferer.uses_forward_only:
+        with pytest.raises(InputError, match="not exportable"):
+            export_bundle(bundle, out, overlays, weights, onnx=True)
+        return
+    images = [str(data / row["image"]) for row in json.loads((data / "datalist.json").read_text())["test"]]
     expected = list(detector.map(images))
     span = max(float(np.ptp(result.anomaly_map)) for result in expected)
     before = weights_hash(detector.network.state_dict())
-    wants_onnx = detector.inferer.uses_forward_only
-    release = export_bundle(bundle, out, overlays, weights, torchscript=True, onnx=wants_onnx)
-    assert weights_hash(release.folder / "models" / "model.pt") == before
-    assert weights_hash(release.folder / "models" / "model.ts") == before
-    exported: dict[str, Any] = {"ts": torch.jit.load(str(release.folder / "models" / "model.ts"))}
-    if wants_onnx:
-        exported["onnx"] = OnnxNetwork(release.folder / "models" / "model.onnx")
-    else:
-        with pytest.raises(InputError, match="not exportable"):
-            export_bundle(bundle, out / "onnx", overlays, weights, onnx=True)
-    for form, network in exported.items():
-        detector.network = network
-        for result, eager in zip(detector.map(images), expected, strict=True):
-            assert np.abs(result.anomaly_map - eager.anomaly_map).max() < TOLERANCE * span, form
-            assert abs(result.score - eager.score) < TOLERANCE * span, form
-            assert result.decision == eager.decision and result.decision in (0, 1), form
+    exported = export_bundle(bundle, out, overlays, weights, torchscript=form == "ts", onnx=form == "onnx").folder
+    path = exported / "models" / f"model.{form}"
+    assert weights_hash(exported / "models" / "model.pt") == before
+    if form == "ts":
+        assert weights_hash(path) == before
+    detector.network = OnnxNetwork(path) if form == "onnx" else torch.jit.load(str(path))
+    for result, eager in zip(detector.map(images), expected, strict=True):
+        assert np.abs(result.anomaly_map - eager.anomaly_map).max() < TOLERANCE * span
+        assert abs(result.score - eager.score) < TOLERANCE * span
+        assert result.decision == eager.decision and result.decision in (0, 1)
 
 
-def test_exported_networks_decide_as_the_network(smoke_model: SmokeModel, tmp_path: Path) -> None:
-    _gate(smoke_model.bundle, ["smoke"], smoke_model.models, smoke_model.data, tmp_path, {})
+@pytest.mark.parametrize("form", FORMS)
+def test_exported_networks_decide_as_the_network(smoke_model: SmokeModel, tmp_path: Path, form: str) -> None:
+    _gate(form, smoke_model.bundle, ["smoke"], smoke_model.models, smoke_model.data, tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["", "volume_3d "])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("volume", ["", "volume_3d "])
 @pytest.mark.parametrize(("variant_of", "names"), VARIANTS, ids=VARIANT_IDS)
 def test_exported_variants_decide_as_the_network(
     variant_of: Path,
     names: str,
+    volume: str,
     form: str,
     phantom_2d: Path,
     phantom_3d: Path,
     vgg_path: Path,
     tmp_path: Path,
 ) -> None:
-    if form and "perceptual" in names:
+    if volume and "perceptual" in names:
         pytest.skip("VGG19 is a 2D network")
-    data = phantom_3d if form else phantom_2d
-    extra = {"vgg_path": str(vgg_path)} if "perceptual" in names else {}
+    data = phantom_3d if volume else phantom_2d
+    extra = {"vgg_path": vgg_path} if "perceptual" in names else {}
     places = {"dataset_dir": data, "ckpt_dir": tmp_path / "models", "output_dir": tmp_path / "log"}
-    build(variant_of, f"train {form}{names} smoke", **places, **extra).run()
-    _gate(variant_of, [*form.split(), *names.split(), "smoke"], tmp_path / "models", data, tmp_path / "dist", {})
+    build(variant_of, f"train {volume}{names} smoke", **places, **extra).run()
+    overlays = [*volume.split(), *names.split(), "smoke"]
+    _gate(form, variant_of, overlays, tmp_path / "models", data, tmp_path / "dist")
 
 
 def test_inference_runs_from_torchscript_alone(smoke_model: SmokeModel, infer: Any, tmp_path: Path) -> None:
