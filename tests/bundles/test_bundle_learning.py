@@ -22,7 +22,7 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
             "norm_groups": 4,
             "noise_octaves": 2,
             "noise_frequency": 4.0,
-            "train_timesteps": 500,
+            "train_timesteps": 300,
             "augmentation": 0.0,
             "max_epochs": 16,
             "learning_rate": 0.01,
@@ -96,7 +96,7 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
 
 
 # how many normal heads a bundle sees; an autoencoder needs more of them, since it copies nothing past its code
-HEADS = {"anoddpm": {2: 400, 3: 400}, "autoencoder": {2: 600, 3: 400}, "denoising_autoencoder": {2: 160, 3: 64}}
+HEADS = {"anoddpm": {2: 160, 3: 400}, "autoencoder": {2: 600, 3: 400}, "denoising_autoencoder": {2: 160, 3: 64}}
 
 
 def _phantom(out: Path, spatial_dims: int, size: int, heads: int) -> Path:
