@@ -63,7 +63,7 @@ def test_two_sites_train_together(bundle: Path, phantom_2d: Path, tmp_path: Path
             client.train(ExchangeObject(weights=shared))
             returned = client.get_weights()
             assert returned.weight_type == WeightType.WEIGHT_DIFF
-            assert returned.statistics[FlStatistics.NUM_EXECUTED_ITERATIONS] == 1
+            assert returned.statistics[FlStatistics.NUM_EXECUTED_ITERATIONS] == client.trainer.state.epoch_length
             assert client.trainer.state.epoch == number + 1
             changes.append(returned.weights)
         assert set(changes[0]) == set(shared)
