@@ -33,6 +33,9 @@ def refuse(event: str, arguments: tuple[Any, ...]) -> None:
         return
     if isinstance(arguments[0], socket.socket) and arguments[0].family == socket.AF_UNIX:
         return
+    # urllib3, which MLflow imports, looks for IPv6 in this way
+    if event == "socket.bind" and arguments[1][0] in ("::1", "127.0.0.1"):
+        return
     attempts.append(f"{event} {arguments[1:] or arguments}")
     raise OSError(f"there is no network: {event}")
 

@@ -13,8 +13,6 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 
-onnxruntime, _has_onnxruntime = optional_import("onnxruntime")
-
 
 class OnnxNetwork(nn.Module):
     """Run ``model.onnx``; an inferer takes it as it takes the network.
@@ -34,7 +32,9 @@ class OnnxNetwork(nn.Module):
 
     def __init__(self, path: str | Path, providers: Sequence[str] = ("CPUExecutionProvider",)) -> None:
         super().__init__()
-        if not _has_onnxruntime:
+        # only here: importing it takes longer than all of medad
+        onnxruntime, found = optional_import("onnxruntime")
+        if not found:
             raise InputError(
                 "the package onnxruntime is not installed",
                 where=path,

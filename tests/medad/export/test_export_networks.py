@@ -168,7 +168,7 @@ def test_missing_packages_name_the_extra(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("medad.export.onnx._has_onnxscript", False)
     with pytest.raises(InputError, match=r'pip install "medad\[onnx\]"'):
         export_onnx(_unet(2), tmp_path / "model.onnx", (1, 16, 16), {}, {})
-    monkeypatch.setattr("medad.networks.onnx_network._has_onnxruntime", False)
+    monkeypatch.setattr("medad.networks.onnx_network.optional_import", lambda name: (None, False))
     with pytest.raises(InputError, match=r'pip install "medad\[onnx\]"'):
         OnnxNetwork(tmp_path / "model.onnx")
 
