@@ -97,8 +97,6 @@ class FractalSimplexNoise:
             scale /= _OCTAVE_STD[dims] * math.hypot(*weights)
         return [scale * weight for weight in weights]
 
-    @torch.compiler.disable
-    @torch.no_grad()
     def __call__(
         self, images: Tensor, seeds: Tensor, times: Tensor | None = None, origin: Sequence[int] | None = None
     ) -> Tensor:
@@ -116,6 +114,14 @@ class FractalSimplexNoise:
         Raises:
             ValueError: if the tensors do not fit together.
         """
+        if torch.compiler.is_compiling():
+            # thousands of small operations would take minutes to compile; as a decorator of the method this would
+            # import the compiler with the package
+            return torch.compiler.disable(self._draw)(images, seeds, times, origin)
+        return self._draw(images, seeds, times, origin)
+
+    @torch.no_grad()
+    def _draw(self, images: Tensor, seeds: Tensor, times: Tensor | None, origin: Sequence[int] | None) -> Tensor:
         check_call(images, seeds, self.spatial_dims, times)
         start = check_origin(origin, self.spatial_dims)
         batch, channels, *spatial = images.shape
