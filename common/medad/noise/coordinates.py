@@ -2,8 +2,7 @@
 """Voxel indices of one axis as noise coordinates of every octave, exact however large the index is.
 
 A coordinate x = index * spacing / wavelength and its share of the skew, stretch * x, are each split into a whole number
-and a rest below one, in double precision. What follows in single precision sees small numbers only, and all back ends
-see the same ones, so that they agree on the cell that a voxel lies in.
+and a rest below one, in double precision. What follows in single precision sees small numbers only.
 """
 
 from __future__ import annotations

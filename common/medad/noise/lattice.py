@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Constants of OpenSimplex noise (Spencer 2014, public domain) in two, three and four dimensions.
+"""Constants of OpenSimplex noise (Spencer 2014) in two, three and four dimensions.
 
 S(x) = 1/N sum over lattice points o of max(0, 2 - |d|^2)^4 (g . d),  d = x - o in unskewed coordinates.
 
@@ -89,4 +89,4 @@ HASH_AXES = (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F)
 """Odd 32-bit constants, one per coordinate: lattice point b of a field has the number seed + sum(b_i * constant_i)."""
 
 HASH_ROUNDS = ((16, 0x7FEB352D), (15, 0x846CA68B))
-"""Shifts and multipliers that scramble that number (lowbias32 of Chris Wellons, public domain), then a shift by 16."""
+"""Shifts and multipliers that scramble that number (lowbias32 of Chris Wellons), then a shift by 16."""

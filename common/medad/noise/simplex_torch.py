@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fractal simplex noise in torch operations: runs on every device, and is the reference of the compiled kernels.
+"""Fractal simplex noise in torch operations, which run on every device.
 
-The operations and their order are those of ``simplex.h``; products and sums are separate operations, so that a voxel
-has the same value in every tile and on every back end.
+Products and sums are separate operations, each rounded, so that a voxel has the same value in every tile: a fused one
+may be used in the body of a vector loop and not at its end.
 """
 
 from __future__ import annotations

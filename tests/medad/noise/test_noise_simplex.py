@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,33 @@ import pytest
 import torch
 from medad.noise import FractalSimplexNoise, Noise
 from medad.noise.coordinates import AxisTable
-from medad.noise.gradients import TabulatedGradients
-from medad.noise.lattice import LATTICES
+from medad.noise.lattice import LATTICES, Lattice, Offset
 from medad.noise.simplex_torch import locate, sum_points
 from torch import Tensor
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "simplex_anoddpm.npz")
+
+
+class TabulatedGradients:
+    """Gradients of a published 3D field, by its permutation table, in the order of OpenSimplex."""
+
+    def __init__(self, permutation: Tensor, cells: Sequence[Tensor], lattice: Lattice) -> None:
+        self.permutation, self.cells = permutation, cells
+        triples = ("-++", "+++", "--+", "+-+", "-+-", "++-", "---", "+--")
+        self.gradients = torch.tensor(
+            [
+                [int(f"{sign}1") * (lattice.big if axis == long else lattice.small) for axis, sign in enumerate(triple)]
+                for triple in triples
+                for long in range(3)
+            ]
+        )
+
+    def product(self, offset: Offset, distances: Sequence[Tensor]) -> Tensor:
+        entry = torch.zeros((), dtype=torch.int64)
+        for cell, step in zip(self.cells, offset, strict=True):
+            entry = self.permutation[(entry + cell + step) & 255]
+        gradients = self.gradients.to(distances[0].dtype)[entry % 24]
+        return (gradients * torch.stack(torch.broadcast_tensors(*distances), dim=-1)).sum(-1)
 
 
 def _split(values: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
