@@ -129,7 +129,11 @@ class FractalSimplexNoise:
         device = images.device
         wavelengths = self.frequency * 0.5 ** torch.arange(self.octaves, dtype=torch.float64, device=device)
         axes = [
-            axis_table(torch.arange(first, first + size, device=device) * step, wavelengths, lattice.stretch)
+            axis_table(
+                torch.arange(first, first + size, device=device, dtype=torch.float64) * step,
+                wavelengths,
+                lattice.stretch,
+            )
             for size, first, step in zip(spatial, start, self.spacing, strict=True)
         ]
         moments = None

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .coordinates import AxisTable
 from .gradients import HashedGradients
-from .lattice import Lattice, Offset
+from .lattice import EXCHANGES, Lattice, Offset
 
 _CHUNK = 1 << 15
 """Voxels that are worked on together: their intermediate arrays stay in the cache of one core."""
@@ -25,7 +25,7 @@ class Gradients(Protocol):
     """Gives scalar products of gradients and distances."""
 
     def product(self, offset: Offset, distances: Sequence[Tensor]) -> Tensor:
-        """Multiply the gradients of a lattice point with the distances from it."""
+        """Multiply the gradients of a lattice point with the distances from it, both by rank."""
         ...
 
 
@@ -61,9 +61,10 @@ def simplex_fields(
                 tables = [column(table, octave, axis, len(axes)) for axis, table in enumerate([piece, *axes[1:]], 1)]
                 tables += [column(table, octave, 0, len(axes)) for table in moments]
                 cells, inside = locate(tables)
+                ranked, order = rank(inside)
                 octave_seeds = seeds[chosen, octave].reshape(-1, *(1,) * len(axes))
-                gradients = HashedGradients(octave_seeds, cells, lattice)
-                block += sum_points(inside, gradients, lattice.points, lattice.squish).mul_(amplitude)
+                gradients = HashedGradients(octave_seeds, cells, order, lattice)
+                block += sum_points(ranked, gradients, lattice.points, lattice.squish).mul_(amplitude)
     return fields
 
 
@@ -96,32 +97,56 @@ def locate(tables: Sequence[AxisTable]) -> tuple[list[Tensor], list[Tensor]]:
     return cells, inside
 
 
-def sum_points(inside: Sequence[Tensor], gradients: Gradients, points: Sequence[Offset], squish: float) -> Tensor:
+def rank(inside: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """Sort the coordinates of every voxel, the largest first.
+
+    Args:
+        inside: position in the cell, one tensor per coordinate.
+
+    Returns:
+        Positions by rank, and the axis (``int32``) that each is of.
+    """
+    positions = list(inside)
+    order = [torch.full_like(position, axis, dtype=torch.int32) for axis, position in enumerate(positions)]
+    for first, second in EXCHANGES[len(positions)]:
+        one, other = positions[first], positions[second]
+        positions[first], positions[second] = torch.maximum(one, other), torch.minimum(one, other)
+        change = (order[first] ^ order[second]).bitwise_and_((one < other).to(torch.int32).neg_())
+        order[first], order[second] = order[first] ^ change, order[second] ^ change
+    return positions, order
+
+
+def sum_points(ranked: Sequence[Tensor], gradients: Gradients, points: Sequence[Offset], squish: float) -> Tensor:
     """Add up what the lattice points near each voxel give: max(0, 2 - |d|^2)^4 (g . d).
 
     Args:
-        inside: position in the cell, in skewed coordinates, one tensor per coordinate.
+        ranked: position in the cell, in skewed coordinates, one tensor per rank.
         gradients: gradients of the lattice points around the cells.
-        points: candidates, offsets from the cell.
+        points: candidates, offsets by rank from the cell.
         squish: skew of the lattice back.
 
     Returns:
-        Sum for every voxel, in the type of ``inside``.
+        Sum for every voxel, in the type of ``ranked``.
     """
-    skew = inside[0] + inside[1]
-    for position in inside[2:]:
+    skew = ranked[0] + ranked[1]
+    for position in ranked[2:]:
         skew += position
     skew.mul_(squish)
-    origin = [position + skew for position in inside]
-    total = torch.zeros_like(skew)
+    origin = [position + skew for position in ranked]
+    distances = [torch.empty_like(position) for position in origin]
+    reach, square = torch.empty_like(skew), torch.empty_like(skew)
+    total: Tensor | None = None
     for point in points:
         shift = squish * sum(point)
-        distances = [position - (step + shift) for position, step in zip(origin, point, strict=True)]
-        reach = 2.0 - distances[0] * distances[0]
+        for distance, position, step in zip(distances, origin, point, strict=True):
+            torch.sub(position, step + shift, out=distance)
+        torch.mul(distances[0], distances[0], out=reach).neg_().add_(2.0)
         for distance in distances[1:]:
-            reach -= distance * distance
+            reach -= torch.mul(distance, distance, out=square)
         reach.clamp_(min=0.0)
         reach *= reach
         reach *= reach
-        total = total + reach * gradients.product(point, distances)
+        value = gradients.product(point, distances).mul_(reach)
+        total = value.clone() if total is None else total.add_(value)
+    assert total is not None
     return total

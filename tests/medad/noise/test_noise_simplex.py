@@ -12,7 +12,7 @@ import torch
 from medad.noise import FractalSimplexNoise, Noise
 from medad.noise.coordinates import AxisTable
 from medad.noise.lattice import LATTICES, Lattice, Offset
-from medad.noise.simplex_torch import locate, sum_points
+from medad.noise.simplex_torch import locate, rank, sum_points
 from torch import Tensor
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "simplex_anoddpm.npz")
@@ -21,8 +21,8 @@ GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "simplex_anoddpm.npz")
 class TabulatedGradients:
     """Gradients of a published 3D field, by its permutation table, in the order of OpenSimplex."""
 
-    def __init__(self, permutation: Tensor, cells: Sequence[Tensor], lattice: Lattice) -> None:
-        self.permutation, self.cells = permutation, cells
+    def __init__(self, permutation: Tensor, cells: Sequence[Tensor], order: Sequence[Tensor], lattice: Lattice) -> None:
+        self.permutation, self.cells, self.order = permutation, cells, torch.stack(tuple(order))
         triples = ("-++", "+++", "--+", "+-+", "-+-", "++-", "---", "+--")
         self.gradients = torch.tensor(
             [
@@ -33,11 +33,13 @@ class TabulatedGradients:
         )
 
     def product(self, offset: Offset, distances: Sequence[Tensor]) -> Tensor:
-        entry = torch.zeros((), dtype=torch.int64)
-        for cell, step in zip(self.cells, offset, strict=True):
+        # rank of each axis: the inverse of the order
+        ranks = self.order.argsort(dim=0)
+        steps, entry = torch.tensor(offset)[ranks], torch.zeros((), dtype=torch.int64)
+        for cell, step in zip(self.cells, steps, strict=True):
             entry = self.permutation[(entry + cell + step) & 255]
         gradients = self.gradients.to(distances[0].dtype)[entry % 24]
-        return (gradients * torch.stack(torch.broadcast_tensors(*distances), dim=-1)).sum(-1)
+        return (gradients.movedim(-1, 0) * torch.stack(tuple(distances)).gather(0, ranks)).sum(0)
 
 
 def _split(values: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -54,7 +56,8 @@ def _published(axes: list[Tensor], permutation: np.ndarray, octaves: int, persis
         coordinates = [axis * 2.0**octave for axis in axes]
         tables = [AxisTable(*_split(x, dtype), *_split(lattice.stretch * x, dtype)) for x in coordinates]
         cells, inside = locate(tables)
-        value = sum_points(inside, TabulatedGradients(table, cells, lattice), points, lattice.squish)
+        ranked, order = rank(inside)
+        value = sum_points(ranked, TabulatedGradients(table, cells, order, lattice), points, lattice.squish)
         total = total + persistence**octave / lattice.norm * value
     return total
 
@@ -86,7 +89,8 @@ def test_published_volume(dtype: torch.dtype, rms: float, largest: float) -> Non
 def test_candidates_are_complete(dims: int) -> None:
     # every lattice point within reach of a random position is a candidate (in 3D and 4D: of the complete set)
     lattice = LATTICES[dims]
-    inside = torch.rand(20_000, dims, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    inside = torch.rand(200_000, dims, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    inside = inside.sort(descending=True).values
     position = inside + lattice.squish * inside.sum(1, keepdim=True)
     candidates = set(lattice.points + lattice.rare_points)
     for point in torch.cartesian_prod(*[torch.arange(-2, 4)] * dims).tolist():
@@ -221,9 +225,9 @@ def test_odd_shapes_and_far_positions() -> None:
     noise = _noise(2)
     assert noise(torch.zeros(0, 1, 8, 8), torch.zeros(0, dtype=torch.int64)).shape == (0, 1, 8, 8)
     assert noise(torch.zeros(2, 3, 1, 9), torch.tensor([1, 2])).shape == (2, 3, 1, 9)
-    far = noise(torch.zeros(1, 1, 64, 64), torch.tensor([1]), origin=(10**9, 10**9 + 7))
-    assert 0.2 < far.std() < 0.8
-    assert far.diff(dim=-1).abs().max() < 1.0
+    near, far = (noise(torch.zeros(8, 1, 64, 64), torch.arange(8), origin=(at, at + 7)) for at in (0, 10**9))
+    assert far.std() == pytest.approx(float(near.std()), rel=0.2)
+    assert far.diff(dim=-1).abs().max() < 1.5 * near.diff(dim=-1).abs().max()
     transposed = torch.zeros(1, 1, 20, 10).transpose(2, 3)
     assert torch.equal(noise(transposed, torch.tensor([1])), noise(torch.zeros(1, 1, 10, 20), torch.tensor([1])))
 
