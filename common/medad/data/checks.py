@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from .colors import collapse_equal_colors
+from .handed_over import as_loaded
 
 
 class CheckImaged(MapTransform):
@@ -22,7 +23,7 @@ class CheckImaged(MapTransform):
     A 2D network (``spatial_dims`` 2) takes images ``(C, x, y)`` and volumes ``(C, x, y, z)``, which it meets slice by
     slice; a 3D network takes volumes only. A volume of one slice stays a volume, so that results keep the shape of
     the file. A gray image that was saved as RGB or RGBA becomes one channel, if one is expected; a constant alpha
-    channel is dropped.
+    channel is dropped. An image that a program hands over in place of a file first becomes what the loader gives.
 
     Args:
         keys: entries with loaded images.
@@ -56,7 +57,7 @@ class CheckImaged(MapTransform):
         """
         item = dict(data)
         for key in self.key_iterator(item):
-            item[key] = self._checked(item[key], _name(item[key], key))
+            item[key] = self._checked(as_loaded(item[key]), _name(item[key], key))
         return item
 
     def _checked(self, image: Tensor, where: str) -> Tensor:

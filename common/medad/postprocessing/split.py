@@ -7,16 +7,17 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 import torch
-from monai.transforms import Transform
+from monai.transforms import MapTransform
 
 from ..keys import Keys
 from .grid import entry
 
 
-class SplitAnomalyMapd(Transform):
+class SplitAnomalyMapd(MapTransform):
     """Split ``pred`` into ``anomaly_map`` and, where there is one, ``reconstruction``.
 
     ``pred`` leaves the case: after the whole chain it is the 0/1 mask, and nothing may mistake the one for the other.
+    A ``MapTransform``, since MONAI Deploy looks at the first step to see whether a chain takes dictionaries.
 
     Args:
         pred_key: what the inferer returned.
@@ -37,6 +38,7 @@ class SplitAnomalyMapd(Transform):
         map_key: str = Keys.ANOMALY_MAP,
         reconstruction_key: str = Keys.RECONSTRUCTION,
     ) -> None:
+        super().__init__(pred_key)
         self.pred_key = pred_key
         self.map_key = map_key
         self.reconstruction_key = reconstruction_key

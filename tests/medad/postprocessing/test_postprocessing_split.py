@@ -5,6 +5,7 @@ import pytest
 import torch
 from medad.postprocessing import SplitAnomalyMapd
 from monai.data import MetaTensor
+from monai.transforms import MapTransform
 
 
 @pytest.mark.parametrize("shape", [(6, 5), (6, 5, 4)])
@@ -46,3 +47,7 @@ def test_errors() -> None:
     for shape in [(4, 4), (0, 4, 4), (1, 1, 4, 4, 4)]:
         with pytest.raises(ValueError, match="pred must be"):
             SplitAnomalyMapd()({"pred": torch.rand(*shape)})
+
+
+def test_a_host_sees_that_the_chain_takes_dictionaries() -> None:
+    assert isinstance(SplitAnomalyMapd(), MapTransform)
