@@ -65,6 +65,26 @@ class SmokeModel:
         }
 
 
+def train_smoke_model(
+    bundle: Path, data: Path, models: Path, output_dir: Path, names: str = "train smoke"
+) -> SmokeModel:
+    """Train for an epoch, then calibrate.
+
+    Args:
+        bundle: folder of the bundle.
+        data: phantom data set.
+        models: where the weights and the calibration go.
+        output_dir: where everything else goes.
+        names: the configs.
+    """
+    model = SmokeModel(bundle, models, data)
+    workflow = build(bundle, names, **model.paths, ckpt_dir=models, output_dir=output_dir)
+    assert workflow.check_properties() == []
+    workflow.run()
+    workflow.finalize()
+    return model
+
+
 def real_inputs(network: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
     """What a network is called with: images, and a timestep for each where it takes them."""
     if "timesteps" in inspect.signature(network.forward).parameters:

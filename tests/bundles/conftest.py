@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from bundle_tools import BUNDLES, SmokeModel, build
+from bundle_tools import BUNDLES, SmokeModel, build, train_smoke_model
 from medad.networks.blocks import VGG19Features
 from medad.phantom import write_phantom_dataset
 
@@ -52,18 +52,8 @@ def _phantom(out: Path, spatial_dims: int, size: int) -> Path:
 @pytest.fixture(scope="session")
 def smoke_model(bundle: Path, phantom_2d: Path, tmp_path_factory: pytest.TempPathFactory) -> SmokeModel:
     """The bundle after train.json + smoke.json: training, then calibration."""
-    model = SmokeModel(bundle, tmp_path_factory.mktemp("models"), phantom_2d)
-    workflow = build(
-        bundle,
-        "train smoke",
-        **model.paths,
-        ckpt_dir=str(model.models),
-        output_dir=str(tmp_path_factory.mktemp("training")),
-    )
-    assert workflow.check_properties() == []
-    workflow.run()
-    workflow.finalize()
-    return model
+    models, output_dir = (tmp_path_factory.mktemp(name) for name in ("models", "training"))
+    return train_smoke_model(bundle, phantom_2d, models, output_dir)
 
 
 @pytest.fixture
