@@ -36,3 +36,5 @@ class Keys(StrEnum):
     """Conformal p-value of the score against the calibration normals."""
     DECISION = "decision"
     """0 normal, 1 abnormal, at the chosen image false-positive rate."""
+    RESULT = "result"
+    """Score, p-value and decision by name: what MONAI Label hands to its client beside the image."""

@@ -181,6 +181,7 @@ def test_inference_from_torchscript_is_the_same_everywhere(bundle: Path) -> None
 
 def test_train_and_inference_agree(bundle: Path) -> None:
     train, inference = _config(bundle, "train"), _config(bundle, "inference")
+    inference = json.loads(json.dumps(inference).replace("@displayable_configs#", "@"))
     for key in AGREE:
         assert train[key] == inference[key], key
     same = [
@@ -191,6 +192,21 @@ def test_train_and_inference_agree(bundle: Path) -> None:
     for key in same:
         if not isinstance(train[key], (dict, list)) and key not in ("ckpt_path", "calibration_path"):
             assert train[key] == inference[key], key
+
+
+@pytest.mark.parametrize("overlay", [None, "output_heatmap", "output_bins"])
+def test_what_a_client_may_change_is_used_and_starts_as_configured(bundle: Path, overlay: str | None) -> None:
+    """Every entry is one that clients can show, has the value of the key of its name, and something refers to it."""
+    config = _config(bundle, "inference") | (_config(bundle, overlay) if overlay else {})
+    used = json.dumps({key: value for key, value in config.items() if key != "displayable_configs"})
+    parser = ConfigParser(config)
+    shown = parser.get_parsed_content("displayable_configs")
+    assert {"image_false_positive_rate"} <= set(shown) and "displayable_configs" not in _config(bundle, "train")
+    for name, value in shown.items():
+        assert isinstance(value, int | float | str) and not isinstance(value, bool), name
+        assert f'"@displayable_configs#{name}"' in used, name
+        key = parser.get_parsed_content(name)
+        assert value == ("calibrated" if key is None else ", ".join(map(str, key)) if isinstance(key, list) else key)
 
 
 def test_checkpoints_of_a_lower_is_better_metric_keep_the_lowest(bundle: Path) -> None:

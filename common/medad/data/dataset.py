@@ -13,6 +13,7 @@ from ..errors import InputError, find_medad_error
 from .dicom_image import is_dicom_volume
 from .formats import is_dicom, is_nifti
 from .items import CASE, Item, image_paths
+from .labeling import from_labeling
 from .npz_reference import is_npz_reference, is_npz_volume
 from .openable import is_folder
 from .raster import count_pages
@@ -30,12 +31,12 @@ class CaseDataset(Dataset[dict[str, Any]]):
     """A data set in which a bad case becomes a record instead of the end of the run.
 
     Args:
-        data: items of a data list.
+        data: items of a data list, or of a labeling application (:func:`~.labeling.from_labeling`).
         transform: applied to an item when it is asked for.
     """
 
     def __init__(self, data: Sequence[Item], transform: Callable[[Any], Any]) -> None:
-        self.data = list(data)
+        self.data = from_labeling(data)
         self.transform = transform
 
     def __len__(self) -> int:
@@ -66,7 +67,7 @@ def training_dataset(
     """Decode and preprocess every training image once, up to the first random transform; the items are plain tensors.
 
     Args:
-        data: items of a data list.
+        data: items of a data list, or of a labeling application (:func:`~.labeling.from_labeling`).
         transform: deterministic transforms first, then random ones.
         cache_rate: fraction of the images to hold in memory.
         num_workers: threads that fill the cache.
@@ -81,7 +82,7 @@ def training_dataset(
     """
     try:
         return TrainingCache(
-            list(data), transform, cache_rate=cache_rate, num_workers=max(num_workers, 1), progress=progress
+            from_labeling(data), transform, cache_rate=cache_rate, num_workers=max(num_workers, 1), progress=progress
         )
     except Exception as error:
         known = find_medad_error(error)

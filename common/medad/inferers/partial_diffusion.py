@@ -48,7 +48,8 @@ class PartialDiffusionInferer(ReconstructionInferer):
         scheduler: the process that the network was trained with: its ``betas``, ``prediction_type``,
             ``variance_type``, and limits of the clean image in ``clip_sample`` and ``clip_sample_values``.
         noise: called with images ``(B, C, *spatial)`` and ``int64`` seeds ``(B,)``; the noise of the training.
-        start_levels: how many noising steps an image goes through; with several, the reconstructions are averaged.
+        start_levels: how many noising steps an image goes through; with several, the reconstructions are averaged. Also
+            as text, ``"250"`` or ``"50, 100"``, which is all that a client's field can hold.
         mode: ``"ancestral"``, ``"ddim"`` or ``"one_step"``.
         steps: network calls from each start level in ``"ddim"``; without effect in the other modes.
         repeats: how often this is done with other noise; the reconstruction is the mean.
@@ -76,7 +77,7 @@ class PartialDiffusionInferer(ReconstructionInferer):
         spatial_dims: int,
         scheduler: DDPMScheduler,
         noise: Noise,
-        start_levels: Sequence[int] = (250,),
+        start_levels: Sequence[int] | str = (250,),
         mode: str = "ancestral",
         steps: int = 25,
         repeats: int = 1,
@@ -93,6 +94,8 @@ class PartialDiffusionInferer(ReconstructionInferer):
         if repeats < 1:
             raise ValueError(f"repeats={repeats}: must be at least 1.")
         self.schedule = Schedule(scheduler)
+        if isinstance(start_levels, str):
+            start_levels = _levels(start_levels)
         if not start_levels or not all(1 <= level <= self.schedule.levels for level in start_levels):
             raise ValueError(
                 f"start_levels={list(start_levels)}: levels between 1 and {self.schedule.levels} are expected."
@@ -154,3 +157,10 @@ class PartialDiffusionInferer(ReconstructionInferer):
         if self.steps is not None:
             return denoise_ddim(predict, self.schedule, state, level_grid(start, self.steps))
         return denoise_ancestral(predict, self.schedule, state, start, noise, self.variance)
+
+
+def _levels(text: str) -> list[int]:
+    try:
+        return [int(level) for level in text.split(",")]
+    except ValueError:
+        raise ValueError(f'start_levels={text!r}: whole numbers are expected, such as "50, 100".') from None

@@ -24,6 +24,8 @@ from .hashing import as_json_holds_it, refusal, weights_hash
 logger = logging.getLogger(__name__)
 
 PathLike = str | Path
+CALIBRATED = "calibrated"
+"""What a client that shows parameters as text has in the place of a threshold where none is given."""
 
 
 def calibration_of_weights(
@@ -77,7 +79,7 @@ def _require_same(settings: Mapping[str, Any], calibration: Calibration, path: P
 
 
 class Calibrated(Transform):
-    """Give a case its ``p_value`` and its ``decision`` (0 normal, 1 abnormal).
+    """Give a case its ``p_value`` and its ``decision`` (0 normal, 1 abnormal), and both with the score as ``result``.
 
     Nothing is read before the first case. With an explicit ``threshold`` the mask needs no calibration; where there is
     none then, or one of other weights, both are ``None``; where it has too few images for the rate, the decision is.
@@ -88,10 +90,12 @@ class Calibrated(Transform):
         weights_path: the network's weights, which the calibration must belong to; ``None`` skips the check.
         settings: what else makes map and score, which the calibration must agree with; ``None`` skips the check.
         image_false_positive_rate: share of normal images that may be called abnormal, in (0, 1).
-        threshold: the explicit map threshold, where one is given; it does not change the p-value.
+        threshold: the explicit map threshold, where one is given (see :func:`given_threshold`); it does not change the
+            p-value.
         score_key: the score.
         p_value_key: where the p-value goes (float or ``None``).
         decision_key: where the decision goes (int or ``None``).
+        result_key: where the three go together, by their keys.
 
     Raises:
         ValueError: at construction, if an argument is out of its range.
@@ -104,21 +108,22 @@ class Calibrated(Transform):
         weights_path: PathLike | None = None,
         settings: Mapping[str, Any] | None = None,
         image_false_positive_rate: float = 0.05,
-        threshold: float | None = None,
+        threshold: float | str | None = None,
         score_key: str = Keys.ANOMALY_SCORE,
         p_value_key: str = Keys.P_VALUE,
         decision_key: str = Keys.DECISION,
+        result_key: str = Keys.RESULT,
     ) -> None:
         check_rate("image_false_positive_rate", image_false_positive_rate)
-        check_threshold(threshold)
         self.calibration_path = calibration_path
         self.weights_path = weights_path
         self.settings = settings
         self.image_false_positive_rate = image_false_positive_rate
-        self.threshold = threshold
+        self.threshold = given_threshold(threshold)
         self.score_key = score_key
         self.p_value_key = p_value_key
         self.decision_key = decision_key
+        self.result_key = result_key
         self._warned = False
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -136,7 +141,8 @@ class Calibrated(Transform):
             if not self._warned:
                 logger.warning("no decision: %s", error)
             self._warned = True
-        return {**data, self.p_value_key: p_value, self.decision_key: decision}
+        found: dict[Hashable, Any] = {self.p_value_key: p_value, self.decision_key: decision}
+        return {**data, **found, self.result_key: {self.score_key: score, **found}}
 
 
 class Thresholdd(Transform):
@@ -149,7 +155,7 @@ class Thresholdd(Transform):
         weights_path: the network's weights, which the calibration must belong to; ``None`` skips the check.
         settings: what else makes map and score, which the calibration must agree with; ``None`` skips the check.
         voxel_false_positive_rate: share of normal foreground voxels that may lie in the mask, from 1e-5 to 0.5.
-        threshold: explicit threshold; ``None`` takes the calibrated one.
+        threshold: explicit threshold (see :func:`given_threshold`); ``None`` takes the calibrated one.
         map_key: the map.
         pred_key: where the mask goes.
         foreground_key: nothing outside this mask is ever marked; ``None`` means no restriction.
@@ -168,18 +174,17 @@ class Thresholdd(Transform):
         weights_path: PathLike | None = None,
         settings: Mapping[str, Any] | None = None,
         voxel_false_positive_rate: float = 0.002,
-        threshold: float | None = None,
+        threshold: float | str | None = None,
         map_key: str = Keys.ANOMALY_MAP,
         pred_key: str = Keys.PRED,
         foreground_key: str | None = None,
     ) -> None:
         check_rate("voxel_false_positive_rate", voxel_false_positive_rate)
-        check_threshold(threshold)
         self.calibration_path = calibration_path
         self.weights_path = weights_path
         self.settings = settings
         self.voxel_false_positive_rate = voxel_false_positive_rate
-        self.threshold = threshold
+        self.threshold = given_threshold(threshold)
         self.map_key = map_key
         self.pred_key = pred_key
         self.foreground_key = foreground_key
@@ -187,7 +192,7 @@ class Thresholdd(Transform):
     def resolve(self) -> float:
         """Give the threshold in use: the explicit one, else the calibrated one."""
         if self.threshold is not None:
-            return float(self.threshold)
+            return self.threshold
         calibration = calibration_of_weights(self.calibration_path, self.weights_path, self.settings)
         return calibration.voxel_threshold(self.voxel_false_positive_rate)
 
@@ -212,11 +217,28 @@ class Thresholdd(Transform):
         return {**data, self.pred_key: like(labels, x)}
 
 
-def check_threshold(threshold: float | None) -> None:
-    """Refuse a threshold that is no finite number.
+def given_threshold(threshold: float | str | None) -> float | None:
+    """Read a threshold as configurations and clients write it.
+
+    Args:
+        threshold: a finite number, or one as text; ``None`` or ``"calibrated"`` if none is given.
+
+    Returns:
+        The number, or ``None``.
 
     Raises:
-        ValueError: naming the argument.
+        ValueError: naming the argument, if it is something else.
+
+    Example:
+        >>> given_threshold("0.25"), given_threshold("calibrated")
+        (0.25, None)
     """
-    if threshold is not None and not math.isfinite(threshold):
-        raise ValueError(f"threshold must be a finite number or None, got {threshold}")
+    if threshold is None or threshold == CALIBRATED:
+        return None
+    try:
+        value = float(threshold)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"threshold must be a finite number, None or {CALIBRATED!r}, got {threshold!r}")
+    return value

@@ -172,6 +172,9 @@ def test_reconstructions_are_averaged_over_levels_and_repeats() -> None:
     images, network = torch.rand(2, 1, 8, 8), _network()
     each = [_inferer("one_step", start_levels=(level,))(images, network)[:, 1:] for level in (250, 500, 750)]
     mean = _inferer("one_step", start_levels=(250, 500, 750))(images, network)
+    assert repr(_inferer("one_step", start_levels="250, 500,750")) == repr(
+        _inferer("one_step", start_levels=(250, 500, 750))
+    )
     torch.testing.assert_close(mean[:, 1:], torch.stack(each).mean(0), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(mean[:, :1], (images - mean[:, 1:]).square(), rtol=1e-4, atol=1e-6)
     # a network that finds no noise leaves all of it, and repeats take it away
@@ -315,6 +318,7 @@ def test_the_text_tells_everything_that_makes_the_map() -> None:
     [
         ({"mode": "ddpm"}, "mode='ddpm'"),
         ({"start_levels": ()}, "start_levels"),
+        ({"start_levels": "high"}, "start_levels"),
         ({"start_levels": (0,)}, "start_levels"),
         ({"start_levels": (1001,)}, "start_levels"),
         ({"mode": "ddim", "start_levels": (5,), "steps": 6}, "steps=6"),

@@ -55,6 +55,7 @@ def test_p_value_and_decision(files: dict[str, str]) -> None:
         assert case["p_value"] == calibration.p_value(score) and isinstance(case["p_value"], float)
         assert case["decision"] == int(score > 38) and isinstance(case["decision"], int)
         assert case["case"] == "a"
+        assert case["result"] == {"anomaly_score": score, "p_value": case["p_value"], "decision": case["decision"]}
     with pytest.raises(CalibrationError, match="at least 99 normal images"):
         Calibrated(**files, image_false_positive_rate=0.01)({"anomaly_score": 1.0})
 
@@ -142,6 +143,14 @@ def test_explicit_threshold_needs_no_calibration(
     assert few["p_value"] == pytest.approx(2 / 41) and few["decision"] is None
 
 
+def test_a_client_writes_the_threshold_as_text(files: dict[str, str]) -> None:
+    case = {"anomaly_map": torch.linspace(0, 1, 101).reshape(1, 1, -1)}
+    for build in (Thresholdd, HeatmapPredd):
+        by_number, by_text = (build(None, threshold=value)(case)["pred"] for value in (0.5, "0.5"))
+        assert torch.equal(by_number, by_text) and not torch.equal(build(**files)(case)["pred"], by_text)
+        assert torch.equal(build(**files, threshold="calibrated")(case)["pred"], build(**files)(case)["pred"])
+
+
 def test_heatmap_above_127_is_the_mask(files: dict[str, str]) -> None:
     threshold = load_calibration(files["calibration_path"]).voxel_threshold(0.1)
     x = torch.rand(1, 40, 40) * 2.5 * threshold
@@ -197,7 +206,7 @@ def test_bad_arguments() -> None:
             Calibrated(None, image_false_positive_rate=rate)
         with pytest.raises(ValueError, match="voxel_false_positive_rate"):
             Thresholdd(None, voxel_false_positive_rate=rate)
-    for threshold in (math.nan, math.inf):
+    for threshold in (math.nan, math.inf, "high", "nan", ""):
         for build in (Calibrated, Thresholdd, HeatmapPredd):
             with pytest.raises(ValueError, match="threshold"):
                 build(None, threshold=threshold)

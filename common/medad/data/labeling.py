@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Items of a labeling application as items of a data list: a case in which nothing is marked is a normal one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from monai.transforms import LoadImage
+
+from ..errors import InputError
+from .items import IMAGE, LABEL, Item, image_paths, name_cases
+
+logger = logging.getLogger(__name__)
+
+
+def from_labeling(data: Sequence[Item]) -> list[Item]:
+    """Take in the items of a program that lists images and masks; those of a data list pass as they are.
+
+    MONAI Label lists ``{"image", "label"}``; its label is the path of a mask that somebody confirmed. Cases in which
+    something is marked are left out: what is normal is learned, and calibrated, from normal images only.
+
+    Args:
+        data: items of either kind.
+
+    Returns:
+        Items of a data list; every case of a labeling application is a subject of its own.
+
+    Raises:
+        InputError: if a mask cannot be read, or something is marked in all cases.
+    """
+    if not any(isinstance(item.get(LABEL), str) for item in data):
+        return list(data)
+    items = [{**item, LABEL: 0} for item in data if not _is_marked(item[LABEL])]
+    if not items:
+        raise InputError(
+            f"something is marked in all {len(data)} cases",
+            where=Path(image_paths(data[0])[0]).parent,
+            expected="normal cases, each with a mask in which nothing is marked",
+            remedy="Save an empty mask as the final label of cases that are normal.",
+        )
+    if len(items) < len(data):
+        logger.info("%d of %d cases are left out: something is marked in them", len(data) - len(items), len(data))
+    name_cases({IMAGE: items}, Path(image_paths(items[0])[0]).parent)
+    return items
+
+
+def _is_marked(path: str) -> bool:
+    try:
+        return bool((LoadImage(image_only=True)(path) != 0).any())
+    except Exception as error:  # whatever the readers of MONAI raise
+        raise InputError(
+            f"the mask cannot be read ({type(error).__name__})",
+            where=path,
+            expected="the path of an image",
+            remedy="Save the label of this case again.",
+        ) from error
