@@ -61,16 +61,16 @@ class DicomResults:
         self,
         stem: Path,
         source: str,
-        anomaly_map: NDArray[np.float32],
+        anomaly_map: NDArray[np.float32] | None,
         mask: NDArray[np.uint8] | None = None,
         white: float = 1.0,
     ) -> None:
-        """Write the objects of one case, if it comes from DICOM; both or none.
+        """Write the objects of one case, if it comes from DICOM; all or none.
 
         Args:
             stem: path that ``_mask.dcm`` and ``_anomaly_map.dcm`` are appended to.
             source: file or folder that the case comes from.
-            anomaly_map: ``(x, y[, z])`` on the grid of the image.
+            anomaly_map: ``(x, y[, z])`` on the grid of the image; ``None`` where there is none.
             mask: the same grid, 0/1; ``None`` where there is none.
             white: value of the map that viewers show white.
 
@@ -93,7 +93,7 @@ class DicomResults:
         self,
         stem: Path,
         source: str,
-        anomaly_map: NDArray[np.float32],
+        anomaly_map: NDArray[np.float32] | None,
         mask: NDArray[np.uint8] | None,
         white: float,
     ) -> None:
@@ -102,7 +102,9 @@ class DicomResults:
                 image = read_dicom_source(source)
                 image = dataclasses.replace(image, headers=referable(image.headers, source))
                 algorithm = self._algorithm()
-                objects = {"anomaly_map": parametric_map(image, anomaly_map, algorithm, white)}
+                objects = {}
+                if anomaly_map is not None:
+                    objects["anomaly_map"] = parametric_map(image, anomaly_map, algorithm, white)
                 if mask is not None:
                     objects["mask"] = segmentation(image, mask, algorithm)
                 for what, content in objects.items():

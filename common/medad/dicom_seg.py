@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turn a mask that another program saved as NIfTI, such as MONAI Label, into the DICOM SEG that inference writes.
+
+The mask may list its voxels in another order than the series does; what counts is where they lie in the patient.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
+from numpy.typing import NDArray
+
+from .data import LoadImageFiled, is_dicom_source
+from .errors import InputError, MedadError
+from .handlers import DicomResults
+
+_SAME_MM = 0.1
+
+
+def write_segmentation(mask: str | Path, series: str | Path, bundle: str | Path, out: str | Path) -> Path:
+    """Write the mask of a DICOM series as a DICOM SEG.
+
+    Args:
+        mask: NIfTI file with 0 and 1, on the grid of the series.
+        series: folder of the series, or a multi-frame file.
+        bundle: the bundle or release that made it, with ``models/model.pt``; its name, version and hash are stored.
+        out: folder for ``<series>_mask.dcm``.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: if highdicom is missing, the mask does not fit the series, or the series cannot be referred to.
+    """
+    root, source = Path(bundle).expanduser(), Path(series).expanduser().resolve()
+    if not is_dicom_source(str(source)):
+        raise InputError(
+            "it is no DICOM", where=source, expected="a folder with one DICOM series", remedy="Correct --series."
+        )
+    results = DicomResults(True, root, root / "models" / "model.pt")
+    volume = LoadImageFiled("image")({"image": str(source)})["image"]
+    array = on_grid(Path(mask).expanduser(), np.asarray(volume.affine, dtype=np.float64), tuple(volume.shape[1:]))
+    stem = Path(out).expanduser() / source.stem
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    results.write(stem, str(source), None, array)
+    return stem.with_name(f"{stem.name}_mask.dcm")
+
+
+def on_grid(path: Path, affine: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Read a mask and bring its voxels into the order of an image.
+
+    Args:
+        path: NIfTI file.
+        affine: voxel to position of the image, RAS as in NIfTI.
+        shape: of the image.
+
+    Returns:
+        The mask, uint8, of this shape.
+
+    Raises:
+        InputError: if it cannot be read, lies elsewhere, or holds something else than 0 and 1.
+    """
+    try:
+        image: Any = nibabel.load(path)
+        values = np.asarray(image.dataobj)
+    except Exception as error:  # whatever nibabel raises
+        raise _misfit(path, f"cannot be read ({type(error).__name__})") from error
+    if values.ndim != 3 or len(shape) != 3:
+        raise _misfit(path, f"{values.ndim} axes for a series with {len(shape)}")
+    turn = io_orientation(np.linalg.inv(affine) @ image.affine)
+    if np.isnan(turn).any():
+        raise _misfit(path, "its affine is singular")
+    turned = apply_orientation(values, turn)
+    placed = image.affine @ inv_ornt_aff(turn, values.shape)
+    corners = np.array([(0, 0, 0, 1), (*(size - 1 for size in shape), 1)], dtype=np.float64).T
+    if turned.shape != shape or np.abs((placed - affine) @ corners).max() > _SAME_MM:
+        raise _misfit(path, f"it lies on another grid: {turned.shape} voxels for {shape}, or another place")
+    if not set(np.unique(turned)) <= {0, 1}:
+        raise _misfit(path, f"values up to {turned.max():g}")
+    return turned.astype(np.uint8)
+
+
+def _misfit(path: Path, what: str) -> InputError:
+    return InputError(
+        what,
+        where=path,
+        expected="a mask of 0 and 1 in NIfTI, on the grid of the series",
+        remedy="Give the mask that was made from this series, as it came.",
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; the last line says which file was written."""
+    parser = argparse.ArgumentParser(prog="python -m medad.dicom_seg", description=__doc__)
+    parser.add_argument("mask", type=Path, help="NIfTI file with 0 and 1")
+    parser.add_argument("--series", type=Path, required=True, help="folder of the DICOM series")
+    parser.add_argument("--bundle", type=Path, required=True, help="bundle or release that made the mask")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the result")
+    args = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        written = write_segmentation(args.mask, args.series, args.bundle, args.out)
+    except MedadError as error:
+        sys.exit(str(error))
+    sys.stdout.write(f"{written}\n")
+
+
+if __name__ == "__main__":
+    main()
