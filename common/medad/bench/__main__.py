@@ -18,6 +18,7 @@ BENCHES = {
     "training": "training of a bundle against a plain PyTorch loop",
     "inference": "inference of a bundle, files to files, against MONAI's stock transforms",
     "postprocessing": "median, erosion and small components of one map against SciPy",
+    "noise": "fractal simplex noise in each form, against opensimplex",
     "startup": "import of medad after that of MONAI",
 }
 """What each module measures; it has ``add_arguments(parser)`` and ``run(args) -> rows``."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from .backends import backend
 from .coarse import CoarseNoise
 from .counter import counter_bits, counter_integers, counter_normal, counter_uniform
 from .gaussian import GaussianNoise
@@ -14,6 +15,7 @@ __all__ = [
     "FractalSimplexNoise",
     "GaussianNoise",
     "Noise",
+    "backend",
     "counter_bits",
     "counter_integers",
     "counter_normal",

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .backends import simplex_fields
 from .coordinates import axis_table
 from .counter import counter_bits
 from .lattice import LATTICES
 from .seeding import check_call, check_origin, field_seeds
-from .simplex_torch import simplex_fields
 
 _OCTAVE_STD = {2: 0.367, 3: 0.313, 4: 0.246}
 """Measured standard deviation of a single octave, by number of coordinates."""
@@ -126,20 +126,16 @@ class FractalSimplexNoise:
         start = check_origin(origin, self.spatial_dims)
         batch, channels, *spatial = images.shape
         lattice = LATTICES[self.spatial_dims + self.time_axis]
-        device = images.device
+        skew, device = lattice.stretch, images.device
         wavelengths = self.frequency * 0.5 ** torch.arange(self.octaves, dtype=torch.float64, device=device)
         axes = [
-            axis_table(
-                torch.arange(first, first + size, device=device, dtype=torch.float64) * step,
-                wavelengths,
-                lattice.stretch,
-            )
+            axis_table(torch.arange(first, first + size, dtype=torch.float64, device=device) * step, wavelengths, skew)
             for size, first, step in zip(spatial, start, self.spacing, strict=True)
         ]
         moments = None
         if self.time_axis:
             at = torch.zeros(batch, device=device) if times is None else times.to(device)
-            moments = axis_table(at.repeat_interleave(channels), wavelengths, lattice.stretch)
+            moments = axis_table(at.repeat_interleave(channels), wavelengths, skew)
         own = field_seeds(seeds.to(device), channels, None if self.time_axis else times).flatten()
         octave_seeds = counter_bits(own, self.octaves).to(torch.int32)
         fields = simplex_fields(octave_seeds, axes, moments, self.amplitudes(), lattice)

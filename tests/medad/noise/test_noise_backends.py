@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The compiled forms of the simplex noise give what the torch form gives, and their absence is told."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import shutil
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from medad.errors import InputError
+from medad.noise import FractalSimplexNoise, backend, backends, simplex_cpp, simplex_cuda
+from medad.noise.kernel_cache import KernelUnavailableError, cached_kernel
+from medad.noise.kernels import definitions, source
+from torch import Tensor
+
+FORMS = [(2, True), (2, False), (3, True), (3, False)]
+SHAPES = {2: (3, 2, 37, 45), 3: (2, 2, 11, 19, 21)}
+COMPILER = shutil.which("c++") or shutil.which("g++")
+needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
+
+
+@pytest.fixture(autouse=True)
+def fresh_choice(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Forget which form was chosen before, and afterwards which one a test has brought about."""
+    monkeypatch.delenv("MEDAD_NOISE_BACKEND", raising=False)
+    backends.choose.cache_clear()
+    simplex_cpp.load.cache_clear()
+    yield monkeypatch
+    backends.choose.cache_clear()
+    simplex_cpp.load.cache_clear()
+
+
+def _draw(dims: int, time_axis: bool) -> Tensor:
+    noise = FractalSimplexNoise(dims, octaves=3, frequency=16.0, spacing=[0.5, 1.0, 2.0][:dims], time_axis=time_axis)
+    shape = SHAPES[dims]
+    return noise(
+        torch.zeros(shape), torch.arange(shape[0]) + 7, torch.arange(shape[0]) * 40.0, origin=(-9, 5, 3)[:dims]
+    )
+
+
+@needs_compiler
+@pytest.mark.parametrize(("dims", "time_axis"), FORMS)
+def test_processor_and_torch_agree(dims: int, time_axis: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDAD_NOISE_BACKEND", "compiled")
+    assert backend("cpu") == "cpp"
+    compiled = _draw(dims, time_axis)
+    monkeypatch.setenv("MEDAD_NOISE_BACKEND", "torch")
+    assert backend("cpu") == "torch"
+    torch.testing.assert_close(compiled, _draw(dims, time_axis), rtol=0, atol=1e-6)
+
+
+@needs_compiler
+@pytest.mark.parametrize("threads", [1, 3, 64])
+def test_threads_change_nothing(threads: int) -> None:
+    expected, before = _draw(3, True), torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        assert torch.equal(_draw(3, True), expected)
+    finally:
+        torch.set_num_threads(before)
+
+
+# What a CUDA compiler has of its own, for a C++ compiler: threads run one after the other.
+_SHIM = """
+#define __CUDACC__
+#define __device__
+#define __global__
+#define __forceinline__ inline
+#include <cstring>
+struct Index { unsigned int x; };
+static Index blockIdx, threadIdx, blockDim = {32};
+static unsigned int __float_as_uint(float value) { unsigned int bits; std::memcpy(&bits, &value, 4); return bits; }
+static float __uint_as_float(unsigned int bits) { float value; std::memcpy(&value, &bits, 4); return value; }
+extern "C" void set_thread(unsigned int block, unsigned int thread) { blockIdx.x = block; threadIdx.x = thread; }
+"""
+
+
+@pytest.fixture(scope="module")
+def cuda_source_on_processor(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    if COMPILER is None:
+        pytest.skip("no C++ compiler")
+    path = tmp_path_factory.mktemp("cuda") / "simplex.so"
+    loop = """
+    #define RUN(S, D) extern "C" void run_##S##_##D(void** p, int* c) { \\
+        long voxels = (long)c[2] * c[3] * c[4] * c[0]; \\
+        for (long i = 0; i < voxels + 31; ++i) { set_thread(i / 32, i % 32); \\
+            simplex_##S##_##D((float*)p[0], (unsigned*)p[1], (float*)p[2], \\
+                (int*)p[3], (float*)p[4], (int*)p[5], (float*)p[6], (int*)p[7], (float*)p[8], (int*)p[9], \\
+                (float*)p[10], (int*)p[11], (float*)p[12], (int*)p[13], (float*)p[14], (int*)p[15], (float*)p[16], \\
+                (int*)p[17], (float*)p[18], c[0], c[1], c[2], c[3], c[4]); } }
+    RUN(2, 2) RUN(2, 3) RUN(3, 3) RUN(3, 4)
+    """
+    code = _SHIM + definitions() + source("simplex_cuda.cu") + loop
+    command = [COMPILER, "-O1", "-std=c++17", "-ffp-contract=off", "-shared", "-fPIC", "-x", "c++", "-", "-o", path]
+    subprocess.run(command, input=code, text=True, check=True)
+    return ctypes.CDLL(str(path))
+
+
+@pytest.mark.parametrize(("dims", "time_axis"), FORMS)
+def test_cuda_source_gives_the_same_on_a_processor(
+    dims: int, time_axis: bool, cuda_source_on_processor: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # as medad.noise.simplex_cuda launches it, thread by thread
+    def simplex_fields(seeds, axes, times, amplitudes, lattice):
+        sizes = [table.whole.shape[1] for table in axes]
+        fields = torch.full((len(seeds), *sizes), torch.nan)
+        tables = [entry.contiguous() for table in (*axes, *([times] if times else [])) for entry in table]
+        factors = torch.tensor(amplitudes)
+        pointers = [tensor.data_ptr() for tensor in (fields, seeds.contiguous(), factors, *tables)]
+        pointers += [None] * (19 - len(pointers))
+        counts = [len(seeds), len(amplitudes), *sizes, *[1] * (3 - len(sizes))]
+        run = getattr(cuda_source_on_processor, f"run_{len(sizes)}_{lattice.dims}")
+        run((ctypes.c_void_p * 19)(*pointers), (ctypes.c_int * 5)(*counts))
+        return fields
+
+    expected = _draw(dims, time_axis)
+    cuda = ModuleType("cuda")
+    cuda.simplex_fields = simplex_fields
+    monkeypatch.setitem(backends.FORMS, backend("cpu"), cuda)
+    torch.testing.assert_close(_draw(dims, time_axis), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("architecture", ["sm_75", "sm_80", "sm_90"])
+def test_cuda_source_compiles(architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cuda.core", reason="cuda.core is not installed")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    code = simplex_cuda.compiled(architecture).read_bytes()
+    assert code.startswith(b"\x7fELF")
+    for kernel in (b"simplex_2_2", b"simplex_2_3", b"simplex_3_3", b"simplex_3_4"):
+        assert kernel in code
+
+
+def test_cuda_source_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cuda.core", reason="cuda.core is not installed")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(KernelUnavailableError, match="sm_1"):
+        simplex_cuda.compiled("sm_1")
+
+
+@pytest.mark.parametrize("compiler", ["a-compiler-that-is-not-there", "false"])
+def test_without_a_compiler_torch_runs(
+    compiler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = _draw(2, True)
+    backends.choose.cache_clear()
+    simplex_cpp.load.cache_clear()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("CXX", compiler)
+    with caplog.at_level(logging.WARNING, logger="medad"):
+        assert backend("cpu") == "torch"
+        torch.testing.assert_close(_draw(2, True), expected, rtol=0, atol=1e-6)
+    assert len(caplog.records) == 1
+    assert compiler in caplog.text
+    assert not list(tmp_path.rglob("*.so"))
+    monkeypatch.setenv("MEDAD_NOISE_BACKEND", "compiled")
+    with pytest.raises(InputError, match="MEDAD_NOISE_BACKEND"):
+        backend("cpu")
+
+
+def test_unknown_choice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDAD_NOISE_BACKEND", "fastest")
+    with pytest.raises(InputError, match="auto, compiled, torch"):
+        backend("cpu")
+
+
+def test_other_devices_take_torch(caplog: pytest.LogCaptureFixture) -> None:
+    assert backend("meta") == "torch"
+    assert "meta" in caplog.text
+
+
+@needs_compiler
+def test_library_is_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    simplex_cpp.load()
+    (library,) = tmp_path.rglob("*.so")
+    built = library.stat().st_mtime_ns
+    simplex_cpp.load.cache_clear()
+    simplex_cpp.load()
+    assert library.stat().st_mtime_ns == built
+    assert [path.name for path in (tmp_path / "medad").iterdir()] == [library.name]
+
+
+def test_kernels_built_at_once_appear_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    content = bytes(range(256)) * 4096
+
+    def build(path: Path) -> None:
+        with path.open("wb") as file:
+            for start in range(0, len(content), 4096):
+                file.write(content[start : start + 4096])
+
+    def build_and_read(_: int) -> bytes:
+        return cached_kernel("kernel.bin", ["source"], build).read_bytes()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(build_and_read, range(16))) == {content}
+    assert len(list((tmp_path / "medad").iterdir())) == 1
+
+
+def test_other_sources_make_another_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = cached_kernel("kernel.bin", ["source", "flags"], lambda path: path.touch() or None)
+    assert cached_kernel("kernel.bin", ["source", "other flags"], lambda path: path.touch() or None) != first
+
+
+def test_cache_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "medad").write_text("a file where the folder should be")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(KernelUnavailableError, match="cannot be written"):
+        cached_kernel("kernel.bin", ["source"], lambda path: path.touch() or None)
