@@ -7,8 +7,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BUNDLE ?= denoising_autoencoder
 DEMO := demo
+DEPLOY := .venv-deploy
+DEPLOY_TESTS := tests/integration/deploy
 
-.PHONY: setup demo test test-slow test-gpu lint format clean
+.PHONY: setup demo test test-slow test-gpu test-deploy lint format clean
 
 setup: $(STAMP)
 
@@ -31,6 +33,17 @@ test-slow: setup
 
 test-gpu: setup
 	$(BIN)/python -m pytest -m gpu
+
+# MONAI Deploy on a CPU, in an environment of its own
+test-deploy: $(DEPLOY)/.installed
+	OMP_NUM_THREADS=1 PYTHONPATH=common:$(DEPLOY_TESTS) $(DEPLOY)/bin/python -m pytest $(DEPLOY_TESTS)
+
+$(DEPLOY)/.installed: $(DEPLOY_TESTS)/requirements.txt $(DEPLOY_TESTS)/sdk.txt
+	test -x $(DEPLOY)/bin/python || $(PYTHON) -m venv $(DEPLOY)
+	$(DEPLOY)/bin/python -m pip install --quiet "$$(grep '^torch==' $(DEPLOY_TESTS)/requirements.txt)"
+	$(DEPLOY)/bin/python -m pip install --quiet --requirement $(DEPLOY_TESTS)/requirements.txt
+	$(DEPLOY)/bin/python -m pip install --quiet --no-deps --requirement $(DEPLOY_TESTS)/sdk.txt
+	touch $@
 
 lint: setup
 	$(BIN)/ruff check .
