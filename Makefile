@@ -9,8 +9,10 @@ BUNDLE ?= denoising_autoencoder
 DEMO := demo
 DEPLOY := .venv-deploy
 DEPLOY_TESTS := tests/integration/deploy
+LABEL := .venv-label
+LABEL_TESTS := tests/integration/label
 
-.PHONY: setup demo test test-slow test-gpu test-deploy lint format clean
+.PHONY: setup demo test test-slow test-gpu test-deploy test-label orthanc lint format clean
 
 setup: $(STAMP)
 
@@ -44,6 +46,22 @@ $(DEPLOY)/.installed: $(DEPLOY_TESTS)/requirements.txt $(DEPLOY_TESTS)/sdk.txt
 	$(DEPLOY)/bin/python -m pip install --quiet --requirement $(DEPLOY_TESTS)/requirements.txt
 	$(DEPLOY)/bin/python -m pip install --quiet --no-deps --requirement $(DEPLOY_TESTS)/sdk.txt
 	touch $@
+
+# A server of MONAI Label, in an environment of its own, and the DICOM server Orthanc
+test-label: orthanc setup $(LABEL)/.installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(LABEL_TESTS)
+
+# installed with pip's isolation, SAM 2 would be built with the newest torch, several gigabytes of CUDA
+$(LABEL)/.installed: $(LABEL_TESTS)/requirements.txt $(LABEL_TESTS)/prepare_torchvision.py
+	test -x $(LABEL)/bin/python || $(PYTHON) -m venv $(LABEL)
+	$(LABEL)/bin/python -m pip install --quiet $$(grep -E '^(torch|numpy|setuptools|wheel)==' $(LABEL_TESTS)/requirements.txt)
+	SAM2_BUILD_CUDA=0 $(LABEL)/bin/python -m pip install --quiet --no-build-isolation --requirement $(LABEL_TESTS)/requirements.txt
+	$(LABEL)/bin/python $(LABEL_TESTS)/prepare_torchvision.py
+	touch $@
+
+orthanc:
+	@command -v Orthanc > /dev/null && test -f /usr/share/orthanc/plugins/libOrthancDicomWeb.so || \
+	    { echo "make test-label needs a DICOM server. On Debian or Ubuntu: apt-get install orthanc orthanc-dicomweb"; exit 1; }
 
 lint: setup
 	$(BIN)/ruff check .

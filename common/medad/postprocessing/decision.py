@@ -141,8 +141,8 @@ class Calibrated(Transform):
             if not self._warned:
                 logger.warning("no decision: %s", error)
             self._warned = True
-        found: dict[Hashable, Any] = {self.p_value_key: p_value, self.decision_key: decision}
-        return {**data, **found, self.result_key: {self.score_key: score, **found}}
+        found: dict[Hashable, Any] = {str(self.p_value_key): p_value, str(self.decision_key): decision}
+        return {**data, **found, self.result_key: {str(self.score_key): score, **found}}
 
 
 class Thresholdd(Transform):
