@@ -91,7 +91,7 @@ def test_without_a_calibration_there_is_a_message_and_no_seg(
     (bundle / "models" / "calibration.json").unlink()
     done = run(tmp_path, application, "--input", oblique_series, "--model", bundle, "--output", "out")
     assert done.returncode == 1
-    assert "calibration.json: no such file" in done.stderr
+    assert "calibration.json: no calibration found" in done.stderr
     assert not list(tmp_path.rglob("*.dcm"))
 
 
