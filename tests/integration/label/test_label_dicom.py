@@ -18,6 +18,7 @@ import pydicom
 import pytest
 from dicom_files import OBLIQUE, assert_same_by_position, write_series
 from label_tools import DICOM_WEB, LABEL, Served, Server, monai_label, orthanc
+from PIL import Image
 
 RATE = {"voxel_false_positive_rate": 0.2}
 SETTINGS = {"MONAI_LABEL_DICOMWEB_SEARCH_FILTER": '{"Modality": "MR"}'}
@@ -41,9 +42,11 @@ def series(
 ) -> pydicom.Dataset:
     """A series on the server; a header of it."""
     if request.param == "phantom":
-        folder = tmp_path_factory.mktemp("series")
-        image = nibabel.load(sorted((phantoms[3] / "images").glob("test*"))[-1])
-        write_series(folder, 1000 * np.asarray(image.dataobj).T / np.max(image.dataobj), "MR", OBLIQUE, reverse=True)
+        folder = tmp_path_factory.mktemp("series") / "head"
+        slices = np.stack(
+            [np.asarray(Image.open(path), float) for path in sorted((phantoms[2] / "images").glob("test*"))]
+        )
+        write_series(folder, 1000 * slices / slices.max(), "MR", OBLIQUE, reverse=True)
     else:
         folder = request.getfixturevalue("real_data") / "dicom" / request.param
     for path in folder.glob("*.dcm"):
@@ -140,3 +143,7 @@ def test_what_monai_label_writes_itself(
     (stored,) = written.SegmentSequence
     assert (stored.SegmentLabel, stored.SegmentDescription) == ("Anomaly", "Anomaly, research use only")
     assert stored.SegmentAlgorithmName == "MONAILABEL"
+    image = nibabel.load(mask)
+    empty = tmp_path / "empty.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(np.zeros(image.shape, dtype=np.uint8), image.affine), empty)
+    assert label.save_label(series.SeriesInstanceUID, empty).status == 500  # no SEG without a segment
