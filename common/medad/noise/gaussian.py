@@ -47,7 +47,7 @@ class GaussianNoise:
         if std < 0:
             raise ValueError(f"std={std}: must not be negative.")
         self.spatial_dims = spatial_dims
-        self.std = std
+        self.std = float(std)
 
     def __repr__(self) -> str:
         """Name all parameters."""

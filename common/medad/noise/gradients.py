@@ -2,7 +2,7 @@
 """Which gradient a lattice point has: by a hash of seed and point.
 
 Published code looks the gradient up in a permutation table of 256 entries. The hash gives the same noise for any seed
-without a period, and without lookups, which no processor vectorizes well.
+without lookups, which no processor vectorizes well.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import os
@@ -26,25 +27,47 @@ def cached_kernel(name: str, depends_on: Sequence[str], build: Callable[[Path], 
         build: writes the kernel to a path.
 
     Returns:
-        The file. It appears whole or not at all, also where several processes build it at once.
+        The file. It appears whole or not at all, also where several processes build it at once. Where the cache folder
+        cannot be written it is that of this process alone.
 
     Raises:
-        KernelUnavailableError: if ``build`` fails, or the folder cannot be written.
+        KernelUnavailableError: if ``build`` fails, or no folder can be written.
     """
     key = hashlib.sha256("\0".join(depends_on).encode()).hexdigest()[:16]
-    path = cache_folder() / f"{Path(name).stem}-{key}{Path(name).suffix}"
+    file_name = f"{Path(name).stem}-{key}{Path(name).suffix}"
     try:
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-                _logger.info("building %s", path)
-                build(Path(folder) / name)
-                (Path(folder) / name).replace(path)
+        try:
+            return _kept(cache_folder() / file_name, build)
+        except (OSError, RuntimeError) as error:
+            if isinstance(error, KernelUnavailableError):
+                raise
+            _logger.info("kernels are not kept (%s); this process builds its own", error)
+            return _kept(Path(_folder_of_process().name) / file_name, build)
     except OSError as error:
-        raise KernelUnavailableError(f"{path} cannot be written: {error}") from error
-    return path
+        raise KernelUnavailableError(f"{file_name} cannot be written: {error}") from error
 
 
 def cache_folder() -> Path:
-    """Give the folder of built kernels: ``medad`` in the user's cache folder (``XDG_CACHE_HOME``, or ``~/.cache``)."""
+    """Give the folder of built kernels: ``medad`` in the user's cache folder (``XDG_CACHE_HOME``, or ``~/.cache``).
+
+    Raises:
+        RuntimeError: if the user has no home.
+    """
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "medad"
+
+
+def _kept(path: Path, build: Callable[[Path], None]) -> Path:
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        _logger.info("building %s", path)
+        build(Path(folder) / path.name)
+        (Path(folder) / path.name).replace(path)
+    return path
+
+
+@functools.cache
+def _folder_of_process() -> tempfile.TemporaryDirectory[str]:
+    """Make a folder that is deleted with the process."""
+    return tempfile.TemporaryDirectory(prefix="medad-")

@@ -26,8 +26,8 @@ _NORMALIZE = ("none", "unit")
 class FractalSimplexNoise:
     """Smooth noise with structure on many scales, a function of (seed, channel, time, voxel index).
 
-    The noise is that of OpenSimplex; gradients come from a hash of seed and lattice point, not from a table that
-    repeats after 256 cells. Differs from the AnoDDPM code, which draws one field for a whole batch: here every sample
+    The noise is that of OpenSimplex; gradients come from a hash of seed and lattice point, not from a
+    permutation table. Differs from the AnoDDPM code, which draws one field for a whole batch: here every sample
     and every channel has its own.
 
     Args:
@@ -76,9 +76,9 @@ class FractalSimplexNoise:
         if normalize not in _NORMALIZE:
             raise ValueError(f"normalize={normalize!r}: must be one of {_NORMALIZE}.")
         self.spatial_dims = spatial_dims
-        self.octaves = octaves
-        self.persistence = persistence
-        self.frequency = frequency
+        self.octaves = int(octaves)
+        self.persistence = float(persistence)
+        self.frequency = float(frequency)
         self.spacing = steps
         self.time_axis = time_axis
         self.normalize = normalize

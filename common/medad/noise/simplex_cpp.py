@@ -10,9 +10,10 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
-import platform
+import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +38,7 @@ FLAGS = (
     "-fno-trapping-math",
 )
 _COMPILERS = ("c++", "g++", "clang++")
+_COMPILER_SECONDS = 300
 
 
 class _Axis(ctypes.Structure):
@@ -62,13 +64,13 @@ def simplex_fields(
         KernelUnavailableError: if the library cannot be built.
     """
     sizes = [table.whole.shape[1] for table in axes]
-    fields = torch.empty(len(seeds), *sizes)
+    fields = torch.empty(len(seeds), *sizes, dtype=torch.float32, device=seeds.device)
     if fields.numel() == 0:
         return fields
     tables = [AxisTable(*(entry.contiguous() for entry in table)) for table in (*axes, *([times] if times else []))]
     pointers = (_Axis * len(tables))(*(_Axis(*(entry.data_ptr() for entry in table)) for table in tables))
     seeds = seeds.contiguous()
-    status = load().simplex_fields(
+    threads = load().simplex_fields(
         ctypes.c_void_p(fields.data_ptr()),
         ctypes.c_void_p(seeds.data_ptr()),
         pointers,
@@ -80,7 +82,7 @@ def simplex_fields(
         lattice.dims,
         torch.get_num_threads(),
     )
-    if status != 0:
+    if threads == 0:
         raise ValueError(f"fields with {len(sizes)} axes and {lattice.dims} coordinates: there is no such kernel.")
     return fields
 
@@ -89,54 +91,58 @@ def simplex_fields(
 def load() -> ctypes.CDLL:
     """Load the library; build it if this is the first time on this machine.
 
+    Its function returns the number of threads that worked, or 0 if there is no such form.
+
     Raises:
         KernelUnavailableError: if there is no compiler, or it fails.
     """
+    if sys.platform == "win32":
+        raise KernelUnavailableError("the C++ kernel is not made for Windows")
+    code = definitions() + source("simplex_cpu.cpp")
     compiler = find_compiler()
-    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
-    depends_on = [source("simplex_cpu.cpp"), definitions(), *FLAGS, compiler, version, platform.machine(), processor()]
-    path = cached_kernel("simplex.so", depends_on, functools.partial(build, compiler))
+    # what the compiler makes of this processor, with its own version
+    macros = _run([*compiler, "-march=native", "-dM", "-E", "-x", "c++", os.devnull], "")
+    path = cached_kernel("simplex.so", [code, *FLAGS, *compiler, macros], functools.partial(build, compiler, code))
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:
         raise KernelUnavailableError(f"{path} cannot be loaded: {error}") from error
 
 
-def find_compiler() -> str:
-    """Give the C++ compiler: the one that ``CXX`` names, or one on the path.
+def find_compiler() -> list[str]:
+    """Give the command of the C++ compiler: the one in ``CXX``, or one on the path.
 
     Raises:
         KernelUnavailableError: if there is none.
     """
     chosen = os.environ.get("CXX")
-    for name in [chosen] if chosen else _COMPILERS:
-        found = shutil.which(name)
-        if found is not None:
-            return found
-    raise KernelUnavailableError(f"no C++ compiler was found (CXX={chosen or ''}; {', '.join(_COMPILERS)})")
+    for command in [shlex.split(chosen)] if chosen else [[name] for name in _COMPILERS]:
+        if shutil.which(command[0]) is not None:
+            return command
+    raise KernelUnavailableError(f"no C++ compiler was found ({chosen or ', '.join(_COMPILERS)})")
 
 
-def build(compiler: str, path: Path) -> None:
+def build(compiler: Sequence[str], code: str, path: Path) -> None:
     """Compile the library.
 
     Args:
-        compiler: program to call.
+        compiler: command to call.
+        code: what to compile.
         path: file to write.
 
     Raises:
         KernelUnavailableError: if the compiler fails; the message has the end of what it printed.
     """
-    code = definitions() + source("simplex_cpu.cpp")
-    command = [compiler, *FLAGS, "-x", "c++", "-", "-o", str(path)]
-    result = subprocess.run(command, input=code, capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        raise KernelUnavailableError(f"{compiler} failed: {result.stderr.strip()[-500:]}")
+    _run([*compiler, *FLAGS, "-x", "c++", "-", "-o", str(path)], code)
 
 
-def processor() -> str:
-    """List the instructions that the processor has, where the system says it; else its name."""
+def _run(command: Sequence[str], text: str) -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
+        result = subprocess.run(
+            command, input=text, capture_output=True, text=True, check=False, timeout=_COMPILER_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise KernelUnavailableError(f"{command[0]} failed: {error}") from error
+    if result.returncode != 0:
+        raise KernelUnavailableError(f"{command[0]} failed: {result.stderr.strip()[-500:]}")
+    return result.stdout

@@ -22,6 +22,10 @@ from .kernels import definitions, source
 from .lattice import Lattice
 
 _BLOCK = 256
+# products and sums stay apart, as in torch
+_OPTIONS: dict[str, Any] = {"std": "c++17", "fma": False, "ftz": False}
+KERNELS = ("simplex_2_2", "simplex_2_3", "simplex_3_3", "simplex_3_4")
+"""Entry points, named by spatial axes and coordinates."""
 
 
 def simplex_fields(
@@ -44,7 +48,7 @@ def simplex_fields(
     """
     device = seeds.device
     sizes = [table.whole.shape[1] for table in axes]
-    fields = torch.empty(len(seeds), *sizes, device=device)
+    fields = torch.empty(len(seeds), *sizes, dtype=torch.float32, device=device)
     if fields.numel() == 0:
         return fields
     kernels = load(device)
@@ -57,29 +61,50 @@ def simplex_fields(
     config = LaunchConfig(grid=-(-fields.numel() // _BLOCK), block=_BLOCK)
     with torch.cuda.device(device):
         stream = Stream.from_handle(torch.cuda.current_stream(device).cuda_stream)
-        kernel = kernels.get_kernel(f"simplex_{len(sizes)}_{lattice.dims}")
-        launch(stream, config, kernel, *pointers, *map(np.int32, counts))
+        launch(stream, config, kernels[f"simplex_{len(sizes)}_{lattice.dims}"], *pointers, *map(np.int32, counts))
     return fields
 
 
 @functools.cache
-def load(device: torch.device) -> Any:
+def load(device: torch.device) -> dict[str, Any]:
     """Load the kernels for a device; compile them if this is the first time on this machine.
 
     Args:
         device: a CUDA device.
 
     Returns:
-        ``cuda.core.ObjectCode``.
+        ``cuda.core.Kernel`` by name.
 
     Raises:
-        KernelUnavailableError: if ``cuda.core`` is missing or the kernels cannot be compiled.
+        KernelUnavailableError: if ``cuda.core`` is missing, or the kernels cannot be compiled or loaded, as with a
+            driver that is older than the compiler.
     """
     architecture = "sm_{}{}".format(*torch.cuda.get_device_capability(device))
-    from_file = compiled(architecture).read_bytes()
+    code = compiled(architecture).read_bytes()
+    with torch.cuda.device(device):
+        return kernels_of(code)
+
+
+def kernels_of(code: bytes) -> dict[str, Any]:
+    """Load machine code on the current device.
+
+    Args:
+        code: content of a ``cubin`` file.
+
+    Returns:
+        ``cuda.core.Kernel`` by name.
+
+    Raises:
+        KernelUnavailableError: if the driver refuses it.
+    """
     from cuda.core import ObjectCode
 
-    return ObjectCode.from_cubin(from_file)
+    try:
+        loaded = ObjectCode.from_cubin(code)
+        return {name: loaded.get_kernel(name) for name in KERNELS}
+    except Exception as error:
+        # the binding has no common error class, and none may end an inference that torch can do, too
+        raise KernelUnavailableError(f"the CUDA driver does not load the kernel: {error}") from error
 
 
 def compiled(architecture: str) -> Path:
@@ -94,22 +119,27 @@ def compiled(architecture: str) -> Path:
     Raises:
         KernelUnavailableError: if ``cuda.core`` is missing or the compiler fails.
     """
+    code = definitions() + source("simplex_cuda.cu")
     try:
         import cuda.core
-    except ImportError as error:
-        raise KernelUnavailableError(f"cuda.core cannot be imported ({error}); pip install 'medad[cuda]'") from error
-    code = definitions() + source("simplex_cuda.cu")
+        from cuda.bindings import nvrtc
+
+        version = ".".join(map(str, nvrtc.nvrtcVersion()[1:]))
+    except Exception as error:
+        # a missing library shows as one of several classes, by the version of the binding
+        raise KernelUnavailableError(
+            f"no CUDA compiler ({error}); pip install cuda-core cuda-bindings nvidia-cuda-nvrtc"
+        ) from error
 
     def build(path: Path) -> None:
-        # products and sums stay apart, as in torch
-        options = cuda.core.ProgramOptions(arch=architecture, std="c++17", fma=False, ftz=False)
+        options = cuda.core.ProgramOptions(arch=architecture, **_OPTIONS)
         try:
             path.write_bytes(cuda.core.Program(code, code_type="c++", options=options).compile("cubin").code)
         except Exception as error:
-            # the binding has no common error class, and none may end an inference that torch can do, too
-            raise KernelUnavailableError(f"NVRTC failed for {architecture}: {error}") from error
+            raise KernelUnavailableError(f"NVRTC {version} failed for {architecture}: {error}") from error
 
-    return cached_kernel("simplex.cubin", [code, architecture, cuda.core.__version__], build)
+    depends_on = [code, architecture, version, cuda.core.__version__, repr(_OPTIONS)]
+    return cached_kernel("simplex.cubin", depends_on, build)
 
 
 @functools.cache

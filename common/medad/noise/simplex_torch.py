@@ -17,8 +17,8 @@ from .coordinates import AxisTable
 from .gradients import HashedGradients
 from .lattice import EXCHANGES, Lattice, Offset
 
-_CHUNK = 1 << 15
-"""Voxels that are worked on together: their intermediate arrays stay in the cache of one core."""
+_CHUNK = 1 << 17
+"""Voxels that are worked on together: enough for several threads, few enough for bounded memory."""
 
 
 class Gradients(Protocol):
@@ -45,7 +45,7 @@ def simplex_fields(
         ``float32`` fields ``(F, *spatial)``.
     """
     sizes = [table.whole.shape[1] for table in axes]
-    fields = torch.empty(len(seeds), *sizes, device=seeds.device)
+    fields = torch.empty(len(seeds), *sizes, dtype=torch.float32, device=seeds.device)
     if fields.numel() == 0:
         return fields
     row = fields[0, 0].numel()

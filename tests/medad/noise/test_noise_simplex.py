@@ -11,7 +11,7 @@ import pytest
 import torch
 from medad.noise import FractalSimplexNoise, Noise
 from medad.noise.coordinates import AxisTable
-from medad.noise.lattice import LATTICES, Lattice, Offset
+from medad.noise.lattice import HASH_FIRST, HASH_NEXT, LATTICES, Lattice, Offset
 from medad.noise.simplex_torch import locate, rank, sum_points
 from torch import Tensor
 
@@ -176,6 +176,23 @@ def test_unit_variance(dims: int, time_axis: bool) -> None:
     noise = FractalSimplexNoise(dims, octaves=3, frequency=12.0, time_axis=time_axis, normalize="unit")
     fields = noise(torch.zeros(12, 1, *((192, 192) if dims == 2 else (40, 40, 40))), torch.arange(12))
     assert fields.square().mean().sqrt() == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize(("dims", "nearest"), [(2, 26366), (3, 533), (4, 169)])
+def test_gradients_repeat_far_away_only(dims: int, nearest: int) -> None:
+    # points of the same number form a lattice; by brute force none but 0 lies in a cube of half the stated distance
+    factors = [HASH_FIRST ^ axis * HASH_NEXT for axis in range(dims)]
+    reach = min(nearest // (2 * dims), 60)
+    steps = torch.arange(-reach, reach + 1)
+    half = [(steps[:, None] * factors[i] + steps[None, :] * factors[j]).flatten() % 2**32 for i, j in [(0, 1), (2, 3)][
+        : dims // 2]]  # fmt: skip
+    if dims == 3:
+        half.append(steps * factors[2] % 2**32)
+    if dims == 2:
+        assert int((half[0] == 0).sum()) == 1
+        return
+    both = torch.isin(half[0], (-half[1]) % 2**32)
+    assert int(both.sum()) == 1
 
 
 def test_octaves_have_their_wavelength() -> None:
