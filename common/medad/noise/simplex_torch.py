@@ -57,22 +57,26 @@ def simplex_fields(
         for start in range(0, sizes[0], rows):
             piece = AxisTable(*(entry[:, start : start + rows] for entry in axes[0]))
             block = fields[chosen, start : start + rows].zero_()
-            for octave, amplitude in enumerate(amplitudes):
-                tables = [column(table, octave, axis, len(axes)) for axis, table in enumerate([piece, *axes[1:]], 1)]
-                tables += [column(table, octave, 0, len(axes)) for table in moments]
+            at_once = max(1, _CHUNK // block.numel())
+            for octave in range(0, len(amplitudes), at_once):
+                part = slice(octave, octave + at_once)
+                tables = [columns(table, part, axis, len(axes)) for axis, table in enumerate([piece, *axes[1:]], 1)]
+                tables += [columns(table, part, 0, len(axes)) for table in moments]
                 cells, inside = locate(tables)
                 ranked, order = rank(inside)
-                octave_seeds = seeds[chosen, octave].reshape(-1, *(1,) * len(axes))
+                octave_seeds = seeds[chosen, part].T.reshape(-1, len(block), *[1] * len(axes))
                 gradients = HashedGradients(octave_seeds, cells, order, lattice)
-                block += sum_points(ranked, gradients, lattice.points, lattice.squish).mul_(amplitude)
+                values = sum_points(ranked, gradients, lattice.points, lattice.squish)
+                for value, amplitude in zip(values, amplitudes[part], strict=True):
+                    block += value.mul_(amplitude)
     return fields
 
 
-def column(table: AxisTable, octave: int, axis: int, spatial_dims: int) -> AxisTable:
-    """Take one octave of a table and lay it along an axis of ``(F, *spatial)``."""
+def columns(table: AxisTable, octaves: slice, axis: int, spatial_dims: int) -> AxisTable:
+    """Take some octaves of a table and lay them along an axis of ``(octaves, F, *spatial)``."""
     shape = [1] * (spatial_dims + 1)
-    shape[axis] = -1
-    return AxisTable(*(entry[octave].reshape(shape) for entry in table))
+    shape[axis] = table.whole.shape[1]
+    return AxisTable(*(entry[octaves].reshape(-1, *shape) for entry in table))
 
 
 def locate(tables: Sequence[AxisTable]) -> tuple[list[Tensor], list[Tensor]]:
@@ -135,12 +139,13 @@ def sum_points(ranked: Sequence[Tensor], gradients: Gradients, points: Sequence[
     origin = [position + skew for position in ranked]
     distances = [torch.empty_like(position) for position in origin]
     reach, square = torch.empty_like(skew), torch.empty_like(skew)
+    two = torch.tensor(2.0, dtype=skew.dtype, device="cpu")
     total: Tensor | None = None
     for point in points:
         shift = squish * sum(point)
         for distance, position, step in zip(distances, origin, point, strict=True):
             torch.sub(position, step + shift, out=distance)
-        torch.mul(distances[0], distances[0], out=reach).neg_().add_(2.0)
+        torch.sub(two, torch.mul(distances[0], distances[0], out=square), out=reach)
         for distance in distances[1:]:
             reach -= torch.mul(distance, distance, out=square)
         reach.clamp_(min=0.0)
