@@ -13,7 +13,8 @@ from medad.bench.__main__ import main
 from medad.bench.noise import ours, theirs
 from medad.noise import backend
 
-opensimplex = pytest.importorskip("opensimplex")
+# not among the requirements: it puts a package named "tests" beside ours
+pytest.importorskip("opensimplex", reason="opensimplex is not installed")
 
 
 def test_rows_of_every_form(tmp_path: Path) -> None:
