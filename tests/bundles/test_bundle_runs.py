@@ -174,6 +174,14 @@ def test_without_calibration_maps_and_scores_are_written(infer: Infer, tmp_path:
     assert not (mask[anomaly_map <= 0.1]).any()
 
 
+def test_calibration_takes_normal_images_only(smoke_model: SmokeModel, tmp_path: Path) -> None:
+    # the split is a key that also belongs to the evaluation
+    paths = {**smoke_model.paths, "calibration_path": tmp_path / "calibration.json", "output_dir": tmp_path}
+    with fails_with(InputError, "are abnormal"):
+        build(smoke_model.bundle, "train calibrate smoke", **paths, **{"validate#datalist#split": "test"}).run()
+    assert not (tmp_path / "calibration.json").exists()
+
+
 def test_calibration_of_other_weights_is_refused(infer: Infer, smoke_model: SmokeModel, tmp_path: Path) -> None:
     state = torch.load(smoke_model.models / "model.pt", weights_only=True)
     torch.save({name: value + 1e-3 for name, value in state.items()}, tmp_path / "other.pt")

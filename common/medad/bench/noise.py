@@ -112,7 +112,7 @@ def theirs(way: str, batch: int, spatial: list[int]) -> Tensor:
     """
     fields = []
     for seed in range(batch):
-        generator = _generator.__wrapped__(seed) if way == "one by one" else _generator(seed)
+        generator = _generator(seed) if way == "one by one" else _kept_generator(seed)
         total = np.zeros(spatial)
         for octave in range(_NOISE.octaves):
             wavelength = _NOISE.frequency / 2**octave
@@ -123,11 +123,13 @@ def theirs(way: str, batch: int, spatial: list[int]) -> Tensor:
     return torch.stack(fields)
 
 
-@functools.cache
 def _generator(seed: int) -> Any:
     import opensimplex
 
     return opensimplex.OpenSimplex(seed)
+
+
+_kept_generator = functools.cache(_generator)
 
 
 def _forms(device: torch.device) -> list[str]:

@@ -10,6 +10,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -119,8 +120,9 @@ def peak_extra_memory(function: Callable[[], object]) -> int | None:
 
 def in_fresh_process(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
     """Call a module-level function in a new interpreter and return its result, which must be picklable."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, args, kwargs)
+    # an executor, since a pool waits for ever where the process cannot import the function
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        return executor.submit(function, *args, **kwargs).result()
 
 
 def machine(device: torch.device | str = "cpu") -> dict[str, str | int]:

@@ -17,6 +17,7 @@ from monai.transforms import Compose
 from torch import nn
 from torch.utils.data import DataLoader
 
+from ..errors import InputError
 from ..keys import Keys
 from ..postprocessing import CalibrationBuilder, data_hash, images_per_subject, weights_hash
 from .evaluator import AnomalyEvaluator, load_weights
@@ -46,6 +47,9 @@ class Calibrator:
         settings: what makes the map and the score beside the weights, by name; a run with others is refused.
         amp: whether to use automatic mixed precision.
         handlers: further handlers, such as a progress bar.
+
+    Raises:
+        InputError: if an image is abnormal.
     """
 
     def __init__(
@@ -62,6 +66,14 @@ class Calibrator:
         amp: bool = False,
         handlers: Sequence[Any] | None = None,
     ) -> None:
+        abnormal = sum(item.get(Keys.LABEL) == 1 for item in datalist)
+        if abnormal:
+            raise InputError(
+                f"{abnormal} of {len(datalist)} images are abnormal",
+                where="calibration",
+                expected="normal images only: thresholds say how often those are called abnormal",
+                remedy="Leave validate#datalist#split at calibration.",
+            )
         self.datalist = datalist
         self.weights_path = weights_path
         self.settings = settings

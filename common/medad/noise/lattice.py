@@ -95,8 +95,8 @@ EXCHANGES = {
 HASH_FIRST, HASH_NEXT = 0x9E3779B1, 0x85EBCA76
 """Lattice point b of a field has the number seed + sum over axes of b_i * (HASH_FIRST xor i * HASH_NEXT), modulo 2^32.
 
-Modulo 2^32 such sums repeat: the nearest points of the same number are 26366 cells apart in 2D, 533 in 3D and 169 in
-4D, in a direction that lies along no axis.
+Modulo 2^32 such sums repeat: the shortest known ways to the same number are (-12010, 21478) cells in 2D,
+(-344, 307, 207) in 3D and (-75, -14, 111, -82) in 4D.
 """
 
 HASH_ROUNDS = ((16, 0x7FEB352D), (15, 0x846CA68B))

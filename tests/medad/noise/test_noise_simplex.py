@@ -178,21 +178,21 @@ def test_unit_variance(dims: int, time_axis: bool) -> None:
     assert fields.square().mean().sqrt() == pytest.approx(1.0, abs=0.05)
 
 
-@pytest.mark.parametrize(("dims", "nearest"), [(2, 26366), (3, 533), (4, 169)])
-def test_gradients_repeat_far_away_only(dims: int, nearest: int) -> None:
-    # points of the same number form a lattice; by brute force none but 0 lies in a cube of half the stated distance
-    factors = [HASH_FIRST ^ axis * HASH_NEXT for axis in range(dims)]
-    reach = min(nearest // (2 * dims), 60)
-    steps = torch.arange(-reach, reach + 1)
-    half = [(steps[:, None] * factors[i] + steps[None, :] * factors[j]).flatten() % 2**32 for i, j in [(0, 1), (2, 3)][
-        : dims // 2]]  # fmt: skip
-    if dims == 3:
-        half.append(steps * factors[2] % 2**32)
-    if dims == 2:
-        assert int((half[0] == 0).sum()) == 1
-        return
-    both = torch.isin(half[0], (-half[1]) % 2**32)
-    assert int(both.sum()) == 1
+@pytest.mark.parametrize("period", [(-12010, 21478), (-344, 307, 207), (-75, -14, 111, -82)])
+def test_gradients_repeat_far_away_only(period: tuple[int, ...]) -> None:
+    # the stated vectors are periods, and a cube of 60 cells to all sides holds none but 0
+    factors = torch.tensor([(HASH_FIRST ^ axis * HASH_NEXT) % 2**32 for axis in range(len(period))])
+    assert int((torch.tensor(period) * factors).sum()) % 2**32 == 0
+    steps = torch.arange(-60, 61)
+
+    def sums(factors: Tensor) -> Tensor:
+        total = torch.zeros(1, dtype=torch.int64)
+        for factor in factors:
+            total = (total[:, None] + steps * factor).flatten()
+        return total
+
+    one, other = sums(factors[:2]) % 2**32, -sums(factors[2:]) % 2**32
+    assert int(torch.isin(one, other).sum()) == 1
 
 
 def test_octaves_have_their_wavelength() -> None:
