@@ -12,7 +12,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .gradient_word import SHIFT, gradient_word
 from .lattice import HASH_FIRST, HASH_NEXT, HASH_ROUNDS, Lattice, Offset
+from .scalars import scalar
 
 
 def signed(value: int) -> int:
@@ -32,16 +34,24 @@ class HashedGradients:
     """
 
     def __init__(self, seeds: Tensor, cells: Sequence[Tensor], order: Sequence[Tensor], lattice: Lattice) -> None:
-        self.lattice = lattice
-        self.order = order
+        self.places = [axis * SHIFT for axis in order]
         self.steps = [(axis * signed(HASH_NEXT)).bitwise_xor_(signed(HASH_FIRST)) for axis in order]
         self.number = seeds + cells[0] * signed(HASH_FIRST)
         for axis, cell in enumerate(cells[1:], start=1):
             self.number += cell * signed(HASH_FIRST ^ axis * HASH_NEXT)
+        self.offset: Offset = (0,) * len(order)
+        word, device = gradient_word(lattice), self.number.device
+
+        def constants(*numbers: int) -> list[Tensor]:
+            return [scalar(signed(number), torch.int32, device) for number in numbers]
+
+        self._rounds = [constants(*turn) for turn in HASH_ROUNDS]
+        # an axis by the lowest bits of the hash: as a fraction of the axes, then as the place of its bits
+        self._choice = constants((1 << word.choice_bits) - 1, lattice.dims, word.choice_bits, SHIFT)
+        self._signs, self._short, self._longer, self._mask = constants(*word[:4])
         # memory of the intermediate values of every lattice point: to allocate it anew takes longer than to fill it
         self._bits, self._spare = torch.empty_like(self.number), torch.empty_like(self.number)
         self._terms = [torch.empty_like(self.number) for _ in order]
-        self._total = torch.empty_like(self.number, dtype=torch.float32)
 
     def product(self, offset: Offset, distances: Sequence[Tensor]) -> Tensor:
         """Multiply the gradients of a lattice point with the distances from it.
@@ -53,30 +63,22 @@ class HashedGradients:
         Returns:
             Scalar products, ``float32``; the next call overwrites them.
         """
-        bits, spare = self._bits.copy_(self.number), self._spare
-        for count, step in zip(offset, self.steps, strict=True):
-            if count != 0:
-                bits.add_(step, alpha=count)
-        for shift, factor in HASH_ROUNDS:
-            bits.bitwise_xor_(_shift_right(bits, shift, spare)).mul_(signed(factor))
-        bits.bitwise_xor_(_shift_right(bits, 16, spare))
-        # bit 31 - axis is the sign of that component
-        for term, axis, distance in zip(self._terms, self.order, distances, strict=True):
-            torch.bitwise_left_shift(bits, axis, out=term).bitwise_and_(signed(1 << 31))
-            term.bitwise_xor_(distance.view(torch.int32))
-        # the low 16 bits choose the axis of the long component; the other terms become 0
-        axis_of_long = bits.bitwise_and_(0xFFFF).mul_(self.lattice.dims).bitwise_right_shift_(16)
-        first, *others = (term.view(torch.float32) for term in self._terms)
-        total = torch.add(first, others[0], out=self._total)
-        for term in others[1:]:
-            total += term
-        for term, axis in zip(self._terms, self.order, strict=True):
-            # all bits set where the axes are the same: several times faster than a choice
-            term.bitwise_and_(torch.bitwise_xor(axis_of_long, axis, out=spare).sub_(1).bitwise_right_shift_(31))
-        for term in others:
-            first += term
-        return total.mul_(self.lattice.small).add_(first.mul_(self.lattice.big - self.lattice.small))
-
-
-def _shift_right(bits: Tensor, count: int, out: Tensor) -> Tensor:
-    return torch.bitwise_right_shift(bits, count, out=out).bitwise_and_((1 << (32 - count)) - 1)
+        for count, before, step in zip(offset, self.offset, self.steps, strict=True):
+            if count != before:
+                self.number.add_(step, alpha=count - before)
+        self.offset = offset
+        bits, spare, mixed = self._bits, self._spare, self.number
+        for shift, factor in self._rounds:
+            torch.bitwise_right_shift(mixed, shift, out=spare)
+            mixed = torch.bitwise_xor(mixed, spare, out=bits).mul_(factor)
+        all_choices, dims, choice_bits, shift = self._choice
+        place = torch.bitwise_and(bits, all_choices, out=spare).mul_(dims).bitwise_right_shift_(choice_bits).mul_(shift)
+        longer = torch.bitwise_right_shift(self._longer, place, out=spare)
+        word = bits.bitwise_and_(self._signs).bitwise_or_(self._short).bitwise_or_(longer)
+        total: Tensor | None = None
+        for term, place, distance in zip(self._terms, self.places, distances, strict=True):
+            torch.bitwise_left_shift(word, place, out=term).bitwise_and_(self._mask)
+            product = term.view(torch.float32).mul_(distance)
+            total = product if total is None else total.add_(product)
+        assert total is not None
+        return total

@@ -7,14 +7,18 @@ The published code walks a tree of cases for each region of a cell. Here the sam
 without a branch; candidates that are out of reach give nothing. The lattice looks the same from every axis, so the
 coordinates of a voxel within its cell are sorted first: candidates are offsets by *rank*, that along the axis of the
 largest coordinate first, and there are half as many of them as by axis.
+
+Gradients have one long component and short ones, of either sign. They are those of the published code times a constant
+that makes the short components 2 in every dimension (:mod:`.gradient_word` says why).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 
 Offset = tuple[int, ...]
+SHORT = 2.0
+"""Magnitude of all components of a gradient but one."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +30,9 @@ class Lattice:
         stretch: skew of coordinates towards the lattice, x + stretch * sum(x).
         squish: skew back, b + squish * sum(b).
         norm: divisor N that keeps single octaves within about -1 and 1.
-        small: magnitude of all components of a gradient but one.
-        big: magnitude of that one.
-        points: candidates of the production form, offsets by rank from the cell of a voxel.
+        long: magnitude of the long component of a gradient; that of the others is ``SHORT``.
+        points: candidates of the production form, offsets by rank from the cell of a voxel, each one step from the one
+            before.
         rare_points: further candidates; with them the sum is complete.
     """
 
@@ -36,14 +40,9 @@ class Lattice:
     stretch: float
     squish: float
     norm: float
-    small: int
-    big: int
+    long: float
     points: tuple[Offset, ...]
     rare_points: tuple[Offset, ...]
-
-
-def _corners(dims: int) -> tuple[Offset, ...]:
-    return tuple(product((0, 1), repeat=dims))
 
 
 def _offsets(text: str) -> tuple[Offset, ...]:
@@ -57,29 +56,29 @@ LATTICES = {
         stretch=-0.211324865405187,
         squish=0.366025403784439,
         norm=47.0,
-        small=2,
-        big=5,
-        points=_corners(2) + _offsets("20 1m"),
+        long=5.0,
+        points=_offsets("00 20 10 1m 11 01"),
         rare_points=(),
     ),
     3: Lattice(
         dims=3,
         stretch=-1.0 / 6.0,
         squish=1.0 / 3.0,
-        norm=103.0,
-        small=4,
-        big=11,
-        points=_corners(3) + _offsets("200 11m 10m 210"),
+        norm=51.5,
+        long=5.5,
+        points=_offsets("000 001 011 111 110 010 210 200 100 101 10m 11m"),
         rare_points=_offsets("1m0 120 201 01m"),
     ),
     4: Lattice(
         dims=4,
         stretch=-0.138196601125011,
         squish=0.309016994374947,
-        norm=30.0,
-        small=1,
-        big=3,
-        points=_corners(4) + _offsets("2000 111m 110m 2100 11m0 1200"),
+        norm=60.0,
+        long=6.0,
+        points=_offsets(
+            "0000 0010 0110 0100 2100 2000 1000 1200 1100 11m0 1110 "
+            "1010 1011 0011 0001 1001 1101 0101 0111 1111 111m 110m"
+        ),
         rare_points=_offsets("100m 2110 10m0 1210 1m00 1120 101m 2010 2101 010m 01m0 1201 011m 2001 001m 2011"),
     ),
 }
@@ -100,4 +99,4 @@ Modulo 2^32 such sums repeat: the shortest known ways to the same number are (-1
 """
 
 HASH_ROUNDS = ((16, 0x7FEB352D), (15, 0x846CA68B))
-"""Shifts and multipliers that scramble that number (lowbias32 of Chris Wellons), then a shift by 16."""
+"""Arithmetic shifts and multipliers that scramble that number (after lowbias32 of Chris Wellons)."""

@@ -8,6 +8,7 @@ may be used in the body of a vector loop and not at its end.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -16,8 +17,9 @@ from torch import Tensor
 from .coordinates import AxisTable
 from .gradients import HashedGradients
 from .lattice import EXCHANGES, Lattice, Offset
+from .scalars import scalar
 
-_CHUNK = 1 << 17
+_CHUNK = 3 << 16
 """Voxels that are worked on together: enough for several threads, few enough for bounded memory."""
 
 
@@ -115,9 +117,16 @@ def rank(inside: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
     for first, second in EXCHANGES[len(positions)]:
         one, other = positions[first], positions[second]
         positions[first], positions[second] = torch.maximum(one, other), torch.minimum(one, other)
-        change = (order[first] ^ order[second]).bitwise_and_((one < other).to(torch.int32).neg_())
+        change = _below(one, other).bitwise_and_(order[first] ^ order[second])
         order[first], order[second] = order[first] ^ change, order[second] ^ change
     return positions, order
+
+
+def _below(one: Tensor, other: Tensor) -> Tensor:
+    """Set all bits of an ``int32`` where one number is below the other: several times faster than a comparison."""
+    difference = one - other
+    bits = torch.iinfo(torch.int32 if difference.dtype == torch.float32 else torch.int64)
+    return difference.view(getattr(torch, bits.dtype)).bitwise_right_shift_(bits.bits - 1).to(torch.int32)
 
 
 def sum_points(ranked: Sequence[Tensor], gradients: Gradients, points: Sequence[Offset], squish: float) -> Tensor:
@@ -137,21 +146,41 @@ def sum_points(ranked: Sequence[Tensor], gradients: Gradients, points: Sequence[
         skew += position
     skew.mul_(squish)
     origin = [position + skew for position in ranked]
-    distances = [torch.empty_like(position) for position in origin]
-    reach, square = torch.empty_like(skew), torch.empty_like(skew)
-    two = torch.tensor(2.0, dtype=skew.dtype, device="cpu")
+    nearness = _nearness(origin, squish, sorted({sum(point) for point in points}))
+    distances, reach = [torch.empty_like(position) for position in origin], torch.empty_like(skew)
+    number = partial(scalar, dtype=skew.dtype, device=skew.device)
     total: Tensor | None = None
     for point in points:
-        shift = squish * sum(point)
+        steps = sum(point)
+        near = nearness[steps]
+        for position, step in zip(origin, point, strict=True):
+            if step != 0:
+                # exact, since steps are powers of two: to be fused or not makes no difference
+                near = torch.add(near, position, alpha=2 * step, out=reach)
+        excess = sum(step * step for step in point) - steps
+        if excess != 0:
+            near = torch.sub(near, number(excess), out=reach)
+        torch.clamp(near, min=0.0, out=reach)
+        reach *= reach
+        reach *= reach
         for distance, position, step in zip(distances, origin, point, strict=True):
-            torch.sub(position, step + shift, out=distance)
-        torch.sub(two, torch.mul(distances[0], distances[0], out=square), out=reach)
-        for distance in distances[1:]:
-            reach -= torch.mul(distance, distance, out=square)
-        reach.clamp_(min=0.0)
-        reach *= reach
-        reach *= reach
+            torch.sub(position, number(step + squish * steps), out=distance)
         value = gradients.product(point, distances).mul_(reach)
         total = value.clone() if total is None else total.add_(value)
     assert total is not None
     return total
+
+
+def _nearness(origin: Sequence[Tensor], squish: float, sums: Sequence[int]) -> dict[int, Tensor]:
+    """Give what 2 - |d|^2 has in common for all lattice points of as many steps.
+
+    A point of steps s_i, k of them in all, is at s_i + squish k, thus 2 - |o - s - squish k|^2 =
+    [2 - |o|^2 + 2 squish k sum(o_i) - k - (2 squish + D squish^2) k^2] + sum 2 s_i o_i - (|s|^2 - k).
+    """
+    common = torch.full_like(origin[0], 2.0)
+    whole = torch.zeros_like(common)
+    for position in origin:
+        common -= position * position
+        whole += position
+    skew = 2.0 * squish + len(origin) * squish * squish
+    return {k: (whole * (2.0 * squish * k) + common).sub_(k + skew * k * k) for k in sums}

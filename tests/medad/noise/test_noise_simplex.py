@@ -11,7 +11,7 @@ import pytest
 import torch
 from medad.noise import FractalSimplexNoise, Noise
 from medad.noise.coordinates import AxisTable
-from medad.noise.lattice import HASH_FIRST, HASH_NEXT, LATTICES, Lattice, Offset
+from medad.noise.lattice import HASH_FIRST, HASH_NEXT, LATTICES, SHORT, Lattice, Offset
 from medad.noise.simplex_torch import locate, rank, sum_points
 from torch import Tensor
 
@@ -26,7 +26,7 @@ class TabulatedGradients:
         triples = ("-++", "+++", "--+", "+-+", "-+-", "++-", "---", "+--")
         self.gradients = torch.tensor(
             [
-                [int(f"{sign}1") * (lattice.big if axis == long else lattice.small) for axis, sign in enumerate(triple)]
+                [int(f"{sign}1") * (lattice.long if axis == long else SHORT) for axis, sign in enumerate(triple)]
                 for triple in triples
                 for long in range(3)
             ]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..gradient_word import SHIFT, gradient_word
 from ..lattice import EXCHANGES, HASH_FIRST, HASH_NEXT, HASH_ROUNDS, LATTICES
 
 _FOLDER = Path(__file__).parent
@@ -34,6 +35,7 @@ def definitions() -> str:
 
 
 def _definitions() -> Iterator[str]:
+    yield f"#define SIMPLEX_GRADIENT_SHIFT {SHIFT}u"
     yield f"#define SIMPLEX_HASH_FIRST {HASH_FIRST:#x}u"
     yield f"#define SIMPLEX_HASH_NEXT {HASH_NEXT:#x}u"
     for turn, (shift, factor) in enumerate(HASH_ROUNDS):
@@ -41,8 +43,7 @@ def _definitions() -> Iterator[str]:
         yield f"#define SIMPLEX_FACTOR_{turn} {factor:#x}u"
     for dims, lattice in LATTICES.items():
         yield f"#define SIMPLEX_SQUISH_{dims} {lattice.squish!r}"
-        yield f"#define SIMPLEX_SMALL_{dims} {lattice.small}.0f"
-        yield f"#define SIMPLEX_BIG_{dims} {lattice.big}.0f"
+        yield f"#define SIMPLEX_WORD_{dims} {{" + ", ".join(f"{number:#x}u" for number in gradient_word(lattice)) + "}"
         # a missing coordinate is 0, so that one macro serves all dimensions
         points = (", ".join(map(str, (*point, 0, 0)[:4])) for point in lattice.points)
         yield f"#define SIMPLEX_POINTS_{dims}(P) " + " ".join(f"P({point})" for point in points)
