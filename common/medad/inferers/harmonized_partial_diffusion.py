@@ -44,8 +44,8 @@ class HarmonizedPartialDiffusionInferer(PartialDiffusionInferer):
         noise: the noise of the training; called with images ``(B, C, *spatial)`` and ``int64`` seeds ``(B,)``.
         start_levels: how many noising steps an image goes through; with several, maps and reconstructions are averaged.
             Also as text.
-        harmonization_levels: where the original comes back, none above the highest start level; also as text. Empty:
-            plain partial diffusion, averaged over time.
+        harmonization_levels: where the original comes back; also as text. Those above a start level are not met from
+            there. Empty: plain partial diffusion, averaged over time.
         map_interval: levels between two maps that count for the result, from the start down. Those of the
             harmonizations and that of the end result count, too.
         mask_kernel_size: edge of the cube of closing and dilation in voxels, odd.
@@ -112,7 +112,11 @@ class HarmonizedPartialDiffusionInferer(PartialDiffusionInferer):
             raise ValueError(f"mask_kernel_size={mask_kernel_size}: must be odd and at least 1.")
         if eps <= 0:
             raise ValueError(f"eps={eps}: must be positive.")
-        levels = read_levels("harmonization_levels", harmonization_levels, max(self.start_levels))
+        levels = read_levels("harmonization_levels", harmonization_levels, self.schedule.levels)
+        if levels and min(levels) > max(self.start_levels):
+            raise ValueError(
+                f"harmonization_levels={list(levels)}: all lie above the highest start level, {max(self.start_levels)}."
+            )
         self.harmonization_levels = tuple(sorted(set(levels), reverse=True))
         self.map_interval = map_interval
         self.mask_kernel_size = mask_kernel_size

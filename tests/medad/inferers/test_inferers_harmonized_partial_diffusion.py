@@ -207,6 +207,7 @@ def test_levels_between_the_steps_are_visited() -> None:
         ({}, GRID),
         ({"harmonization_levels": "150, 30"}, [200, 160, 150, 120, 100, 80, 50, 40, 30]),
         ({"harmonization_levels": (), "map_interval": 500}, [200, 160, 120, 80, 40]),
+        ({"start_levels": (40,)}, [40, 32, 30, 24, 16, 8]),
         ({"start_levels": (50, 100), "harmonization_levels": (75,), "steps": 1}, [50, 100, 75, 50]),
     ):
         oracle = _Oracle(2 * images - 1)
@@ -371,9 +372,9 @@ def test_the_text_tells_everything_that_makes_the_map() -> None:
     [
         ({"mode": "one_step"}, "mode='one_step'"),
         ({"start_levels": ()}, "start_levels"),
-        ({"start_levels": (40,)}, r"harmonization_levels=\[150, 100, 30\]: levels between 1 and 40"),
+        ({"start_levels": (29,)}, r"harmonization_levels=\[150, 100, 30\]: all lie above .* 29"),
         ({"harmonization_levels": (0,)}, "harmonization_levels"),
-        ({"harmonization_levels": (201,)}, "harmonization_levels"),
+        ({"harmonization_levels": (1001,)}, "levels between 1 and 1000"),
         ({"harmonization_levels": "all"}, "harmonization_levels='all'"),
         ({"map_interval": 0}, "map_interval=0"),
         ({"mask_kernel_size": 4}, "mask_kernel_size=4"),
