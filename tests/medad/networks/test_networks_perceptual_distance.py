@@ -24,7 +24,7 @@ def _lpips_state(seed: int = 0) -> dict[str, Tensor]:
     }
     for name, value in list(state.items()):
         if name.startswith("lin"):
-            state[name.replace("lin", "lins.", 1)] = value
+            state[f"{name[:3]}s.{name[3:]}"] = value
         else:
             state[name] = torch.randn(value.shape, generator=generator) / value[0].numel() ** 0.5
     return {**state, "scaling_layer.shift": torch.zeros(1, 3, 1, 1), "scaling_layer.scale": torch.ones(1, 3, 1, 1)}
