@@ -123,6 +123,8 @@ class PerceptualDistance(nn.Module):
         ValueError: if ``sigma`` is not positive.
     """
 
+    kernel: Tensor
+
     def __init__(self, path: str | Path, spatial_dims: int, sigma: float = 2.0) -> None:
         super().__init__()
         if not sigma > 0:
@@ -130,6 +132,8 @@ class PerceptualDistance(nn.Module):
         self.distance = _load_distance(Path(path), spatial_dims)
         self.file_hash = hashlib.sha256(Path(path).read_bytes()).hexdigest()
         self.sigma = float(sigma)
+        kernel = gaussian_1d(torch.tensor(self.sigma), truncated=4.0, approx="erf", normalize=True)
+        self.register_buffer("kernel", kernel, persistent=False)
 
     def __repr__(self) -> str:
         """Name what makes the map: kind and content of the weights, smoothing."""
@@ -138,12 +142,11 @@ class PerceptualDistance(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Compare ``x`` with ``y``."""
-        self.distance.to(x.device)
+        self.to(x.device)
         with torch.autocast(x.device.type, enabled=False):
             distance = self._by_slices(x.float(), y.float())
-            kernel = gaussian_1d(torch.tensor(self.sigma), truncated=4.0, approx="erf", normalize=True)
             # not MONAI's GaussianFilter, which pads with zeros and so finds borders less different
-            smooth: Tensor = separable_filtering(distance, [kernel] * (x.ndim - 2), mode="replicate")
+            smooth: Tensor = separable_filtering(distance, [self.kernel] * (x.ndim - 2), mode="replicate")
         return smooth.clamp(0, 1)
 
     def _by_slices(self, x: Tensor, y: Tensor) -> Tensor:
