@@ -22,6 +22,7 @@ CHANGES: dict[str, Any] = {
     "image_false_positive_rate": 0.99,
     "threshold": "0.0001",
     "start_levels": "2, 5",
+    "harmonization_levels": "4",
     "repeats": 3,
     "noise_seed": 7,
 }
@@ -38,7 +39,7 @@ class _Client:
         self.network = self.parser.get_parsed_content("network_def").eval()
         self.network.load_state_dict(torch.load(model.models / "model.pt", weights_only=True))
         items = json.loads((model.data / "datalist.json").read_text())["test"]
-        self.path = str(model.data / items[-1]["image"])
+        self.path = str(model.data / items[0]["image"])
 
     def __call__(self, **changes: Any) -> tuple[dict[str, Any], np.ndarray]:
         """Result and mask of one image."""
@@ -66,7 +67,7 @@ def test_what_a_client_changes_changes_the_result(smoke_model: SmokeModel, tmp_p
         assert before[0] != after[0] or not np.array_equal(before[1], after[1]), name
     again = ask()
     assert again[0] == result and np.array_equal(again[1], mask)
-    for name in {"start_levels", "repeats", "noise_seed"} & set(ask.shown):
+    for name in {"start_levels", "harmonization_levels", "repeats", "noise_seed"} & set(ask.shown):
         with fails_with(CalibrationError, "calibration of another score"):
             ask(**{name: CHANGES[name]})
 

@@ -92,11 +92,60 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
             "learning_rate": 0.005,
         },
     },
+    "thor": {
+        2: {
+            "image_size": [24, 24],
+            "channels": [8, 16],
+            "attention_levels": [False, False],
+            "norm_groups": 4,
+            "noise_octaves": 2,
+            "noise_frequency": 4.0,
+            "train_timesteps": 300,
+            "augmentation": 0.0,
+            "max_epochs": 16,
+            "learning_rate": 0.01,
+            "mode": "ddim",
+            "start_levels": [100, 200, 300],
+            "harmonization_levels": [200, 100],
+            "map_interval": 100,
+            "steps": 1,
+            "mask_kernel_size": 3,
+            "repeats": 3,
+            "foreground_erosion": 4,
+            "score_fraction": 0.05,
+        },
+        3: {
+            "image_size": [16, 16, 16],
+            "channels": [8, 16],
+            "attention_levels": [False, False],
+            "norm_groups": 4,
+            "noise_octaves": 2,
+            "noise_frequency": 4.0,
+            "train_timesteps": 500,
+            "augmentation": 0.0,
+            "max_epochs": 16,
+            "learning_rate": 0.01,
+            "mode": "ddim",
+            "start_levels": [100, 200, 300],
+            "harmonization_levels": [200, 100],
+            "map_interval": 100,
+            "steps": 1,
+            "mask_kernel_size": 3,
+            "repeats": 3,
+            "foreground_erosion": 2,
+            "score_fraction": 0.05,
+        },
+    },
 }
 
 
 # how many normal heads a bundle sees; an autoencoder needs more of them, since it copies nothing past its code
-HEADS = {"anoddpm": {2: 160, 3: 400}, "autoencoder": {2: 600, 3: 400}, "denoising_autoencoder": {2: 160, 3: 64}}
+HEADS = {
+    "anoddpm": {2: 160, 3: 400},
+    "autoencoder": {2: 600, 3: 400},
+    "denoising_autoencoder": {2: 160, 3: 64},
+    "thor": {2: 160, 3: 400},
+}
 
 
 def _phantom(out: Path, spatial_dims: int, size: int, heads: int) -> Path:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from .chain import OnStep, Step, ancestral_step, ddim_step, denoise_ancestral, denoise_ddim, level_grid
+from .harmonize import gray_closing, gray_dilation, harmonic_mean, harmonize, soft_mask
 from .noise_seeds import noise_seeds
 from .predict import Predict, Prediction, network_predictor
 from .process import (
@@ -32,11 +33,16 @@ __all__ = [
     "denoise_ancestral",
     "denoise_ddim",
     "from_network_range",
+    "gray_closing",
+    "gray_dilation",
+    "harmonic_mean",
+    "harmonize",
     "level_grid",
     "network_predictor",
     "noise_from_clean",
     "noise_seeds",
     "posterior_mean",
     "posterior_variance",
+    "soft_mask",
     "to_network_range",
 ]

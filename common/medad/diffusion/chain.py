@@ -28,6 +28,8 @@ from .schedule import Schedule
 class Step(NamedTuple):
     """What a chain has reached."""
 
+    origin: int
+    """Level that the step came from."""
     level: int
     """Level of ``state``."""
     state: Tensor
@@ -124,7 +126,7 @@ def denoise_ancestral(
         fresh = noise(level - 1) if level > 1 else None
         state = ancestral_step(schedule, prediction.clean, state, level, fresh, variance)
         if on_step is not None:
-            state = on_step(Step(level - 1, state, prediction))
+            state = on_step(Step(level, level - 1, state, prediction))
     return state
 
 
@@ -147,5 +149,5 @@ def denoise_ddim(
         prediction = predict(state, level)
         state = ddim_step(schedule, prediction, following)
         if on_step is not None:
-            state = on_step(Step(following, state, prediction))
+            state = on_step(Step(level, following, state, prediction))
     return state

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .base import AnomalyInferer
 from .gradient import GradientInferer
+from .harmonized_partial_diffusion import HarmonizedPartialDiffusionInferer
 from .partial_diffusion import PartialDiffusionInferer
 from .perceptual import PerceptualInferer
 from .reconstruction import ReconstructionInferer
@@ -13,6 +14,7 @@ from .uncertainty import UncertaintyInferer
 __all__ = [
     "AnomalyInferer",
     "GradientInferer",
+    "HarmonizedPartialDiffusionInferer",
     "PartialDiffusionInferer",
     "PerceptualInferer",
     "ReconstructionInferer",

@@ -6,7 +6,7 @@ x_l = sqrt(a_l) x + sqrt(1 - a_l) n,   x_l -> ... -> x^,   A = mean over channel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
@@ -14,6 +14,7 @@ from monai.networks.schedulers import DDPMScheduler
 from torch import Tensor, nn
 
 from ..diffusion import (
+    OnStep,
     Predict,
     Schedule,
     add_noise,
@@ -94,18 +95,14 @@ class PartialDiffusionInferer(ReconstructionInferer):
         if repeats < 1:
             raise ValueError(f"repeats={repeats}: must be at least 1.")
         self.schedule = Schedule(scheduler)
-        if isinstance(start_levels, str):
-            start_levels = _levels(start_levels)
-        if not start_levels or not all(1 <= level <= self.schedule.levels for level in start_levels):
-            raise ValueError(
-                f"start_levels={list(start_levels)}: levels between 1 and {self.schedule.levels} are expected."
-            )
+        self.start_levels = read_levels("start_levels", start_levels, self.schedule.levels)
+        if not self.start_levels:
+            raise ValueError("start_levels=[]: at least one level is expected.")
         self.noise = noise
-        self.start_levels = tuple(start_levels)
         self.mode = mode
         self.steps = steps if mode == "ddim" else None
         if mode == "ddim":
-            level_grid(min(start_levels), steps)  # says what is wrong with the steps
+            level_grid(min(self.start_levels), steps)  # says what is wrong with the steps
         self.repeats = repeats
         self.value_range = check_value_range(value_range)
         self.seed = seed
@@ -136,31 +133,67 @@ class PartialDiffusionInferer(ReconstructionInferer):
             Mean of the reconstructions, ``(B, C, *spatial)``.
         """
         total = torch.zeros_like(images)
-        for repeat in range(self.repeats):
-            noise = partial(self._field, images[: len(positions)], positions, repeat)
-            for start in self.start_levels:
-                noisy = add_noise(self.schedule, images, noise(start), start)
-                total = total + self._denoise(noisy, start, predict, noise)
+        for start, noise in self._runs(images, positions):
+            noisy = add_noise(self.schedule, images, noise(start), start)
+            total = total + self._denoise(noisy, start, predict, noise)
         return total / (self.repeats * len(self.start_levels))
 
     def _compare_denoised(self, images: Tensor, network: nn.Module, positions: Tensor) -> Tensor:
-        predict = network_predictor(network, self.schedule, self.prediction_type, self.clip)
-        denoised = self.reconstruct(to_network_range(images, self.value_range), predict, positions)
+        denoised = self.reconstruct(to_network_range(images, self.value_range), self._predictor(network), positions)
         return self.compare(images, from_network_range(denoised, self.value_range))
+
+    def _predictor(self, network: nn.Module) -> Predict:
+        return network_predictor(network, self.schedule, self.prediction_type, self.clip)
+
+    def _runs(self, images: Tensor, positions: Tensor) -> Iterator[tuple[int, Callable[[int], Tensor]]]:
+        """Give the start level of every run, and the noise of its levels."""
+        for repeat in range(self.repeats):
+            noise = partial(self._field, images[: len(positions)], positions, repeat)
+            for start in self.start_levels:
+                yield start, noise
 
     def _field(self, images: Tensor, positions: Tensor, repeat: int, level: int) -> Tensor:
         return self.noise(images, noise_seeds(self.seed, repeat, level, positions))
 
-    def _denoise(self, state: Tensor, start: int, predict: Predict, noise: Callable[[int], Tensor]) -> Tensor:
+    def _grid(self, start: int, steps: int) -> list[int]:
+        """Give the levels that ``"ddim"`` visits."""
+        return level_grid(start, steps)
+
+    def _denoise(
+        self,
+        state: Tensor,
+        start: int,
+        predict: Predict,
+        noise: Callable[[int], Tensor],
+        on_step: OnStep | None = None,
+    ) -> Tensor:
         if self.mode == "one_step":
             return predict(state, start).clean
         if self.steps is not None:
-            return denoise_ddim(predict, self.schedule, state, level_grid(start, self.steps))
-        return denoise_ancestral(predict, self.schedule, state, start, noise, self.variance)
+            return denoise_ddim(predict, self.schedule, state, self._grid(start, self.steps), on_step)
+        return denoise_ancestral(predict, self.schedule, state, start, noise, self.variance, on_step)
 
 
-def _levels(text: str) -> list[int]:
+def read_levels(name: str, levels: Sequence[int] | str, highest: int) -> tuple[int, ...]:
+    """Read levels of a diffusion.
+
+    Args:
+        name: what the levels are called, for messages.
+        levels: whole numbers, or a text that holds them with commas between, as a client's field does.
+        highest: the highest level there is.
+
+    Returns:
+        The levels, in the order given.
+
+    Raises:
+        ValueError: if something is no whole number or no level.
+    """
     try:
-        return [int(level) for level in text.split(",")]
+        numbers = (
+            tuple(int(part) for part in levels.split(",") if levels.strip()) if isinstance(levels, str) else levels
+        )
     except ValueError:
-        raise ValueError(f'start_levels={text!r}: whole numbers are expected, such as "50, 100".') from None
+        raise ValueError(f'{name}={levels!r}: whole numbers are expected, such as "50, 100".') from None
+    if not all(1 <= level <= highest for level in numbers):
+        raise ValueError(f"{name}={list(numbers)}: levels between 1 and {highest} are expected.")
+    return tuple(numbers)

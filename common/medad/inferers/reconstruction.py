@@ -60,8 +60,10 @@ class ReconstructionInferer(AnomalyInferer):
         Returns:
             ``(B, 1 + C, *spatial)``: anomaly map, then the reconstruction.
         """
+        return torch.cat([self.difference(images, reconstruction), reconstruction], dim=1)
+
+    def difference(self, images: Tensor, reconstruction: Tensor) -> Tensor:
+        """Take the residual alone; arguments as for :meth:`compare`, result ``(B, 1, *spatial)``."""
         if isinstance(self.residual, str):
-            anomaly_map = _RESIDUALS[self.residual](images - reconstruction).mean(dim=1, keepdim=True)
-        else:
-            anomaly_map = self.residual(reconstruction, images)
-        return torch.cat([anomaly_map, reconstruction], dim=1)
+            return _RESIDUALS[self.residual](images - reconstruction).mean(dim=1, keepdim=True)
+        return self.residual(reconstruction, images)

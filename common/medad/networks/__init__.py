@@ -10,6 +10,7 @@ from .diffusion_unet import DiffusionUNet
 from .memory_autoencoder import MemoryAutoencoder
 from .onnx_network import OnnxNetwork
 from .perceptual_autoencoder import PerceptualAutoencoder
+from .perceptual_distance import EncoderDistance, PerceptualDistance, SpatialLPIPS, perceptual_distance
 from .placement import place_network
 from .spatial_autoencoder import SpatialAutoencoder
 from .variational_autoencoder import VariationalAutoencoder
@@ -20,11 +21,15 @@ __all__ = [
     "ConstrainedAutoencoder",
     "DenoisingUNet",
     "DiffusionUNet",
+    "EncoderDistance",
     "MemoryAutoencoder",
     "OnnxNetwork",
     "PerceptualAutoencoder",
+    "PerceptualDistance",
     "SpatialAutoencoder",
+    "SpatialLPIPS",
     "VariationalAutoencoder",
+    "perceptual_distance",
     "place_network",
     "read_weights",
 ]

@@ -24,12 +24,13 @@ def read_weights(path: str | Path, device: torch.device | str = "cpu") -> Any:
     Raises:
         Exception: whatever torch raises at a file that is neither, or that holds more than tensors.
     """
-    if _is_torchscript(path):
+    if is_torchscript(path):
         return torch.jit.load(path, map_location=device).state_dict()
     return torch.load(path, map_location=device, weights_only=True)
 
 
-def _is_torchscript(path: str | Path) -> bool:
+def is_torchscript(path: str | Path) -> bool:
+    """Say whether a file holds a network exported to TorchScript."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:

@@ -174,10 +174,10 @@ def test_encoding_is_decoding_backwards() -> None:
 @pytest.mark.parametrize("walk", ["ancestral", "ddim"])
 def test_what_happens_at_a_step_goes_on(walk: str) -> None:
     images = torch.rand(1, 1, 4, 4)
-    seen: list[int] = []
+    seen: list[tuple[int, int]] = []
 
     def on_step(step: Step) -> Tensor:
-        seen.append(step.level)
+        seen.append((step.origin, step.level))
         assert torch.equal(step.prediction.clean, images)
         return step.state + (1.0 if step.level == 0 else 0.0)
 
@@ -186,7 +186,7 @@ def test_what_happens_at_a_step_goes_on(walk: str) -> None:
         result = denoise_ancestral(oracle, SCHEDULE, noisy, 3, torch.randn_like(images).mul, on_step=on_step)
     else:
         result = denoise_ddim(oracle, SCHEDULE, noisy, [3, 2, 1, 0], on_step=on_step)
-    assert seen == [2, 1, 0]
+    assert seen == [(3, 2), (2, 1), (1, 0)]
     torch.testing.assert_close(result, images + 1)
 
 
