@@ -18,7 +18,9 @@ def run_without_medad(cwd: Path, *arguments: str, timeout: float = 300) -> subpr
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     environment |= {"PYTHONPATH": str(PACKAGES), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-S", *arguments]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+    )
 
 
 def options(**values: object) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import torch
 from bundle_tools import SmokeModel, build
-from medad.errors import InputError
+from medad.errors import CalibrationError, InputError
 from medad.export import Release, export_bundle
 from medad.export.parity import takes_timesteps
 from monai.bundle import ConfigParser
@@ -35,6 +35,8 @@ except ModuleNotFoundError:
     root, schema, data, out, scriptable = sys.argv[1:]
     metadata, config = f"{root}/configs/metadata.json", f"{root}/configs/inference.json"
     run(config_file=config, bundle_root=root, dataset_dir=data, output_dir=out)
+    exported = [config, f"{root}/configs/inference_ts.json"]
+    run(config_file=exported, bundle_root=root, dataset_dir=data, output_dir=f"{out}_ts")
     verify_metadata(meta_file=metadata, filepath=schema)
     verify_net_in_out("network_def", metadata, config, device="cpu")
     if scriptable == "True":
@@ -66,9 +68,9 @@ for number in (0, 1, 0):
 
 @pytest.fixture(scope="session")
 def release(smoke_model: SmokeModel, tmp_path_factory: pytest.TempPathFactory) -> Release:
-    """The trained bundle with its overlay baked in."""
+    """The trained bundle with its overlay baked in, and its network as TorchScript."""
     out = tmp_path_factory.mktemp("dist")
-    return export_bundle(smoke_model.bundle, out, ["smoke"], smoke_model.models / "model.pt")
+    return export_bundle(smoke_model.bundle, out, ["smoke"], smoke_model.models / "model.pt", torchscript=True)
 
 
 @pytest.fixture
@@ -153,6 +155,7 @@ def test_without_medad_from_another_folder(release: Release, smoke_model: SmokeM
     done = run_without_medad(tmp_path, "-c", CHECKS, *map(str, arguments))
     assert done.returncode == 0, done.stderr
     assert len(_scores(tmp_path / "out")) == 6 and (tmp_path / "out" / "report.html").is_file()
+    assert _scores(tmp_path / "out_ts") == pytest.approx(_scores(tmp_path / "out"), rel=1e-4)
     assert (tmp_path / "out" / "model.ts").is_file() == scriptable
 
 
@@ -241,6 +244,22 @@ def test_weights_that_do_not_fit_are_refused(smoke_model: SmokeModel, tmp_path: 
     with pytest.raises(InputError, match="--overlay"):
         export_bundle(smoke_model.bundle, tmp_path, [], smoke_model.models / "model.pt")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_calibration_of_other_weights_or_another_score_is_refused(smoke_model: SmokeModel, tmp_path: Path) -> None:
+    models = Path(shutil.copytree(smoke_model.models, tmp_path / "models"))
+    state = torch.load(models / "model.pt", weights_only=True)
+    torch.save({name: value * 1.01 for name, value in state.items()}, models / "model.pt")
+    settings = tmp_path / "settings.json"
+    settings.write_text('{"score_fraction": 0.123}')
+    for overlays, weights, what in (
+        (["smoke"], models / "model.pt", "calibration of other weights"),
+        (["smoke", settings], smoke_model.models / "model.pt", "calibration of another score, with score_fraction"),
+    ):
+        with pytest.raises(CalibrationError, match=what) as refused:
+            export_bundle(smoke_model.bundle, tmp_path / "out", overlays, weights)
+        assert "move calibration.json away" in str(refused.value) and "--threshold" not in str(refused.value)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_release_without_weights_is_asked_for(smoke_model: SmokeModel, tmp_path: Path) -> None:
