@@ -57,8 +57,8 @@ def export_bundle(
 ) -> Release:
     """Write a self-contained release of a bundle.
 
-    Equal input gives equal files, to the last byte; with ``torchscript`` in a process that used none before, since torch
-    numbers the classes of a process.
+    Equal input gives equal files, to the last byte; with ``torchscript`` in a process that used none before, because
+    torch numbers the classes of a process.
 
     Args:
         bundle: folder of the bundle.
