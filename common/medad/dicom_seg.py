@@ -18,9 +18,11 @@ import numpy as np
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 from numpy.typing import NDArray
 
-from .data import LoadImageFiled, is_dicom_source
+from .data import LoadImageFiled, is_dicom_source, read_dicom_source, stem_of
+from .data.dicom_series import read_header
 from .errors import InputError, MedadError
 from .handlers import DicomResults
+from .handlers.dicom_results import INSTALL_HIGHDICOM
 
 _SAME_MM = 0.1
 
@@ -35,23 +37,73 @@ def write_segmentation(mask: str | Path, series: str | Path, bundle: str | Path,
         out: folder for ``<series>_mask.dcm``.
 
     Returns:
-        The file.
+        The file. One that stands there is replaced if it was made from the same series.
 
     Raises:
-        InputError: if highdicom is missing, the mask does not fit the series, or the series cannot be referred to.
+        InputError: if the bundle is none or has no weights, highdicom is missing, the mask does not fit the series, the
+            series cannot be referred to, or the file cannot be written or was made from another series.
     """
     root, source = Path(bundle).expanduser(), Path(series).expanduser().resolve()
+    results = _results_of(root)
     if not is_dicom_source(str(source)):
         raise InputError(
             "it is no DICOM", where=source, expected="a folder with one DICOM series", remedy="Correct --series."
         )
-    results = DicomResults(True, root, root / "models" / "model.pt")
     volume = LoadImageFiled("image")({"image": str(source)})["image"]
     array = on_grid(Path(mask).expanduser(), np.asarray(volume.affine, dtype=np.float64), tuple(volume.shape[1:]))
-    stem = Path(out).expanduser() / source.stem
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    results.write(stem, str(source), None, array)
-    return stem.with_name(f"{stem.name}_mask.dcm")
+    stem = Path(out).expanduser() / stem_of(source)
+    path = stem.with_name(f"{stem.name}_mask.dcm")
+    _require_made_from(path, source)
+    try:
+        results.write(stem, str(source), None, array)
+    except InputError as error:
+        remedy = "Export the series again with complete headers."
+        raise InputError(error.what, where=error.where, expected=error.expected, remedy=remedy) from None
+    except OSError as error:
+        raise InputError(
+            f"cannot be written ({error.strerror})",
+            where=path,
+            expected="a folder in which files can be made",
+            remedy="Choose another --out.",
+        ) from error
+    return path
+
+
+def _results_of(bundle: Path) -> DicomResults:
+    """Prepare results that name a bundle and its weights; both are there."""
+    weights = bundle / "models" / "model.pt"
+    for file in (bundle / "configs" / "metadata.json", weights):
+        if not file.is_file():
+            raise InputError(
+                f"it has no {file.relative_to(bundle)}",
+                where=bundle.resolve(),
+                expected="the trained bundle or release that made the mask",
+                remedy="Correct --bundle.",
+            )
+    try:
+        return DicomResults(True, bundle, weights)
+    except InputError as error:
+        remedy = f"Install it: {INSTALL_HIGHDICOM}."
+        raise InputError(error.what, where="medad.dicom_seg", expected=error.expected, remedy=remedy) from None
+
+
+def _require_made_from(path: Path, source: Path) -> None:
+    """Refuse to replace a file, unless it refers to all files of this series and to no other."""
+    if not path.exists():
+        return
+    files = {str(header.get("SOPInstanceUID")) for header in read_dicom_source(source).headers}
+    try:
+        series = read_header(path).ReferencedSeriesSequence
+        referred = {str(item.ReferencedSOPInstanceUID) for one in series for item in one.ReferencedInstanceSequence}
+    except Exception:  # whatever pydicom raises at another kind of file
+        referred = set()
+    if referred != files:
+        raise InputError(
+            "a file that was not made from this series stands there",
+            where=path,
+            expected="no file, or an earlier result of this series",
+            remedy="Choose another --out, or another name for the folder of the series.",
+        )
 
 
 def on_grid(path: Path, affine: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -60,7 +60,13 @@ def test_results_return_to_the_archive_and_nowhere_else(
     write_series(data / "head", _volume(phantom_2d), "MR", OBLIQUE, reverse=True)
     write_single(data / "film.dcm", _volume(phantom_2d)[0], "CR")
     write_series(data / "broken", _volume(phantom_2d) * 0, "CT")  # a constant image costs its case only
-    with fails_with(CohortError, "1 of 3 cases failed"), caplog.at_level("DEBUG"):
+    write_series(data / "mixed", _volume(phantom_2d), "MR")
+    write_series(data / "second", _volume(phantom_2d), "MR")
+    for path in (data / "second").iterdir():
+        path.rename(data / "mixed" / f"second_{path.name}")
+    listed = {"test": [{"image": name} for name in ("head", "film.dcm", "broken", "mixed")]}
+    (data / "datalist.json").write_text(json.dumps(listed))
+    with fails_with(CohortError, "2 of 4 cases failed"), caplog.at_level("DEBUG"):
         infer(tmp_path / "out", dataset_dir=data, threshold=THRESHOLD)
     out = tmp_path / "out"
     _assert_round_trip(out / "head")
@@ -74,9 +80,12 @@ def test_results_return_to_the_archive_and_nowhere_else(
         highdicom.seg.segread(out / "film" / "film_mask.dcm").get_frame(1).squeeze(),
         np.load(out / "film" / "film_mask.npy"),
     )
-    source = pydicom.dcmread(data / "film.dcm")
-    identifiers = {*PLANTED.values(), *PLANTED["PatientName"].split("^"), str(source.StudyInstanceUID)}
-    assert identifiers & {str(pydicom.dcmread(out / "film" / "film_mask.dcm").PatientID)}
+    sources = [pydicom.dcmread(path) for path in data.rglob("*.dcm")]
+    names = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
+    uids = {str(source[name].value) for source in sources for name in names if name in source}
+    identifiers = {*PLANTED.values(), *PLANTED["PatientName"].split("^"), *uids}
+    assert "2 DICOM series in one folder" in (out / "failures.csv").read_text()
+    assert len(uids) > len(sources) and identifiers & {str(pydicom.dcmread(out / "film" / "film_mask.dcm").PatientID)}
     others = [path for path in out.rglob("*") if path.is_file() and path.suffix != ".dcm"]
     assert {"scores.csv", "failures.csv", "report.html", "run.json"} <= {path.name for path in others}
     said = "".join(capfd.readouterr()) + caplog.text

@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 import torch
 from bundle_tools import SmokeModel, build
-from medad.errors import InputError
+from medad.errors import CalibrationError, InputError
 from medad.export import Release, export_bundle
 from medad.export.parity import takes_timesteps
-from monai.bundle import ConfigParser, ConfigWorkflow
+from monai.bundle import ConfigParser
 from release_tools import options, run_without_medad
 
 SCHEMA = Path(__file__).resolve().parents[1] / "golden" / "meta_schema_20240725.json"
@@ -35,6 +35,8 @@ except ModuleNotFoundError:
     root, schema, data, out, scriptable = sys.argv[1:]
     metadata, config = f"{root}/configs/metadata.json", f"{root}/configs/inference.json"
     run(config_file=config, bundle_root=root, dataset_dir=data, output_dir=out)
+    exported = [config, f"{root}/configs/inference_ts.json"]
+    run(config_file=exported, bundle_root=root, dataset_dir=data, output_dir=f"{out}_ts")
     verify_metadata(meta_file=metadata, filepath=schema)
     verify_net_in_out("network_def", metadata, config, device="cpu")
     if scriptable == "True":
@@ -43,12 +45,32 @@ except ModuleNotFoundError:
 """
 """What a user runs and what the model zoo verifies, in one process to be quick."""
 
+IN_TURNS = """
+import sys
+from pathlib import Path
+from monai.bundle import ConfigWorkflow
+
+data, out, *roots = sys.argv[1:]
+workflows = []
+for number, root in enumerate(roots):
+    paths = {"bundle_root": root, "dataset_dir": data, "output_dir": f"{out}/{number}"}
+    config = f"{root}/configs/inference.json"
+    workflow = ConfigWorkflow(config_file=config, workflow_type="infer", num_workers=2, **paths)
+    workflow.initialize()
+    workflows.append(workflow)
+for number in (0, 1, 0):
+    workflows[number].run()
+    code = workflows[number].inferer.infer.__code__.co_filename
+    assert Path(code).resolve().is_relative_to(roots[number]), code
+"""
+"""Two releases in one process, with processes that load data."""
+
 
 @pytest.fixture(scope="session")
 def release(smoke_model: SmokeModel, tmp_path_factory: pytest.TempPathFactory) -> Release:
-    """The trained bundle with its overlay baked in."""
+    """The trained bundle with its overlay baked in, and its network as TorchScript."""
     out = tmp_path_factory.mktemp("dist")
-    return export_bundle(smoke_model.bundle, out, ["smoke"], smoke_model.models / "model.pt")
+    return export_bundle(smoke_model.bundle, out, ["smoke"], smoke_model.models / "model.pt", torchscript=True)
 
 
 @pytest.fixture
@@ -133,6 +155,7 @@ def test_without_medad_from_another_folder(release: Release, smoke_model: SmokeM
     done = run_without_medad(tmp_path, "-c", CHECKS, *map(str, arguments))
     assert done.returncode == 0, done.stderr
     assert len(_scores(tmp_path / "out")) == 6 and (tmp_path / "out" / "report.html").is_file()
+    assert _scores(tmp_path / "out_ts") == pytest.approx(_scores(tmp_path / "out"), rel=1e-4)
     assert (tmp_path / "out" / "model.ts").is_file() == scriptable
 
 
@@ -172,29 +195,13 @@ def test_commands_without_medad(release: Release, smoke_model: SmokeModel, tmp_p
         assert checked.returncode == 1 and "scripts.medad" in checked.stderr
 
 
-def test_releases_of_two_versions_in_one_process(
-    release: Release, smoke_model: SmokeModel, tmp_path: Path, own_imports: None
-) -> None:
-    """Opened together and run in turns, each with its own code."""
+def test_releases_of_two_versions_in_one_process(release: Release, smoke_model: SmokeModel, tmp_path: Path) -> None:
+    """Opened together and run in turns, each with its own code, also in the processes that load its data."""
     other = _other_version(release, tmp_path)
-    workflows = {}
-    for folder in (release.folder, other):
-        workflow = ConfigWorkflow(
-            config_file=str(folder / "configs" / "inference.json"),
-            workflow_type="infer",
-            bundle_root=str(folder),
-            dataset_dir=str(smoke_model.data),
-            output_dir=str(tmp_path / folder.parent.name),
-        )
-        workflow.initialize()
-        workflows[folder] = workflow
-    for folder in (release.folder, other, release.folder, other):
-        workflow = workflows[folder]
-        workflow.run()
-        score = min(_scores(tmp_path / folder.parent.name))
-        assert score > 1000 if folder == other else score < 1000
-        code = workflow.inferer.infer.__code__.co_filename
-        assert Path(code).resolve().is_relative_to(folder), code
+    arguments = (smoke_model.data, tmp_path / "out", release.folder, other)
+    done = run_without_medad(tmp_path, "-c", IN_TURNS, *map(str, arguments), timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert min(_scores(tmp_path / "out" / "1")) > 1000 > max(_scores(tmp_path / "out" / "0"))
 
 
 def test_releases_of_two_versions_loaded_as_monai_label_does(
@@ -237,6 +244,22 @@ def test_weights_that_do_not_fit_are_refused(smoke_model: SmokeModel, tmp_path: 
     with pytest.raises(InputError, match="--overlay"):
         export_bundle(smoke_model.bundle, tmp_path, [], smoke_model.models / "model.pt")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_calibration_of_other_weights_or_another_score_is_refused(smoke_model: SmokeModel, tmp_path: Path) -> None:
+    models = Path(shutil.copytree(smoke_model.models, tmp_path / "models"))
+    state = torch.load(models / "model.pt", weights_only=True)
+    torch.save({name: value * 1.01 for name, value in state.items()}, models / "model.pt")
+    settings = tmp_path / "settings.json"
+    settings.write_text('{"score_fraction": 0.123}')
+    for overlays, weights, what in (
+        (["smoke"], models / "model.pt", "calibration of other weights"),
+        (["smoke", settings], smoke_model.models / "model.pt", "calibration of another score, with score_fraction"),
+    ):
+        with pytest.raises(CalibrationError, match=what) as refused:
+            export_bundle(smoke_model.bundle, tmp_path / "out", overlays, weights)
+        assert "move calibration.json away" in str(refused.value) and "--threshold" not in str(refused.value)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_release_without_weights_is_asked_for(smoke_model: SmokeModel, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import torch
 from medad.data import LoadImageFiled
 from medad.dicom_seg import main, write_segmentation
 from medad.errors import InputError
+from medad.handlers import dicom_results
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, ornt_transform
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bundles"))
@@ -83,3 +85,55 @@ def test_what_does_not_fit_is_refused(series: Path, bundle: Path, tmp_path: Path
     with pytest.raises(SystemExit, match="it is no DICOM"):
         main([str(mask), "--series", str(mask), "--bundle", str(bundle), "--out", str(tmp_path / "out")])
     assert not (tmp_path / "out").exists()
+
+
+def test_dots_in_the_name_of_a_folder_stay(series: Path, bundle: Path, tmp_path: Path) -> None:
+    mask = _mask(series, tmp_path / "mask.nii.gz", "RAS")
+    written = []
+    for name in ("1.2.840.10", "1.2.840.11"):
+        shutil.copytree(series, tmp_path / name)
+        written.append(write_segmentation(mask, tmp_path / name, bundle, tmp_path / "out"))
+    assert [path.name for path in written] == ["1.2.840.10_mask.dcm", "1.2.840.11_mask.dcm"]
+    assert set(written) == set((tmp_path / "out").iterdir())
+
+
+def test_a_result_of_another_series_is_not_replaced(series: Path, bundle: Path, tmp_path: Path) -> None:
+    mask = _mask(series, tmp_path / "mask.nii.gz", "RAS")
+    written = write_segmentation(mask, series, bundle, tmp_path / "out")
+    content = written.read_bytes()
+    again = _mask(series, tmp_path / "empty.nii.gz", "RAS", highest=0)
+    assert write_segmentation(again, series, bundle, tmp_path / "out") == written
+    assert written.read_bytes() != content
+    values = np.random.default_rng(0).integers(1, 1000, (5, 7, 6))
+    write_series(tmp_path / "other" / "head", values, "MR", OBLIQUE, reverse=True)
+    content = written.read_bytes()
+    with pytest.raises(InputError, match=r"head_mask.dcm: a file that was not made from this series.*another --out"):
+        write_segmentation(mask, tmp_path / "other" / "head", bundle, tmp_path / "out")
+    assert written.read_bytes() == content
+    written.write_text("notes")
+    with pytest.raises(InputError, match="not made from this series"):
+        write_segmentation(mask, series, bundle, tmp_path / "out")
+
+
+def test_errors_speak_of_this_command(
+    series: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask, out = _mask(series, tmp_path / "mask.nii.gz", "RAS"), tmp_path / "out"
+    with pytest.raises(InputError, match=r"it has no configs/metadata\.json.*Correct --bundle"):
+        write_segmentation(mask, series, tmp_path, out)
+    (bundle / "models" / "model.pt").rename(tmp_path / "model.pt")
+    with pytest.raises(InputError, match=r"it has no models/model\.pt.*Correct --bundle"):
+        write_segmentation(mask, series, bundle, out)
+    (tmp_path / "model.pt").rename(bundle / "models" / "model.pt")
+    write_series(tmp_path / "lost", np.ones((5, 7, 6)), "MR", OBLIQUE, reverse=True, FrameOfReferenceUID=None)
+    with pytest.raises(InputError, match="no FrameOfReferenceUID in its headers") as lost:
+        write_segmentation(mask, tmp_path / "lost", bundle, out)
+    with monkeypatch.context() as context:
+        context.setattr(dicom_results, "find_spec", lambda name: None)
+        with pytest.raises(InputError, match=r'pip install "medad\[dicom\]"') as missing:
+            write_segmentation(mask, series, bundle, out)
+    for error in (lost, missing):
+        assert "dicom_output" not in str(error.value) and "other files" not in str(error.value)
+    assert not out.exists()
+    with pytest.raises(InputError, match=r"cannot be written.*another --out"):
+        write_segmentation(mask, series, bundle, mask)

@@ -99,9 +99,8 @@ def _only_series(folder: Path) -> list[str]:
             remedy="Give a folder with one series, or a file.",
         )
     if len(series) > 1:
-        names = "; ".join(
-            f"{key.split('#')[0]} ({len(files)} files, first {Path(files[0]).name})" for key, files in series.items()
-        )
+        # the UIDs that tell them apart identify a patient and are not quoted
+        names = "; ".join(f"{len(files)} files, first {Path(files[0]).name}" for files in series.values())
         raise InputError(
             f"{len(series)} DICOM series in one folder: {names}",
             where=folder,

@@ -51,8 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         default=[],
         help="overlays that the weights were trained with, such as cpu, or paths of JSON files",
     )
-    parser.add_argument("--weights", type=Path, help="model.pt; that of the bundle by default")
-    parser.add_argument("--without_weights", action="store_true", help="leave weights and calibration out")
+    weights = parser.add_mutually_exclusive_group()
+    weights.add_argument("--weights", type=Path, help="model.pt; that of the bundle by default")
+    weights.add_argument("--without_weights", action="store_true", help="leave weights and calibration out")
     parser.add_argument("--torchscript", action="store_true", help="add the network as models/model.ts")
     parser.add_argument("--onnx", action="store_true", help="add the network as models/model.onnx")
     logging.basicConfig(format="%(message)s")

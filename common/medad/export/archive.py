@@ -30,10 +30,23 @@ def write_zip(folder: Path, archive: Path) -> str:
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as file:
             for path in sorted(path for path in folder.rglob("*") if path.is_file()):
                 name = (Path(folder.name) / path.relative_to(folder)).as_posix()
-                entry = zipfile.ZipInfo(name, _EARLIEST)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.create_system = _UNIX
-                entry.external_attr = _READABLE_FILE
-                file.writestr(entry, path.read_bytes())
+                file.writestr(entry_of(name, zipfile.ZIP_DEFLATED), path.read_bytes())
         digest = hashlib.sha256(partial.read_bytes()).hexdigest()
     return digest
+
+
+def entry_of(name: str, compress_type: int) -> zipfile.ZipInfo:
+    """Describe a file of an archive by its name alone: no time, the same permissions on every system.
+
+    Args:
+        name: path in the archive.
+        compress_type: such as ``zipfile.ZIP_DEFLATED``.
+
+    Returns:
+        What ``ZipFile.writestr`` takes.
+    """
+    entry = zipfile.ZipInfo(name, _EARLIEST)
+    entry.compress_type = compress_type
+    entry.create_system = _UNIX
+    entry.external_attr = _READABLE_FILE
+    return entry

@@ -16,12 +16,43 @@ OWN_CODE = "$runpy.run_path(@bundle_root + '/scripts/medad/export/own_code.py')[
 """First entry of ``initialize`` and ``run``; works from any directory and whatever else the process has loaded."""
 
 _PACKAGE = "medad."
+_NAMED_AT_A_RUN = ("evaluate", "calibrate", "inference_ts", "multi_gpu_train", "multi_gpu_evaluate")
+_NO_OVERLAYS = (*BASES, "metadata", *_NAMED_AT_A_RUN)
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON file that holds one object."""
     content: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return content
+
+
+def require_bakeable(bundle: Path, overlays: Sequence[PathLike]) -> None:
+    """Refuse overlays that do not become part of a release.
+
+    Args:
+        bundle: folder of the bundle.
+        overlays: names of overlays of the bundle, or paths.
+
+    Raises:
+        InputError: if one does not exist, or says how to run a bundle and not what the weights were trained with.
+    """
+    bakeable = sorted({path.stem for path in (bundle / "configs").glob("*.json")}.difference(_NO_OVERLAYS))
+    for overlay in overlays:
+        name = Path(overlay).name.removesuffix(".json")
+        if name in _NO_OVERLAYS:
+            what = f"{name}.json cannot become part of a release"
+            remedy = f"Leave {name} out here"
+            remedy += "; the release has it, to be named when it is run." if name in _NAMED_AT_A_RUN else "."
+        elif name in bakeable or Path(overlay).expanduser().is_file():
+            continue
+        else:
+            what, remedy = f"there is no overlay {str(overlay)!r}", "Correct the name of the overlay."
+        raise InputError(
+            what,
+            where=bundle / "configs",
+            expected=f"one of {', '.join(bakeable)}, or the path of a JSON file",
+            remedy=remedy,
+        )
 
 
 def release_configs(bundle: Path, overlays: Sequence[PathLike]) -> dict[str, dict[str, Any]]:

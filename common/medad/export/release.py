@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..handlers.files import atomic_path
 from .archive import write_zip
 from .configs import read_json, release_configs
+from .destination import require_outside, require_replaceable, writing_to
 from .metadata import release_metadata
 from .onnx import export_onnx, require_onnx_can
 from .source import Source, open_source
@@ -56,11 +57,12 @@ def export_bundle(
 ) -> Release:
     """Write a self-contained release of a bundle.
 
-    Equal input gives equal files, to the last byte.
+    Equal input gives equal files, to the last byte; with ``torchscript`` in a process that used none before, because
+    torch numbers the classes of a process.
 
     Args:
         bundle: folder of the bundle.
-        out: where ``<name>/`` and ``<name>_v<version>.zip`` go; what stands there is replaced.
+        out: where ``<name>/`` and ``<name>_v<version>.zip`` go; an earlier release there is replaced.
         overlays: overlays that the weights were trained with; they become part of train.json and inference.json.
         weights: model.pt, with calibration.json beside it; by default those of the bundle.
         without_weights: whether to leave both out.
@@ -71,19 +73,16 @@ def export_bundle(
         What was written.
 
     Raises:
-        InputError: if the bundle or an overlay cannot be used, if weights are missing or do not fit, or if the network
-            cannot be exported.
+        InputError: if the bundle or an overlay cannot be used, if weights are missing or do not fit, if the network
+            cannot be exported, or if ``out`` cannot be written to or holds something else under the name of the bundle.
         CalibrationError: if the calibration belongs to other weights or settings.
+        ValueError: if weights are both named and left out.
     """
+    if weights is not None and without_weights:
+        raise ValueError(f"weights must be None where they are left out (without_weights), got {weights}")
     root = Path(bundle).expanduser().resolve()
     folder = Path(out).expanduser().resolve() / root.name
-    if folder == root or folder in root.parents or root in folder.parents:
-        raise InputError(
-            "the release would be written into the bundle, or over it",
-            where=folder,
-            expected="a folder elsewhere",
-            remedy="Choose another --out, such as dist.",
-        )
+    require_outside(folder, root)
     source = open_source(root, overlays, Path(weights).expanduser() if weights else None, without_weights)
     if onnx:
         require_onnx_can(build(source.config, "inferer"))
@@ -97,18 +96,20 @@ def export_bundle(
     configs = release_configs(root, overlays)
     metadata = read_json(root / "configs" / "metadata.json")
     configs["metadata.json"] = release_metadata(metadata, source.image_shape, source.out_channels())
-    with atomic_path(folder) as partial:
-        _copy(source, partial)
-        for name, content in configs.items():
-            (partial / "configs" / name).write_text(json.dumps(content, indent=4) + "\n", encoding="utf-8")
-        forms: list[tuple[bool, str, Callable[..., None]]]
-        forms = [(torchscript, "model.ts", export_torchscript), (onnx, "model.onnx", export_onnx)]
-        for wanted, name, export in forms:
-            if wanted:
-                described = {"metadata": configs["metadata.json"], "config": configs["inference.json"]}
-                export(source.network, partial / "models" / name, source.image_shape, **described)
     archive = folder.with_name(f"{root.name}_v{metadata['version']}.zip")
-    return Release(folder, archive, write_zip(folder, archive), source.calibration is not None)
+    forms: list[tuple[bool, str, Callable[..., None]]]
+    forms = [(torchscript, "model.ts", export_torchscript), (onnx, "model.onnx", export_onnx)]
+    with writing_to(folder.parent):
+        require_replaceable(folder, archive)
+        with atomic_path(folder) as partial:
+            _copy(source, partial)
+            for name, content in configs.items():
+                (partial / "configs" / name).write_text(json.dumps(content, indent=4) + "\n", encoding="utf-8")
+            for wanted, name, export in forms:
+                if wanted:
+                    described = {"metadata": configs["metadata.json"], "config": configs["inference.json"]}
+                    export(source.network, partial / "models" / name, source.image_shape, **described)
+        return Release(folder, archive, write_zip(folder, archive), source.calibration is not None)
 
 
 def _copy(source: Source, folder: Path) -> None:

@@ -16,6 +16,10 @@ from ..configuration import PathLike, build, read_config
 from ..engines import load_weights
 from ..errors import InputError
 from ..postprocessing import calibration_of_weights
+from .configs import require_bakeable
+from .destination import is_release
+
+_FILES = ("configs/inference.json", "configs/train.json", "configs/metadata.json", "docs", "LICENSE")
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,12 @@ def open_source(bundle: Path, overlays: Sequence[PathLike], weights: Path | None
         The source.
 
     Raises:
-        InputError: if there are no weights, or they do not fit the configuration.
+        InputError: if the folder is no complete bundle, an overlay cannot become part of a release, or there are no
+            weights, or they do not fit the configuration.
         CalibrationError: if there is a calibration, and it belongs to other weights or settings.
     """
+    _require_bundle(bundle)
+    require_bakeable(bundle, overlays)
     config = read_config(bundle, "inference", overlays, {"device": "cpu"})
     network: nn.Module = build(config, "network_def")
     network.eval()
@@ -73,8 +80,27 @@ def open_source(bundle: Path, overlays: Sequence[PathLike], weights: Path | None
     calibration = path.with_name("calibration.json")
     if not calibration.is_file():
         return Source(bundle, config, network, path, None)
-    calibration_of_weights(calibration, path, build(config, "score_settings"))
+    otherwise = "move calibration.json away: the release then has none"
+    calibration_of_weights(calibration, path, build(config, "score_settings"), otherwise)
     return Source(bundle, config, network, path, calibration)
+
+
+def _require_bundle(bundle: Path) -> None:
+    if is_release(bundle):
+        raise InputError(
+            "it is a release already",
+            where=bundle,
+            expected="the bundle that it was made from, such as bundles/<name>",
+            remedy="Export that bundle; a release is handed on as it is.",
+        )
+    missing = [name for name in _FILES if not (bundle / name).exists()]
+    if missing:
+        raise InputError(
+            f"no complete bundle there: it has no {', '.join(missing)}",
+            where=bundle,
+            expected="the folder of a bundle, such as bundles/<name>",
+            remedy="Correct the path of the bundle, or add what is missing.",
+        )
 
 
 def _load(network: nn.Module, path: Path) -> None:

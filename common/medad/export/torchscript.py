@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import warnings
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,13 @@ from monai.data import save_net_with_metadata
 from torch import nn
 from torch.jit.frontend import FrontendError
 
+from ..handlers.files import atomic_path
+from .archive import entry_of
 from .parity import example_inputs, require_parity
 
 _logger = logging.getLogger(__name__)
+
+_CONSTANTS = re.compile(rb"(?:^  \w+ : Final\[.*\n)+", re.MULTILINE)
 
 
 def export_torchscript(
@@ -30,7 +36,8 @@ def export_torchscript(
     """Write a network as TorchScript, as MONAI's ``ckpt_export`` does, and compare it with the network.
 
     A network that cannot be scripted is traced with all its inputs. (``ckpt_export`` traces with the image alone, so
-    that the timestep would be part of the file.)
+    that the timestep would be part of the file.) The file names no source file of this machine, and a network gives the
+    same bytes in every process that has not used TorchScript before.
 
     Args:
         network: the network on the CPU, with its weights; it is not changed.
@@ -50,6 +57,7 @@ def export_torchscript(
     require_parity(network, exported, shape, "TorchScript")
     extra = {"inference.json": json.dumps(config).encode()}
     save_net_with_metadata(exported, str(path), meta_values=metadata, more_extra_files=extra, include_config_vals=False)
+    _forget_source(path)
 
 
 def _script_or_trace(network: nn.Module, shape: Sequence[int]) -> torch.jit.ScriptModule:
@@ -59,3 +67,18 @@ def _script_or_trace(network: nn.Module, shape: Sequence[int]) -> torch.jit.Scri
         reason = str(error).strip().partition("\n")[0]
         _logger.info("%s is traced, since it cannot be scripted: %s", type(network).__name__, reason)
     return torch.jit.trace(network, example_inputs(network, shape), check_trace=False)
+
+
+def _forget_source(path: Path) -> None:
+    """Write a file again without the names of source files, its random number, and the random order of constants."""
+    with zipfile.ZipFile(path) as exported, atomic_path(path) as partial, zipfile.ZipFile(partial, "w") as file:
+        for entry in exported.infolist():
+            if not entry.filename.endswith((".debug_pkl", "/.data/serialization_id")):
+                content = exported.read(entry)
+                if entry.filename.endswith(".py"):
+                    content = _CONSTANTS.sub(_sorted_lines, content)
+                file.writestr(entry_of(entry.filename, entry.compress_type), content)
+
+
+def _sorted_lines(match: re.Match[bytes]) -> bytes:
+    return b"".join(sorted(match[0].splitlines(keepends=True)))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import logging
 import traceback
@@ -21,7 +22,7 @@ from .dicom_reference import cannot_refer, referable, silent_headers
 
 _logger = logging.getLogger(__name__)
 
-_INSTALL = 'pip install "medad[dicom]" or pip install highdicom'
+INSTALL_HIGHDICOM = 'pip install "medad[dicom]" or pip install highdicom'
 _LONGEST = 64  # characters of a DICOM long string
 
 
@@ -39,7 +40,7 @@ class DicomResults:
     """
 
     def __init__(self, wanted: bool | str, bundle_root: str | Path, weights_path: str | Path) -> None:
-        if wanted not in (True, False, "auto"):
+        if not isinstance(wanted, bool) and wanted != "auto":
             raise InputError(
                 f"{wanted!r} found", where="dicom_output", expected="True, False or auto", remedy="Correct the value."
             )
@@ -49,7 +50,7 @@ class DicomResults:
                 "highdicom is not installed, so no DICOM can be written",
                 where="dicom_output",
                 expected="the extra dicom of medad",
-                remedy=f"Install it ({_INSTALL}), or set dicom_output to False.",
+                remedy=f"Install it ({INSTALL_HIGHDICOM}), or set dicom_output to False.",
             )
         self.wanted = wanted
         self.enabled = bool(wanted) and installed
@@ -65,7 +66,7 @@ class DicomResults:
         mask: NDArray[np.uint8] | None = None,
         white: float = 1.0,
     ) -> None:
-        """Write the objects of one case, if it comes from DICOM; all or none.
+        """Write the objects of one case, if it comes from DICOM; all or none. Their folder is made where it is missing.
 
         Args:
             stem: path that ``_mask.dcm`` and ``_anomaly_map.dcm`` are appended to.
@@ -101,12 +102,12 @@ class DicomResults:
             with silent_headers():
                 image = read_dicom_source(source)
                 image = dataclasses.replace(image, headers=referable(image.headers, source))
-                algorithm = self._algorithm()
                 objects = {}
                 if anomaly_map is not None:
-                    objects["anomaly_map"] = parametric_map(image, anomaly_map, algorithm, white)
+                    objects["anomaly_map"] = parametric_map(image, anomaly_map, self._algorithm, white)
                 if mask is not None:
-                    objects["mask"] = segmentation(image, mask, algorithm)
+                    objects["mask"] = segmentation(image, mask, self._algorithm)
+                stem.parent.mkdir(parents=True, exist_ok=True)
                 for what, content in objects.items():
                     content.save_as(_file(stem, what))
         except (MedadError, OSError):
@@ -127,9 +128,11 @@ class DicomResults:
             _logger.info("DICOM images: mask and map are written as DICOM, too (SEG and Parametric Map)")
         else:
             _logger.warning(
-                "DICOM images: mask and map are not written as DICOM, since highdicom is not installed: %s", _INSTALL
+                "DICOM images: mask and map are not written as DICOM, since highdicom is not installed: %s",
+                INSTALL_HIGHDICOM,
             )
 
+    @functools.cached_property
     def _algorithm(self) -> Algorithm:
         metadata = json.loads((self.bundle_root / "configs" / "metadata.json").read_text(encoding="utf-8"))
         name = metadata["name"].split(" - ")[0]  # what follows is a description

@@ -29,7 +29,10 @@ CALIBRATED = "calibrated"
 
 
 def calibration_of_weights(
-    calibration_path: PathLike | None, weights_path: PathLike | None, settings: Mapping[str, Any] | None = None
+    calibration_path: PathLike | None,
+    weights_path: PathLike | None,
+    settings: Mapping[str, Any] | None = None,
+    otherwise: str = "give --threshold",
 ) -> Calibration:
     """Load a calibration and check that it was made with these weights, and with these settings of map and score.
 
@@ -39,6 +42,7 @@ def calibration_of_weights(
         calibration_path: the JSON file.
         weights_path: the network's weights; ``None`` skips the check, for networks that never came from a file.
         settings: what else makes the map and the score, by name; ``None`` skips the check.
+        otherwise: what the user can do instead of calibrating again; ends the error about other weights or settings.
 
     Returns:
         The calibration.
@@ -59,14 +63,14 @@ def calibration_of_weights(
             calibration_path,
             f"calibration of other weights than {weights_path}",
             f"weights with the SHA-256 {calibration.weights_sha256[:12]}...",
-            "Run calibrate.json with these weights, or give --threshold.",
+            f"Run calibrate.json with these weights, or {otherwise}.",
         )
     if settings is not None:
-        _require_same(settings, calibration, calibration_path)
+        _require_same(settings, calibration, calibration_path, otherwise)
     return calibration
 
 
-def _require_same(settings: Mapping[str, Any], calibration: Calibration, path: PathLike) -> None:
+def _require_same(settings: Mapping[str, Any], calibration: Calibration, path: PathLike, otherwise: str) -> None:
     now, then = as_json_holds_it(settings), calibration.settings
     changed = [name for name in sorted({*now, *then}) if now.get(name) != then.get(name)]
     if changed:
@@ -74,7 +78,7 @@ def _require_same(settings: Mapping[str, Any], calibration: Calibration, path: P
             path,
             f"calibration of another score, with {', '.join(f'{name} {then.get(name)}' for name in changed)}",
             f"one with {', '.join(f'{name} {now.get(name)}' for name in changed)}, as this run has",
-            "Use the overlays of the calibration, run calibrate.json with these, or give --threshold.",
+            f"Use the overlays of the calibration, run calibrate.json with these, or {otherwise}.",
         )
 
 

@@ -242,7 +242,7 @@ def test_cache_notices_new_files(dicom_series, dicom, tmp_path):
 def test_two_series_in_a_folder(dicom_series, dicom, tmp_path):
     expected = dicom_series("s")
     dicom("s/other.dcm", SLICE, series="1.9.9")
-    with pytest.raises(InputError, match=r"2 DICOM series.*1\.2\.3\.4 \(3 files, first 001\.dcm\).*1\.9\.9"):
+    with pytest.raises(InputError, match=r"2 DICOM series.*3 files, first 001\.dcm; 1 files, first other\.dcm"):
         load(tmp_path / "s")
     np.testing.assert_array_equal(load(tmp_path / "s" / "002.dcm")[0], expected)
 

@@ -4,10 +4,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import medad
 import pytest
 import torch
 from medad.errors import InputError
@@ -92,6 +97,33 @@ def test_torchscript_brings_metadata_and_configuration_and_the_same_weights(tmp_
         assert json.loads(files["metadata.json"]) == METADATA and json.loads(files["inference.json"]) == CONFIG
         assert weights_hash(path) == weights_hash(network.state_dict())
         network.load_state_dict(read_weights(path), strict=True)
+
+
+SCRIPTED = """
+import sys
+from pathlib import Path
+
+import torch
+from medad.export.torchscript import export_torchscript
+from medad.networks import Autoencoder
+
+torch.manual_seed(0)
+network = Autoencoder(2, 1, 1, (16, 16), channels=(4, 4), latent_size=3, hidden_size=8)
+export_torchscript(network, Path(sys.argv[1]), (1, 16, 16), {}, {})
+"""
+
+
+def test_torchscript_is_the_same_in_every_process_and_names_no_source_file(tmp_path: Path) -> None:
+    for seed in ("1", "2"):  # decides on the order of sets
+        (tmp_path / seed).mkdir()
+        command = [sys.executable, "-c", SCRIPTED, str(tmp_path / seed / "model.ts")]
+        subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": seed}, check=True, timeout=120)
+    first, second = (tmp_path / seed / "model.ts" for seed in ("1", "2"))
+    assert first.read_bytes() == second.read_bytes()
+    with zipfile.ZipFile(first) as archive:
+        contents = b"".join(map(archive.read, archive.namelist()))
+    assert b"class Autoencoder" in contents
+    assert not [path for path in (medad.__file__, torch.__file__) if str(Path(path).parent).encode() in contents]
 
 
 def test_onnx_brings_metadata_and_configuration_and_no_file_names(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import pickle
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,10 @@ def _own_imports() -> Iterator[None]:
     path = list(sys.path)
     yield
     sys.path[:] = path
+    _forget_scripts()
+
+
+def _forget_scripts() -> None:
     for name in [name for name in sys.modules if name.split(".")[0] == "scripts"]:
         del sys.modules[name]
 
@@ -41,6 +46,28 @@ def test_each_release_gets_its_own(tmp_path: Path) -> None:
         use_own_code(folder)
         assert _value() == value
     assert sys.path.count(str(one)) == sys.path.count(str(two)) == 1
+
+
+def test_what_was_built_meets_its_own_classes_again(tmp_path: Path) -> None:
+    one, two = (_release(tmp_path / name, 0) for name in ("one", "two"))
+    built = {}
+    for folder in (one, two):
+        (folder / "scripts" / "tool.py").write_text("class Tool:\n    pass\n")
+        use_own_code(folder)
+        importlib.invalidate_caches()
+        built[folder] = importlib.import_module("scripts.tool").Tool()
+    for folder in (one, two, one):
+        use_own_code(folder)
+        assert type(pickle.loads(pickle.dumps(built[folder]))) is type(built[folder])
+
+
+def test_a_release_whose_modules_were_forgotten_is_loaded_again(tmp_path: Path) -> None:
+    """MONAI Label deletes ``scripts`` before it builds a part."""
+    one, two = _release(tmp_path / "one", 1), _release(tmp_path / "two", 2)
+    for folder, value in ((one, 1), (two, 2), (one, 1)):
+        _forget_scripts()
+        use_own_code(folder)
+        assert _value() == value
 
 
 def test_nothing_is_loaded_twice_for_one_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -258,9 +258,20 @@ def test_without_highdicom(
     assert not (tmp_path / "required").exists()
 
 
-def test_another_value_is_refused(bundle: Path) -> None:
-    with pytest.raises(InputError, match=r"dicom_output: 'yes' found\. Expected True, False or auto"):
-        DicomResults("yes", bundle, bundle / "model.pt")
+@pytest.mark.parametrize("value", ["yes", 1, 0, None])
+def test_another_value_is_refused(bundle: Path, value: Any) -> None:
+    with pytest.raises(InputError, match=rf"dicom_output: {value!r} found\. Expected True, False or auto"):
+        DicomResults(value, bundle, bundle / "model.pt")
+
+
+def test_a_run_reads_bundle_and_weights_once(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed = []
+    monkeypatch.setattr(dicom_results, "weights_hash", lambda path: hashed.append(path) or "0" * 64)
+    results = DicomResults(True, bundle, bundle / "model.pt")
+    write_series(tmp_path / "series", VOLUME)
+    for case in ("one", "two"):
+        results.write(tmp_path / case / case, str(tmp_path / "series"), None, np.ones((4, 6, 5), dtype=np.uint8))
+    assert (tmp_path / "two" / "two_mask.dcm").is_file() and hashed == [bundle / "model.pt"]
 
 
 def test_results_are_no_input(save: Save, tmp_path: Path) -> None:

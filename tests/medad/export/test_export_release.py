@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the export refuses: destinations that hold something else, bundles that are none, overlays of a run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from medad.errors import InputError
+from medad.export import Release, export_bundle
+from medad.export.__main__ import main
+
+BUNDLES = Path(__file__).resolve().parents[3] / "bundles"
+BUNDLE = min(path.parent.parent for path in BUNDLES.glob("*/configs/inference.json"))
+
+
+def _export(bundle: Path, out: Path) -> Release:
+    return export_bundle(bundle, out, ["smoke"], without_weights=True)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A bundle to take things from."""
+    return Path(shutil.copytree(BUNDLE, tmp_path / "bundles" / BUNDLE.name, ignore=shutil.ignore_patterns("models")))
+
+
+def test_only_a_release_or_an_empty_folder_is_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / BUNDLE.name
+    folder.mkdir()
+    release = _export(BUNDLE, tmp_path)
+    (release.folder / "old").touch()
+    assert _export(BUNDLE, tmp_path).sha256 == release.sha256 and not (release.folder / "old").exists()
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match=rf"{BUNDLE.name}: something that is no release stands there.*another --out"):
+        _export(BUNDLE, tmp_path)
+    assert (folder / "thesis.tex").read_text() == "years of work"
+    shutil.rmtree(folder)
+    folder.write_text("years of work")
+    with pytest.raises(InputError, match="something that is no release"):
+        _export(BUNDLE, tmp_path)
+    assert folder.read_text() == "years of work"
+    folder.unlink()
+    release.archive.unlink()
+    release.archive.mkdir()
+    with pytest.raises(InputError, match=rf"{release.archive.name}: something that is no release"):
+        _export(BUNDLE, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [release.archive.name]
+
+
+@pytest.mark.parametrize("out", ["file", "/proc/nowhere"])
+def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path: Path, out: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"the release cannot be written there.*another --out"):
+        _export(BUNDLE, tmp_path / out)
+
+
+@pytest.mark.parametrize("missing", ["LICENSE", "docs", "configs/metadata.json", "configs/train.json"])
+def test_an_incomplete_bundle_is_refused(bundle: Path, tmp_path: Path, missing: str) -> None:
+    (bundle / missing).rename(tmp_path / "away")
+    with pytest.raises(InputError, match=f"no complete bundle there: it has no {missing}"):
+        _export(bundle, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_release_is_not_exported_again(tmp_path: Path) -> None:
+    release = _export(BUNDLE, tmp_path / "first")
+    with pytest.raises(InputError, match=r"it is a release already.*Export that bundle"):
+        export_bundle(release.folder, tmp_path / "again", without_weights=True)
+    assert not (tmp_path / "again").exists()
+
+
+NAMED_AT_A_RUN = ["evaluate", "calibrate", "inference_ts", "multi_gpu_train", "multi_gpu_evaluate"]
+
+
+@pytest.mark.parametrize("name", [*NAMED_AT_A_RUN, "train", "inference", "metadata"])
+def test_overlays_of_a_run_are_refused_by_name(tmp_path: Path, name: str) -> None:
+    for overlay in (name, f"{name}.json", BUNDLE / "configs" / f"{name}.json"):
+        with pytest.raises(
+            InputError, match=rf"{name}\.json cannot become part of a release.*Leave {name} out"
+        ) as error:
+            export_bundle(BUNDLE, tmp_path / "out", ["smoke", overlay], without_weights=True)
+        assert ("named when it is run" in str(error.value)) == (name in NAMED_AT_A_RUN)
+    with pytest.raises(InputError, match="there is no overlay 'spu'") as error:
+        export_bundle(BUNDLE, tmp_path / "out", ["spu"], without_weights=True)
+    assert {"cpu", "output_bins"} <= set(error.value.expected.split("one of ")[1].split(", "))
+    assert name not in error.value.expected.split("one of ")[1].split(", ")
+
+
+def test_an_overlay_of_the_user_becomes_part(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text('{"batch_size": 3}')
+    folder = export_bundle(BUNDLE, tmp_path, ["smoke", tmp_path / "mine.json"], without_weights=True).folder
+    assert json.loads((folder / "configs" / "inference.json").read_text())["batch_size"] == 3
+
+
+def test_weights_are_named_or_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([str(BUNDLE), "--out", str(tmp_path / "out"), "--without_weights", "--weights", "model.pt"])
+    assert "not allowed with argument" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="weights must be None"):
+        export_bundle(BUNDLE, tmp_path / "out", weights="model.pt", without_weights=True)
+    assert not (tmp_path / "out").exists()
