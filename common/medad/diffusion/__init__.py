@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from .chain import OnStep, Step, ancestral_step, ddim_step, denoise_ancestral, denoise_ddim, level_grid
+from .chain import OnStep, Step, ancestral_step, ddim_step, denoise_ancestral, denoise_ddim, encode_ddim, level_grid
+from .guidance import classifier_free_guided, classifier_guided, guide, log_probability_gradient
 from .noise_seeds import noise_seeds
 from .predict import Predict, Prediction, network_predictor
 from .process import (
@@ -26,13 +27,18 @@ __all__ = [
     "add_noise",
     "ancestral_step",
     "check_value_range",
+    "classifier_free_guided",
+    "classifier_guided",
     "clean_from_noise",
     "clean_from_velocity",
     "ddim_step",
     "denoise_ancestral",
     "denoise_ddim",
+    "encode_ddim",
     "from_network_range",
+    "guide",
     "level_grid",
+    "log_probability_gradient",
     "network_predictor",
     "noise_from_clean",
     "noise_seeds",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .base import AnomalyInferer
 from .gradient import GradientInferer
+from .guided_ddim import GuidedDDIMInferer
 from .partial_diffusion import PartialDiffusionInferer
 from .perceptual import PerceptualInferer
 from .reconstruction import ReconstructionInferer
@@ -13,6 +14,7 @@ from .uncertainty import UncertaintyInferer
 __all__ = [
     "AnomalyInferer",
     "GradientInferer",
+    "GuidedDDIMInferer",
     "PartialDiffusionInferer",
     "PerceptualInferer",
     "ReconstructionInferer",

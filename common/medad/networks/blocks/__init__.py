@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from .attention_pool import AttentionPool
 from .strided_convolutions import StridedDecoder, StridedEncoder
 from .vgg19_features import VGG19Features
 from .weight_standardized_conv import WeightStandardizedConv
 
-__all__ = ["StridedDecoder", "StridedEncoder", "VGG19Features", "WeightStandardizedConv"]
+__all__ = ["AttentionPool", "StridedDecoder", "StridedEncoder", "VGG19Features", "WeightStandardizedConv"]
