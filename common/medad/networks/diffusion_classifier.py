@@ -60,9 +60,8 @@ class DiffusionClassifier(DiffusionModelEncoder):
             )
         if any(width % norm_groups for width in channels):
             raise ValueError(f"norm_groups={norm_groups}: must divide every entry of channels={list(channels)}.")
-        heads = [max(1, width // head_channels) for width in channels]
-        if any(width % number for width, number in zip(channels, heads, strict=True)):
-            raise ValueError(f"head_channels={head_channels}: must divide the channels of every level above it.")
+        if any(width > head_channels and width % head_channels for width in channels):
+            raise ValueError(f"head_channels={head_channels}: must divide all wider entries of {list(channels)}.")
         super().__init__(
             spatial_dims=spatial_dims,
             in_channels=in_channels,
@@ -73,13 +72,13 @@ class DiffusionClassifier(DiffusionModelEncoder):
             attention_levels=tuple(attention_levels),
             norm_num_groups=norm_groups,
             resblock_updown=True,
-            num_head_channels=tuple(width // number for width, number in zip(channels, heads, strict=True)),
+            num_head_channels=tuple(min(width, head_channels) for width in channels),
             use_flash_attention=True,  # torch's own attention: the same result without the matrix of all pairs
         )
         self.out = nn.Sequential(
             nn.GroupNorm(norm_groups, channels[-1], eps=1e-6),
             nn.SiLU(),
-            AttentionPool(channels[-1], num_classes, num_heads=heads[-1]),
+            AttentionPool(channels[-1], num_classes, num_heads=max(1, channels[-1] // head_channels)),
         )
         self.smallest_size = 2 ** len(channels)
 
