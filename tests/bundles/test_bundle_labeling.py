@@ -24,6 +24,9 @@ CHANGES: dict[str, Any] = {
     "start_levels": "2, 5",
     "repeats": 3,
     "noise_seed": 7,
+    "level": 5,
+    "steps": 4,
+    "guidance_scale": 7.0,
 }
 
 
@@ -66,7 +69,7 @@ def test_what_a_client_changes_changes_the_result(smoke_model: SmokeModel, tmp_p
         assert before[0] != after[0] or not np.array_equal(before[1], after[1]), name
     again = ask()
     assert again[0] == result and np.array_equal(again[1], mask)
-    for name in {"start_levels", "repeats", "noise_seed"} & set(ask.shown):
+    for name in {"start_levels", "repeats", "noise_seed", "level", "steps", "guidance_scale"} & set(ask.shown):
         with fails_with(CalibrationError, "calibration of another score"):
             ask(**{name: CHANGES[name]})
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from .chain import OnStep, Step, ancestral_step, ddim_step, denoise_ancestral, denoise_ddim, encode_ddim, level_grid
 from .guidance import classifier_free_guided, classifier_guided, guide, log_probability_gradient
 from .noise_seeds import noise_seeds
-from .predict import Predict, Prediction, network_predictor
+from .predict import Predict, Prediction, network_predictor, timesteps_of
 from .process import (
     add_noise,
     clean_from_noise,
@@ -44,5 +44,6 @@ __all__ = [
     "noise_seeds",
     "posterior_mean",
     "posterior_variance",
+    "timesteps_of",
     "to_network_range",
 ]
