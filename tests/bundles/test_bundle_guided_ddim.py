@@ -196,6 +196,7 @@ def test_a_check_in_passing_takes_a_few_steps_and_an_evaluation_all(phantom_2d: 
         ("seed", 1),
         ("learning_rate", 0.1),
         ("augmentation", 1.0),
+        ("train_timesteps", 2),
         ("value_range", [0.0, 1.5]),
         ("classifier_channels", [8, 8]),
         ("classifier_attention_levels", [True, True]),

@@ -41,7 +41,7 @@ class _Client:
         self.network = self.parser.get_parsed_content("network_def").eval()
         self.network.load_state_dict(torch.load(model.models / "model.pt", weights_only=True))
         items = json.loads((model.data / "datalist.json").read_text())["test"]
-        self.path = str(model.data / items[-1]["image"])
+        self.path = str(model.data / items[0]["image"])
 
     def __call__(self, **changes: Any) -> tuple[dict[str, Any], np.ndarray]:
         """Result and mask of one image."""
