@@ -7,6 +7,7 @@ Faults F1 to F3, F9 and F10 of that code are tested where the parts are: in the 
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,18 @@ def _same(one: State, other: State, prefix: str = "") -> bool:
 
 
 @pytest.fixture(scope="module")
-def base(phantom_2d: Path, tmp_path_factory: pytest.TempPathFactory) -> State:
-    """Weights of train.json + smoke.json."""
-    return _train(phantom_2d, tmp_path_factory.mktemp("base"))
+def trained(phantom_2d: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a training with train.json + smoke.json."""
+    folder = tmp_path_factory.mktemp("base")
+    _train(phantom_2d, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(trained: Path) -> State:
+    """Its weights."""
+    state: State = torch.load(trained / "model.pt", weights_only=True)
+    return state
 
 
 def _write_patterns(folder: Path, channels: int = 1, counts: dict[str, int] | None = None) -> Path:
@@ -139,24 +149,23 @@ def test_guidance_leads_to_label_zero_which_is_normal(tmp_path: Path) -> None:
 
 
 def test_the_classifier_is_trained_alone_and_the_diffusion_network_stays(
-    phantom_2d: Path, base: State, tmp_path: Path
+    phantom_2d: Path, trained: Path, base: State, tmp_path: Path
 ) -> None:
+    names = "train train_classifier smoke"
     with fails_with(InputError, "no weights there"):
-        _train(phantom_2d, tmp_path / "nothing", "train train_classifier smoke")
+        _train(phantom_2d, tmp_path / "nothing", names)
     for name in ("whole", "stopped"):
-        assert _same(_train(phantom_2d, tmp_path / name), base)
-    first = (tmp_path / "whole" / "training_state.pt").read_bytes()
-    workflow = _workflow(phantom_2d, tmp_path / "whole", "train train_classifier smoke", max_epochs=2)
-    workflow.run()
-    trained = torch.load(tmp_path / "whole" / "model.pt", weights_only=True)
-    assert _same(trained, base, "diffusion")
-    assert not any(torch.equal(trained[name], base[name]) for name in base if name.startswith("classifier"))
+        shutil.copytree(trained, tmp_path / name)
+    first = (trained / "training_state.pt").read_bytes()
+    _workflow(phantom_2d, tmp_path / "whole", names, max_epochs=2).run()
+    found = torch.load(tmp_path / "whole" / "model.pt", weights_only=True)
+    assert _same(found, base, "diffusion")
+    assert not any(torch.equal(found[name], base[name]) for name in base if name.startswith("classifier"))
     calibration = load_calibration(tmp_path / "whole" / "calibration.json")
     assert calibration.weights_sha256 == weights_hash(tmp_path / "whole" / "model.pt")
     assert (tmp_path / "whole" / "training_state.pt").read_bytes() == first  # that training can still be continued
-    folder, names = tmp_path / "stopped", "train train_classifier smoke"
-    _train(phantom_2d, folder, names, **{"train#trainer#max_epochs": 1})
-    assert _same(_train(phantom_2d, folder, names, max_epochs=2, resume=True), trained)
+    _train(phantom_2d, tmp_path / "stopped", names, **{"train#trainer#max_epochs": 1})
+    assert _same(_train(phantom_2d, tmp_path / "stopped", names, max_epochs=2, resume=True), found)
 
 
 def test_four_channels_from_training_to_metrics(tmp_path: Path) -> None:
@@ -170,15 +179,11 @@ def test_four_channels_from_training_to_metrics(tmp_path: Path) -> None:
     assert metrics["n"]["images"] == 4 and metrics["image_auroc"]["value"] is not None
 
 
-def test_the_averaged_weights_are_saved_and_used(phantom_2d: Path, base: State, tmp_path: Path) -> None:
+def test_the_averaged_weights_are_saved_and_used(phantom_2d: Path, trained: Path, base: State, tmp_path: Path) -> None:
     """Fault F8: nobody knows which of two sets of weights is meant."""
-    workflow = _workflow(phantom_2d, tmp_path)
-    content = workflow.parser.get_parsed_content
-    content("train#trainer").run()
-    saved = torch.load(tmp_path / "model.pt", weights_only=True)
-    assert _same(saved, content("averaged_network").state_dict()) and _same(saved, base)
-    trained = torch.load(tmp_path / "training_state.pt", weights_only=True)["objects"]["network"]
-    assert not _same(saved, trained)
+    objects = torch.load(trained / "training_state.pt", weights_only=True)["objects"]
+    assert _same(base, objects["averaged"]) and not _same(base, objects["network"])
+    content = _workflow(phantom_2d, tmp_path).parser.get_parsed_content
     assert content("validate#evaluator").network is content("averaged_network")
 
 
@@ -193,24 +198,27 @@ def test_a_check_in_passing_takes_a_few_steps_and_an_evaluation_all(phantom_2d: 
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("seed", 1),
         ("learning_rate", 0.1),
         ("augmentation", 1.0),
         ("train_timesteps", 2),
         ("value_range", [0.0, 1.5]),
-        ("classifier_channels", [8, 8]),
-        ("classifier_attention_levels", [True, True]),
-        ("classifier_num_res_blocks", 2),
     ],
 )
 def test_every_option_of_the_training_has_an_effect(
     phantom_2d: Path, base: State, tmp_path: Path, key: str, value: Any
 ) -> None:
     other = _train(phantom_2d, tmp_path, **{key: value})
-    if key.startswith("classifier"):
-        assert any(name not in base or value.shape != base[name].shape for name, value in other.items())
-        return
     assert not _same(base, other, "diffusion") and not _same(base, other, "classifier")
+
+
+@pytest.mark.parametrize("part", ["", "classifier_"])
+@pytest.mark.parametrize(
+    ("key", "value"), [("channels", [8, 24]), ("attention_levels", [True, True]), ("num_res_blocks", 2)]
+)
+def test_every_size_belongs_to_its_network(base: State, part: str, key: str, value: Any) -> None:
+    other = build(BUNDLE, "train smoke", **{part + key: value}).network_def.state_dict()
+    changed = {name for name in other if name not in base or other[name].shape != base[name].shape}
+    assert {name.split(".")[0] for name in changed} == {"classifier" if part else "diffusion"}
 
 
 @pytest.mark.parametrize(
