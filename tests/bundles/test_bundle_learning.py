@@ -92,6 +92,7 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
             "learning_rate": 0.005,
         },
     },
+    # what encoding and decoding do not bring back; test_bundle_guided_ddim.py asks whether guidance was learned
     "guided_ddim": {
         2: {
             "image_size": [24, 24],
@@ -100,13 +101,13 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
             "classifier_channels": [8, 16],
             "classifier_attention_levels": [False, False],
             "norm_groups": 4,
-            "train_timesteps": 400,
+            "train_timesteps": 300,
             "augmentation": 0.0,
-            "max_epochs": 20,
+            "max_epochs": 16,
             "learning_rate": 0.01,
             "level": 200,
-            "steps": 3,
-            "guidance_scale": 30.0,
+            "steps": 2,
+            "guidance_scale": 0.0,
             "foreground_erosion": 4,
             "score_fraction": 0.05,
         },
@@ -117,13 +118,13 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
             "classifier_channels": [8, 16],
             "classifier_attention_levels": [False, False],
             "norm_groups": 4,
-            "train_timesteps": 400,
+            "train_timesteps": 300,
             "augmentation": 0.0,
             "max_epochs": 16,
             "learning_rate": 0.01,
             "level": 200,
-            "steps": 3,
-            "guidance_scale": 30.0,
+            "steps": 2,
+            "guidance_scale": 0.0,
             "foreground_erosion": 2,
             "score_fraction": 0.05,
         },
@@ -133,9 +134,9 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
 
 # how many normal heads a bundle sees; an autoencoder needs more of them, since it copies nothing past its code
 HEADS = {"anoddpm": {2: 160, 3: 400}, "autoencoder": {2: 600, 3: 400}, "denoising_autoencoder": {2: 160, 3: 64}}
-HEADS |= {"guided_ddim": {2: 160, 3: 400}}
+HEADS |= {"guided_ddim": {2: 240, 3: 400}}
 # and how many with a lesion, where it learns from both
-ABNORMAL_HEADS = {"guided_ddim": {2: 32, 3: 80}}
+ABNORMAL_HEADS = {"guided_ddim": {2: 16, 3: 40}}
 
 
 def _phantom(out: Path, spatial_dims: int, size: int, heads: int, abnormal: int) -> Path:
