@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from monai.utils.enums import StrEnum
 
+NORMAL, ABNORMAL = 0, 1
+"""Values of a label and of a decision."""
+
 
 class Keys(StrEnum):
     """Names of the entries of one case, from the data list to the files written.

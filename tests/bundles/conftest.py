@@ -42,7 +42,7 @@ def phantom_3d(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _phantom(out: Path, spatial_dims: int, size: int) -> Path:
-    counts = {"training": 8, "calibration": 20, "validation": 0, "test": 6}
+    counts = {"training": 8, "training_abnormal": 4, "calibration": 20, "validation": 0, "test": 6}
     write_phantom_dataset(
         out, spatial_dims=spatial_dims, image_size=(size,) * spatial_dims, counts=counts, seed=0, progress=False
     )

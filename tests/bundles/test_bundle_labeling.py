@@ -25,6 +25,9 @@ CHANGES: dict[str, Any] = {
     "harmonization_levels": "4",
     "repeats": 3,
     "noise_seed": 7,
+    "level": 5,
+    "steps": 4,
+    "guidance_scale": 7.0,
 }
 
 
@@ -67,7 +70,8 @@ def test_what_a_client_changes_changes_the_result(smoke_model: SmokeModel, tmp_p
         assert before[0] != after[0] or not np.array_equal(before[1], after[1]), name
     again = ask()
     assert again[0] == result and np.array_equal(again[1], mask)
-    for name in {"start_levels", "harmonization_levels", "repeats", "noise_seed"} & set(ask.shown):
+    scored = {"start_levels", "harmonization_levels", "repeats", "noise_seed", "level", "steps", "guidance_scale"}
+    for name in scored & set(ask.shown):
         with fails_with(CalibrationError, "calibration of another score"):
             ask(**{name: CHANGES[name]})
 

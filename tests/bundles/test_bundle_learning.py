@@ -92,6 +92,43 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
             "learning_rate": 0.005,
         },
     },
+    # what encoding and decoding do not bring back; test_bundle_guided_ddim.py asks whether guidance was learned
+    "guided_ddim": {
+        2: {
+            "image_size": [24, 24],
+            "channels": [8, 16],
+            "attention_levels": [False, False],
+            "classifier_channels": [8, 16],
+            "classifier_attention_levels": [False, False],
+            "norm_groups": 4,
+            "train_timesteps": 300,
+            "augmentation": 0.0,
+            "max_epochs": 16,
+            "learning_rate": 0.01,
+            "level": 200,
+            "steps": 2,
+            "guidance_scale": 0.0,
+            "foreground_erosion": 4,
+            "score_fraction": 0.05,
+        },
+        3: {
+            "image_size": [16, 16, 16],
+            "channels": [8, 16],
+            "attention_levels": [False, False],
+            "classifier_channels": [8, 16],
+            "classifier_attention_levels": [False, False],
+            "norm_groups": 4,
+            "train_timesteps": 300,
+            "augmentation": 0.0,
+            "max_epochs": 16,
+            "learning_rate": 0.01,
+            "level": 200,
+            "steps": 2,
+            "guidance_scale": 0.0,
+            "foreground_erosion": 2,
+            "score_fraction": 0.05,
+        },
+    },
     "thor": {
         2: {
             "image_size": [24, 24],
@@ -144,12 +181,15 @@ HEADS = {
     "anoddpm": {2: 160, 3: 400},
     "autoencoder": {2: 600, 3: 400},
     "denoising_autoencoder": {2: 160, 3: 64},
+    "guided_ddim": {2: 240, 3: 400},
     "thor": {2: 160, 3: 400},
 }
+# and how many with a lesion, where it learns from both
+ABNORMAL_HEADS = {"guided_ddim": {2: 16, 3: 40}}
 
 
-def _phantom(out: Path, spatial_dims: int, size: int, heads: int) -> Path:
-    counts = {"training": heads, "calibration": 20, "validation": 0, "test": 60}
+def _phantom(out: Path, spatial_dims: int, size: int, heads: int, abnormal: int) -> Path:
+    counts = {"training": heads, "training_abnormal": abnormal, "calibration": 20, "validation": 0, "test": 60}
     write_phantom_dataset(
         out, spatial_dims=spatial_dims, image_size=(size,) * spatial_dims, counts=counts, seed=7, progress=False
     )
@@ -166,8 +206,9 @@ def _learn(bundle: Path, spatial_dims: int, size: int, folder: Path) -> None:
     overlay = "volume_3d " if spatial_dims == 3 else ""
     settings = SETTINGS[bundle.name][spatial_dims]  # a new bundle needs an entry of its own
     paths = {"ckpt_path": folder / "model.pt", "calibration_path": folder / "calibration.json"}
+    heads, abnormal = HEADS[bundle.name][spatial_dims], ABNORMAL_HEADS.get(bundle.name, {}).get(spatial_dims, 0)
     overrides = {
-        "dataset_dir": _phantom(folder / "data", spatial_dims, size, HEADS[bundle.name][spatial_dims]),
+        "dataset_dir": _phantom(folder / "data", spatial_dims, size, heads, abnormal),
         **paths,
         **settings,
         "val_interval": 100,

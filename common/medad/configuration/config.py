@@ -19,7 +19,7 @@ from ..errors import InputError, find_medad_error
 PathLike: TypeAlias = str | os.PathLike[str]
 
 _NO_OVERLAYS = {
-    "inference": ("metadata", "train", "inference", "evaluate", "calibrate", "multi_gpu_train"),
+    "inference": ("metadata", "train", "inference", "evaluate", "calibrate", "train_classifier", "multi_gpu_train"),
     "train": ("metadata", "train", "inference", "output_heatmap", "output_bins", "inference_ts"),
 }
 """Configurations of a bundle that do not go on top of each base."""

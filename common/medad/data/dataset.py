@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence, Sized
 from typing import Any
 
 from torch.utils.data import Dataset
 
 from ..errors import InputError, find_medad_error
+from ..keys import ABNORMAL, NORMAL
 from .dicom_image import is_dicom_volume
 from .formats import is_dicom, is_nifti
-from .items import CASE, Item, image_paths
+from .items import CASE, LABEL, Item, image_paths
 from .labeling import from_labeling
 from .npz_reference import is_npz_reference, is_npz_volume
 from .openable import is_folder
@@ -63,6 +65,7 @@ def training_dataset(
     cache_rate: float = 1.0,
     num_workers: int = 2,
     progress: bool = True,
+    both_classes: bool = False,
 ) -> TrainingCache:
     """Decode and preprocess every training image once, up to the first random transform; the items are plain tensors.
 
@@ -72,17 +75,22 @@ def training_dataset(
         cache_rate: fraction of the images to hold in memory.
         num_workers: threads that fill the cache.
         progress: show a progress bar.
+        both_classes: whether the method learns from abnormal images, too; both classes must be there then.
 
     Returns:
         The data set.
 
     Raises:
+        InputError: if one of two classes is missing.
         MedadError: if an image to be cached cannot be used: the error of the transform, without what MONAI wraps
             around it.
     """
+    items = from_labeling(data, both_classes)
+    if both_classes:
+        _require_both_classes(items)
     try:
         return TrainingCache(
-            from_labeling(data), transform, cache_rate=cache_rate, num_workers=max(num_workers, 1), progress=progress
+            items, transform, cache_rate=cache_rate, num_workers=max(num_workers, 1), progress=progress
         )
     except Exception as error:
         known = find_medad_error(error)
@@ -120,6 +128,18 @@ def loader_batch_size(datalist: Sequence[Item], batch_size: int, spatial_dims: i
     if batch_size > 1 and spatial_dims == 2 and any(_is_volume(image_paths(item)[0]) for item in datalist):
         return 1
     return batch_size
+
+
+def _require_both_classes(items: Sequence[Item]) -> None:
+    counts = Counter(item.get(LABEL) for item in items)
+    if not (counts[NORMAL] and counts[ABNORMAL]):
+        raise InputError(
+            f"{counts[NORMAL]} normal and {counts[ABNORMAL]} abnormal images found",
+            where="training data",
+            expected="images of both classes, with the label 0 (normal) or 1 (abnormal)",
+            remedy="Add abnormal images to training_abnormal (marked ones, in a labeling application), or choose a "
+            "method that learns from normal images alone.",
+        )
 
 
 def _is_volume(path: str) -> bool:

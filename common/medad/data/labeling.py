@@ -10,19 +10,22 @@ from pathlib import Path
 from monai.transforms import LoadImage
 
 from ..errors import InputError
+from ..keys import ABNORMAL, NORMAL
 from .items import IMAGE, LABEL, Item, image_paths, name_cases
 
 logger = logging.getLogger(__name__)
 
 
-def from_labeling(data: Sequence[Item]) -> list[Item]:
+def from_labeling(data: Sequence[Item], both_classes: bool = False) -> list[Item]:
     """Take in the items of a program that lists images and masks; those of a data list pass as they are.
 
-    MONAI Label lists ``{"image", "label"}``; its label is the path of a mask that somebody confirmed. Cases in which
-    something is marked are left out: what is normal is learned, and calibrated, from normal images only.
+    MONAI Label lists ``{"image", "label"}``; its label is the path of a mask that somebody confirmed. A case in which
+    something is marked is abnormal. Such cases are left out where a method learns, or is calibrated, from normal images
+    only.
 
     Args:
         data: items of either kind.
+        both_classes: keep abnormal cases, with the label 1.
 
     Returns:
         Items of a data list; every case of a labeling application is a subject of its own.
@@ -32,8 +35,10 @@ def from_labeling(data: Sequence[Item]) -> list[Item]:
     """
     if not any(isinstance(item.get(LABEL), str) for item in data):
         return list(data)
-    items = [{**item, LABEL: 0} for item in data if not _is_marked(item[LABEL])]
-    if not items:
+    items = [{**item, LABEL: ABNORMAL if _is_marked(item[LABEL]) else NORMAL} for item in data]
+    if not both_classes:
+        items = [item for item in items if item[LABEL] == NORMAL]
+    if not any(item[LABEL] == NORMAL for item in items):
         raise InputError(
             f"something is marked in all {len(data)} cases",
             where=Path(image_paths(data[0])[0]).parent,

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from .chain import OnStep, Step, ancestral_step, ddim_step, denoise_ancestral, denoise_ddim, level_grid
+from .chain import OnStep, Step, ancestral_step, ddim_step, denoise_ancestral, denoise_ddim, encode_ddim, level_grid
+from .guidance import classifier_free_guided, classifier_guided, guide, log_probability_gradient
 from .harmonize import gray_closing, gray_dilation, harmonic_mean, harmonize, soft_mask
 from .noise_seeds import noise_seeds
-from .predict import Predict, Prediction, network_predictor
+from .predict import Predict, Prediction, network_predictor, timesteps_of
 from .process import (
     add_noise,
     clean_from_noise,
@@ -27,22 +28,28 @@ __all__ = [
     "add_noise",
     "ancestral_step",
     "check_value_range",
+    "classifier_free_guided",
+    "classifier_guided",
     "clean_from_noise",
     "clean_from_velocity",
     "ddim_step",
     "denoise_ancestral",
     "denoise_ddim",
+    "encode_ddim",
     "from_network_range",
     "gray_closing",
     "gray_dilation",
+    "guide",
     "harmonic_mean",
     "harmonize",
     "level_grid",
+    "log_probability_gradient",
     "network_predictor",
     "noise_from_clean",
     "noise_seeds",
     "posterior_mean",
     "posterior_variance",
     "soft_mask",
+    "timesteps_of",
     "to_network_range",
 ]

@@ -151,3 +151,26 @@ def denoise_ddim(
         if on_step is not None:
             state = on_step(Step(level, following, state, prediction))
     return state
+
+
+def encode_ddim(predict: Predict, schedule: Schedule, images: Tensor, levels: Sequence[int]) -> Tensor:
+    """Walk from images up a grid of levels without chance; :func:`denoise_ddim` on the same grid leads back.
+
+    An image has no noise of its own, so that its first noise is what the network sees in it at level 1. The way up asks
+    at the lower end of each step and the way down at the upper one: the two differ by an error that falls with the
+    length of the steps.
+
+    Args:
+        predict: what noisy images are made of.
+        schedule: tables of the process.
+        images: ``(B, C, *spatial)`` in the range of the network.
+        levels: rising, from 0.
+
+    Returns:
+        Images at level ``levels[-1]``, ``(B, C, *spatial)``.
+
+    References:
+        Wolleb et al., "Diffusion Models for Medical Anomaly Detection", MICCAI 2022, arXiv:2203.04306, algorithm 1.
+    """
+    state = ddim_step(schedule, Prediction(images, predict(images, 1).noise), levels[1])
+    return denoise_ddim(predict, schedule, state, levels[1:])

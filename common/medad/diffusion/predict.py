@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .process import Level, clean_from_noise, clean_from_velocity, noise_from_clean
 from .schedule import Schedule
@@ -28,8 +28,23 @@ Predict = Callable[[Tensor, Level], Prediction]
 """Noisy images ``(B, C, *spatial)`` and their level to what they are made of."""
 
 
+def timesteps_of(noisy: Tensor, level: Level) -> Tensor:
+    """Give what a network is told about a level.
+
+    Args:
+        noisy: images at ``level``, ``(B, C, *spatial)``.
+        level: at least 1.
+
+    Returns:
+        ``int64`` timesteps ``(B,)``, one below the level.
+    """
+    if isinstance(level, int):  # filled on the device: nothing waits for the host
+        return torch.full((len(noisy),), level - 1, dtype=torch.long, device=noisy.device)
+    return level - 1
+
+
 def network_predictor(
-    network: nn.Module,
+    network: Callable[[Tensor, Tensor], Tensor],
     schedule: Schedule,
     prediction_type: str = "epsilon",
     clip: tuple[float, float] | None = (-1.0, 1.0),
@@ -56,11 +71,7 @@ def network_predictor(
         raise ValueError(f"prediction_type={prediction_type!r}: must be one of {PREDICTION_TYPES}.")
 
     def predict(noisy: Tensor, level: Level) -> Prediction:
-        if isinstance(level, int):  # filled on the device: nothing waits for the host
-            timesteps = torch.full((len(noisy),), level - 1, dtype=torch.long, device=noisy.device)
-        else:
-            timesteps = level - 1
-        clean: Tensor = network(noisy, timesteps).to(noisy.dtype)
+        clean = network(noisy, timesteps_of(noisy, level)).to(noisy.dtype)
         if prediction_type == "epsilon":
             clean = clean_from_noise(schedule, noisy, clean, level)
         elif prediction_type == "v_prediction":

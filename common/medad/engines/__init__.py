@@ -9,6 +9,7 @@ from .plain_network import plain_network
 from .postprocess import postprocess_case
 from .prepare_batch import PrepareDenoising, PrepareReconstruction, prepare_image
 from .prepare_diffusion import PrepareDiffusion
+from .prepare_labeled_diffusion import PrepareConditionedDiffusion, PrepareGuidedDiffusion
 from .trainer import AnomalyTrainer
 
 __all__ = [
@@ -16,8 +17,10 @@ __all__ = [
     "AnomalyTrainer",
     "Calibrator",
     "CohortError",
+    "PrepareConditionedDiffusion",
     "PrepareDenoising",
     "PrepareDiffusion",
+    "PrepareGuidedDiffusion",
     "PrepareReconstruction",
     "load_weights",
     "plain_network",

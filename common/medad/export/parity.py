@@ -99,7 +99,9 @@ def largest_difference(network: Callable[..., Tensor], exported: Callable[..., T
     return float((found - expected).abs().max() / span)
 
 
-def require_parity(network: nn.Module, exported: Callable[..., Tensor], shape: Sequence[int], form: str) -> None:
+def require_parity(
+    network: nn.Module, exported: Callable[..., Tensor], shape: Sequence[int], form: str, method: str | None = None
+) -> None:
     """Refuse an exported network that differs from the network.
 
     Args:
@@ -107,12 +109,14 @@ def require_parity(network: nn.Module, exported: Callable[..., Tensor], shape: S
         exported: what was made from it.
         shape: ``(B, C, *spatial)`` that it was exported with.
         form: what it was exported to, for the message.
+        method: the method to compare; by default the call.
 
     Raises:
         InputError: naming the inputs for which they differ.
     """
+    asked, answering = (each if method is None else getattr(each, method) for each in (network, exported))
     for inputs in other_inputs(network, shape):
-        difference = largest_difference(network, exported, inputs)
+        difference = largest_difference(asked, answering, inputs)
         if not difference < TOLERANCE:
             raise InputError(
                 f"the exported network differs by {difference:.2g} of the output's range "

@@ -35,9 +35,10 @@ def export_torchscript(
 ) -> None:
     """Write a network as TorchScript, as MONAI's ``ckpt_export`` does, and compare it with the network.
 
-    A network that cannot be scripted is traced with all its inputs. (``ckpt_export`` traces with the image alone, so
-    that the timestep would be part of the file.) The file names no source file of this machine, and a network gives the
-    same bytes in every process that has not used TorchScript before.
+    A network that cannot be scripted is traced with all its inputs, and so are the methods in its ``exported_methods``,
+    which are called with the same ones. (``ckpt_export`` traces with the image alone, so that the timestep would be
+    part of the file.) The file names no source file of this machine, and a network gives the same bytes in every
+    process that has not used TorchScript before.
 
     Args:
         network: the network on the CPU, with its weights; it is not changed.
@@ -54,7 +55,8 @@ def export_torchscript(
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is deprecated; sizes that are numbers are compared below
         exported = _script_or_trace(network, shape)
-    require_parity(network, exported, shape, "TorchScript")
+    for method in (None, *_methods(network)):
+        require_parity(network, exported, shape, "TorchScript", method)
     extra = {"inference.json": json.dumps(config).encode()}
     save_net_with_metadata(exported, str(path), meta_values=metadata, more_extra_files=extra, include_config_vals=False)
     _forget_source(path)
@@ -66,7 +68,15 @@ def _script_or_trace(network: nn.Module, shape: Sequence[int]) -> torch.jit.Scri
     except (RuntimeError, FrontendError) as error:
         reason = str(error).strip().partition("\n")[0]
         _logger.info("%s is traced, since it cannot be scripted: %s", type(network).__name__, reason)
-    return torch.jit.trace(network, example_inputs(network, shape), check_trace=False)
+    inputs = example_inputs(network, shape)
+    return torch.jit.trace_module(
+        network, {method: inputs for method in ("forward", *_methods(network))}, check_trace=False
+    )
+
+
+def _methods(network: nn.Module) -> tuple[str, ...]:
+    """What an inferer asks of a network beside its result."""
+    return tuple(getattr(network, "exported_methods", ()))
 
 
 def _forget_source(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .base import AnomalyInferer
 from .gradient import GradientInferer
+from .guided_ddim import GuidedDDIMInferer
 from .harmonized_partial_diffusion import HarmonizedPartialDiffusionInferer
 from .partial_diffusion import PartialDiffusionInferer
 from .perceptual import PerceptualInferer
@@ -14,6 +15,7 @@ from .uncertainty import UncertaintyInferer
 __all__ = [
     "AnomalyInferer",
     "GradientInferer",
+    "GuidedDDIMInferer",
     "HarmonizedPartialDiffusionInferer",
     "PartialDiffusionInferer",
     "PerceptualInferer",

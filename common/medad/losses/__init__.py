@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .attention_entropy import AttentionEntropy
 from .foreground import ForegroundLoss
+from .guided_diffusion import GuidedDiffusionLoss
 from .kl_divergence import KLDivergence, kl_to_standard_normal
 from .perceptual import PerceptualLoss, relative_feature_difference
 from .regularized import RegularizedLoss
@@ -14,6 +15,7 @@ from .uncertainty import UncertaintyLoss, split_uncertainty, squared_error_in_va
 __all__ = [
     "AttentionEntropy",
     "ForegroundLoss",
+    "GuidedDiffusionLoss",
     "KLDivergence",
     "PerceptualLoss",
     "RegularizedLoss",

@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 from .autoencoder import Autoencoder
+from .class_conditional_unet import ClassConditionalUNet
 from .constrained_autoencoder import ConstrainedAutoencoder
 from .denoising_unet import DenoisingUNet
+from .diffusion_classifier import DiffusionClassifier
 from .diffusion_unet import DiffusionUNet
+from .guided_diffusion import GuidedDiffusion
 from .memory_autoencoder import MemoryAutoencoder
 from .onnx_network import OnnxNetwork
 from .perceptual_autoencoder import PerceptualAutoencoder
@@ -18,10 +21,13 @@ from .weights import read_weights
 
 __all__ = [
     "Autoencoder",
+    "ClassConditionalUNet",
     "ConstrainedAutoencoder",
     "DenoisingUNet",
+    "DiffusionClassifier",
     "DiffusionUNet",
     "EncoderDistance",
+    "GuidedDiffusion",
     "MemoryAutoencoder",
     "OnnxNetwork",
     "PerceptualAutoencoder",

@@ -16,7 +16,7 @@ from dicom_files import OBLIQUE, write_series
 from medad.export import export_bundle
 from medad.phantom import abnormal_phantom, write_phantom_dataset
 
-COUNTS = {"training": 8, "calibration": 20, "validation": 0, "test": 0}
+COUNTS = {"training": 8, "training_abnormal": 4, "calibration": 20, "validation": 0, "test": 0}
 SIZES = {2: 64, 3: 32}
 SETTINGS = {"voxel_false_positive_rate": 0.01}
 """Baked in, as the how-to shows."""

@@ -18,7 +18,7 @@ from medad.phantom import write_phantom_dataset
 sys.path.insert(0, str(Path(__file__).parent))
 from label_tools import LABEL, Served, Server, monai_label
 
-COUNTS = {"training": 8, "calibration": 20, "validation": 0, "test": 4}
+COUNTS = {"training": 8, "training_abnormal": 4, "calibration": 20, "validation": 0, "test": 4}
 FORMS = ("output_heatmap", "output_bins")
 
 
@@ -72,7 +72,7 @@ def studies(
     """A folder of volumes: phantom heads and, where they are, real ones of another size and orientation."""
     folder = tmp_path_factory.mktemp("studies")
     for path in sorted((phantoms[3] / "images").iterdir()):
-        if path.name.startswith(("training", "test")):
+        if path.name.startswith(("training_0", "test")):
             shutil.copyfile(path, folder / path.name)
     try:
         real = request.getfixturevalue("real_data")

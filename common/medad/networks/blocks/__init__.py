@@ -3,9 +3,17 @@
 
 from __future__ import annotations
 
+from .attention_pool import AttentionPool
 from .squeezenet_features import SqueezeNetFeatures
 from .strided_convolutions import StridedDecoder, StridedEncoder
 from .vgg19_features import VGG19Features
 from .weight_standardized_conv import WeightStandardizedConv
 
-__all__ = ["SqueezeNetFeatures", "StridedDecoder", "StridedEncoder", "VGG19Features", "WeightStandardizedConv"]
+__all__ = [
+    "AttentionPool",
+    "SqueezeNetFeatures",
+    "StridedDecoder",
+    "StridedEncoder",
+    "VGG19Features",
+    "WeightStandardizedConv",
+]
