@@ -184,7 +184,8 @@ def _load_distance(path: Path, spatial_dims: int) -> Any:
     try:
         if is_torchscript(path):
             return EncoderDistance(torch.jit.load(path, map_location="cpu"), spatial_dims)
-        return SpatialLPIPS(torch.load(path, map_location="cpu", weights_only=True))
+        with torch.random.fork_rng(devices=[]):  # weights that are drawn only to be replaced cost a training nothing
+            return SpatialLPIPS(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"weights do not fit ({reason})", where=path, expected=expected, remedy=remedy) from None

@@ -192,9 +192,11 @@ def test_the_text_tells_the_weights_and_not_where_they_lie(
     assert len({text, *map(repr, others)}) == 4
 
 
-def test_without_a_file_there_is_no_distance(lpips_path: Path) -> None:
+def test_without_a_file_there_is_no_distance_and_with_one_the_seed_of_a_training_stays(lpips_path: Path) -> None:
+    before = torch.get_rng_state()
     assert perceptual_distance(None, 2) is None
     assert isinstance(perceptual_distance(lpips_path, 2), PerceptualDistance)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_files_that_do_not_fit_are_named(lpips_path: Path, tmp_path: Path) -> None:
