@@ -88,8 +88,8 @@ def _subset(folder: Path, data: Path, **counts: int) -> Path:
 @pytest.mark.slow
 def test_two_ranks_train_calibrate_and_resume(bundle: Path, phantom_2d: Path, tmp_path: Path) -> None:
     """Seven images for two ranks, an idle rank in validation and calibration, an interruption, and no trace of it."""
-    uneven = _subset(tmp_path / "uneven", phantom_2d, training=7, calibration=3)
-    fewer = _subset(tmp_path / "fewer", phantom_2d, training=7, calibration=1)
+    uneven = _subset(tmp_path / "uneven", phantom_2d, training=7, training_abnormal=1, calibration=3)
+    fewer = _subset(tmp_path / "fewer", phantom_2d, training=7, training_abnormal=1, calibration=1)
 
     def train(name: str, data: Path, epochs: int, **options: object) -> dict[str, torch.Tensor]:
         folder, log = tmp_path / name, tmp_path / f"log_{name}_{epochs}"
