@@ -125,7 +125,9 @@ def test_equal_input_gives_equal_bytes(smoke_model: SmokeModel, tmp_path: Path) 
     first = export_bundle(smoke_model.bundle, tmp_path / "first", ["smoke"], weights)
     copied = Path(shutil.copytree(smoke_model.models, tmp_path / "copied")) / "model.pt"
     os.utime(copied, (0, 0))
-    assert export_bundle(smoke_model.bundle, tmp_path / "again", ["smoke.json"], copied).sha256 == first.sha256
+    calibration = copied.with_name("calibration.json").rename(tmp_path / "another_name.json")
+    again = export_bundle(smoke_model.bundle, tmp_path / "again", ["smoke.json"], copied, calibration)
+    assert again.sha256 == first.sha256
     assert (
         export_bundle(smoke_model.bundle, tmp_path / "other", ["smoke", "output_bins"], copied).sha256 != first.sha256
     )
@@ -258,7 +260,7 @@ def test_a_calibration_of_other_weights_or_another_score_is_refused(smoke_model:
     ):
         with pytest.raises(CalibrationError, match=what) as refused:
             export_bundle(smoke_model.bundle, tmp_path / "out", overlays, weights)
-        assert "move calibration.json away" in str(refused.value) and "--threshold" not in str(refused.value)
+        assert "--calibration" in str(refused.value) and "--threshold" not in str(refused.value)
     assert not (tmp_path / "out").exists()
 
 

@@ -50,7 +50,9 @@ def run(args: argparse.Namespace) -> list[dict[str, object]]:
     with tempfile.TemporaryDirectory() as folder:
         workflow = _workflow(args, Path(folder))
         dims = int(workflow.parser.get_parsed_content("spatial_dims"))
-        write_phantoms(Path(folder) / "data", dims, args.image_size, args.seed, training=args.images, calibration=2)
+        # two abnormal heads, for methods that learn from both classes
+        counts = {"training": args.images, "training_abnormal": 2, "calibration": 2}
+        write_phantoms(Path(folder) / "data", dims, args.image_size, args.seed, **counts)
         rows = []
         if random_part(workflow.parser.get_parsed_content("train#preprocessing")):
             rows += _measure(workflow, args, "as configured")
@@ -204,6 +206,6 @@ def _measure(workflow: Any, args: argparse.Namespace, augmentation: str) -> list
 
 
 def _tensors(item: dict[str, Any]) -> dict[str, Tensor]:
-    """Keep the tensors of an item, without metadata."""
+    """Keep tensors and numbers of an item, without metadata."""
     plain = {key: value.as_tensor() if isinstance(value, MetaTensor) else value for key, value in item.items()}
-    return {str(key): value for key, value in plain.items() if isinstance(value, Tensor)}
+    return {str(key): torch.as_tensor(value) for key, value in plain.items() if isinstance(value, (Tensor, int))}

@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     weights = parser.add_mutually_exclusive_group()
     weights.add_argument("--weights", type=Path, help="model.pt; that of the bundle by default")
+    parser.add_argument("--calibration", type=Path, help="calibration.json; by default that beside the weights")
     weights.add_argument("--without_weights", action="store_true", help="leave weights and calibration out")
     parser.add_argument("--torchscript", action="store_true", help="add the network as models/model.ts")
     parser.add_argument("--onnx", action="store_true", help="add the network as models/model.onnx")
@@ -67,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             given.out,
             given.overlay,
             weights=given.weights,
+            calibration=given.calibration,
             without_weights=given.without_weights,
             torchscript=given.torchscript,
             onnx=given.onnx,

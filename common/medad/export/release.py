@@ -51,6 +51,7 @@ def export_bundle(
     out: PathLike,
     overlays: Sequence[PathLike] = (),
     weights: PathLike | None = None,
+    calibration: PathLike | None = None,
     without_weights: bool = False,
     torchscript: bool = False,
     onnx: bool = False,
@@ -64,7 +65,8 @@ def export_bundle(
         bundle: folder of the bundle.
         out: where ``<name>/`` and ``<name>_v<version>.zip`` go; an earlier release there is replaced.
         overlays: overlays that the weights were trained with; they become part of train.json and inference.json.
-        weights: model.pt, with calibration.json beside it; by default those of the bundle.
+        weights: model.pt; by default that of the bundle.
+        calibration: calibration.json; by default that beside the weights, if there is one.
         without_weights: whether to leave both out.
         torchscript: whether the network is added as ``models/model.ts``, which ``inference_ts.json`` runs.
         onnx: whether it is added as ``models/model.onnx``.
@@ -76,14 +78,15 @@ def export_bundle(
         InputError: if the bundle or an overlay cannot be used, if weights are missing or do not fit, if the network
             cannot be exported, or if ``out`` cannot be written to or holds something else under the name of the bundle.
         CalibrationError: if the calibration belongs to other weights or settings.
-        ValueError: if weights are both named and left out.
+        ValueError: if weights or calibration are both named and left out.
     """
-    if weights is not None and without_weights:
-        raise ValueError(f"weights must be None where they are left out (without_weights), got {weights}")
+    if without_weights and (weights is not None or calibration is not None):
+        raise ValueError(f"weights={weights}, calibration={calibration}: must be None where without_weights is set.")
     root = Path(bundle).expanduser().resolve()
     folder = Path(out).expanduser().resolve() / root.name
     require_outside(folder, root)
-    source = open_source(root, overlays, Path(weights).expanduser() if weights else None, without_weights)
+    weights, calibration = (None if file is None else Path(file).expanduser() for file in (weights, calibration))
+    source = open_source(root, overlays, weights, calibration, without_weights)
     if onnx:
         require_onnx_can(build(source.config, "inferer"))
     if (torchscript or onnx) and source.weights is None:

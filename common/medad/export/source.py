@@ -31,7 +31,7 @@ class Source:
         config: ``inference.json`` with the overlays.
         network: the network on the CPU, in evaluation mode, with the weights if there are any.
         weights: model.pt, or ``None``.
-        calibration: calibration.json beside it, or ``None``.
+        calibration: calibration.json, or ``None``.
     """
 
     bundle: Path
@@ -51,13 +51,16 @@ class Source:
             return int(self.network(torch.zeros(1, *self.image_shape)).shape[1])
 
 
-def open_source(bundle: Path, overlays: Sequence[PathLike], weights: Path | None, without_weights: bool) -> Source:
+def open_source(
+    bundle: Path, overlays: Sequence[PathLike], weights: Path | None, calibration: Path | None, without_weights: bool
+) -> Source:
     """Read a bundle and check that weights and calibration belong to it.
 
     Args:
         bundle: folder of the bundle.
         overlays: overlays that the weights were trained with.
-        weights: model.pt; by default that of the bundle. The calibration is looked for beside it.
+        weights: model.pt; by default that of the bundle.
+        calibration: calibration.json; by default it is looked for beside the weights.
         without_weights: whether to leave out weights and calibration.
 
     Returns:
@@ -77,12 +80,12 @@ def open_source(bundle: Path, overlays: Sequence[PathLike], weights: Path | None
         return Source(bundle, config, network, None, None)
     path = weights or bundle / "models" / "model.pt"
     _load(network, path)
-    calibration = path.with_name("calibration.json")
-    if not calibration.is_file():
+    beside = path.with_name("calibration.json")
+    if calibration is None and not beside.is_file():
         return Source(bundle, config, network, path, None)
-    otherwise = "move calibration.json away: the release then has none"
-    calibration_of_weights(calibration, path, build(config, "score_settings"), otherwise)
-    return Source(bundle, config, network, path, calibration)
+    otherwise = "name another with --calibration; without a calibration.json beside the weights a release has none"
+    calibration_of_weights(calibration or beside, path, build(config, "score_settings"), otherwise)
+    return Source(bundle, config, network, path, calibration or beside)
 
 
 def _require_bundle(bundle: Path) -> None:

@@ -49,13 +49,15 @@ class GuidedDDIMInferer(ReconstructionInferer):
         spatial_dims: spatial axes of the network, 2 or 3.
         scheduler: the process that the network was trained with: its ``betas``, ``prediction_type``, and limits of the
             clean image in ``clip_sample`` and ``clip_sample_values``; they hold before the guidance.
-        level: how far the image is encoded (L), from 1 to the levels of the scheduler.
+        level: how far the image is encoded (L), from 1 to the levels that are trained.
         steps: network calls on the way up, and again on the way down; at most ``level``.
         guidance_scale: how strong the guidance is (s), at least 0.
         guidance: ``"classifier"`` or ``"classifier_free"``.
         residual: ``"l1"`` or ``"l2"``: absolute or squared difference, summed over the channels; or a function, as in
             :class:`ReconstructionInferer`.
         value_range: values of an image that the network sees as -1 and 1, as in training.
+        trained_levels: the highest level that the network was trained for, and that is allowed; ``None``: all of the
+            scheduler.
         slice_batch_size: how many slices of a volume go through a 2D network together.
 
     Returns:
@@ -82,6 +84,7 @@ class GuidedDDIMInferer(ReconstructionInferer):
         guidance: str = "classifier",
         residual: str | Callable[[Tensor, Tensor], Tensor] = "l1",
         value_range: Sequence[float] = (0.0, 1.0),
+        trained_levels: int | None = None,
         slice_batch_size: int = 32,
     ) -> None:
         super().__init__(spatial_dims, residual, slice_batch_size)
@@ -90,8 +93,9 @@ class GuidedDDIMInferer(ReconstructionInferer):
         if guidance_scale < 0:
             raise ValueError(f"guidance_scale={guidance_scale}: must be at least 0.")
         self.schedule = Schedule(scheduler)
-        if not 1 <= level <= self.schedule.levels:
-            raise ValueError(f"level={level}: must lie between 1 and {self.schedule.levels}.")
+        highest = trained_levels or self.schedule.levels
+        if not 1 <= level <= highest:
+            raise ValueError(f"level={level}: must lie between 1 and {highest}, which are trained.")
         level_grid(level, steps)  # says what is wrong with the steps
         self.level = level
         self.steps = steps

@@ -59,6 +59,7 @@ class HarmonizedPartialDiffusionInferer(PartialDiffusionInferer):
         residual: ``"l1"``, ``"l2"`` or a function, as in :class:`ReconstructionInferer`.
         value_range: values of an image that the network sees as -1 and 1, as in training.
         seed: seed of the noise.
+        trained_levels: the highest level that the network was trained for; ``None``: all of the scheduler.
         slice_batch_size: how many slices of a volume go through a 2D network together.
 
     Returns:
@@ -77,8 +78,8 @@ class HarmonizedPartialDiffusionInferer(PartialDiffusionInferer):
         spatial_dims: int,
         scheduler: DDPMScheduler,
         noise: Noise,
-        start_levels: Sequence[int] | str = (250,),
-        harmonization_levels: Sequence[int] | str = (200, 150, 100, 50),
+        start_levels: int | Sequence[int] | str = (250,),
+        harmonization_levels: int | Sequence[int] | str = (200, 150, 100, 50),
         map_interval: int = 50,
         mask_kernel_size: int = 13,
         perceptual: Callable[[Tensor, Tensor], Tensor] | None = None,
@@ -89,6 +90,7 @@ class HarmonizedPartialDiffusionInferer(PartialDiffusionInferer):
         residual: str | Callable[[Tensor, Tensor], Tensor] = "l1",
         value_range: Sequence[float] = (0.0, 1.0),
         seed: int = 0,
+        trained_levels: int | None = None,
         slice_batch_size: int = 32,
     ) -> None:
         super().__init__(
@@ -102,6 +104,7 @@ class HarmonizedPartialDiffusionInferer(PartialDiffusionInferer):
             residual=residual,
             value_range=value_range,
             seed=seed,
+            trained_levels=trained_levels,
             slice_batch_size=slice_batch_size,
         )
         if mode not in MODES:

@@ -57,6 +57,8 @@ class PartialDiffusionInferer(ReconstructionInferer):
         residual: ``"l1"``, ``"l2"`` or a function, as in :class:`ReconstructionInferer`.
         value_range: values of an image that the network sees as -1 and 1, as in training.
         seed: seed of the noise.
+        trained_levels: the highest level that the network was trained for, and that is allowed; ``None``: all of the
+            scheduler.
         slice_batch_size: how many slices of a volume go through a 2D network together.
 
     Returns:
@@ -78,13 +80,14 @@ class PartialDiffusionInferer(ReconstructionInferer):
         spatial_dims: int,
         scheduler: DDPMScheduler,
         noise: Noise,
-        start_levels: Sequence[int] | str = (250,),
+        start_levels: int | Sequence[int] | str = (250,),
         mode: str = "ancestral",
         steps: int = 25,
         repeats: int = 1,
         residual: str | Callable[[Tensor, Tensor], Tensor] = "l2",
         value_range: Sequence[float] = (0.0, 1.0),
         seed: int = 0,
+        trained_levels: int | None = None,
         slice_batch_size: int = 32,
     ) -> None:
         super().__init__(spatial_dims, residual, slice_batch_size)
@@ -95,7 +98,7 @@ class PartialDiffusionInferer(ReconstructionInferer):
         if repeats < 1:
             raise ValueError(f"repeats={repeats}: must be at least 1.")
         self.schedule = Schedule(scheduler)
-        self.start_levels = read_levels("start_levels", start_levels, self.schedule.levels)
+        self.start_levels = read_levels("start_levels", start_levels, trained_levels or self.schedule.levels)
         if not self.start_levels:
             raise ValueError("start_levels=[]: at least one level is expected.")
         self.noise = noise
@@ -174,26 +177,26 @@ class PartialDiffusionInferer(ReconstructionInferer):
         return denoise_ancestral(predict, self.schedule, state, start, noise, self.variance, on_step)
 
 
-def read_levels(name: str, levels: Sequence[int] | str, highest: int) -> tuple[int, ...]:
+def read_levels(name: str, levels: int | Sequence[int] | str, highest: int) -> tuple[int, ...]:
     """Read levels of a diffusion.
 
     Args:
         name: what the levels are called, for messages.
-        levels: whole numbers, or a text that holds them with commas between, as a client's field does.
-        highest: the highest level there is.
+        levels: one or several whole numbers, or a text that holds them with commas between, as a client's field does.
+        highest: the highest level that the network was trained for.
 
     Returns:
         The levels, in the order given.
 
     Raises:
-        ValueError: if something is no whole number or no level.
+        ValueError: if something is no whole number or no such level.
     """
+    if isinstance(levels, int):
+        levels = (levels,)
     try:
-        numbers = (
-            tuple(int(part) for part in levels.split(",") if levels.strip()) if isinstance(levels, str) else levels
-        )
+        numbers = [int(part) for part in levels.split(",") if levels.strip()] if isinstance(levels, str) else levels
     except ValueError:
         raise ValueError(f'{name}={levels!r}: whole numbers are expected, such as "50, 100".') from None
     if not all(1 <= level <= highest for level in numbers):
-        raise ValueError(f"{name}={list(numbers)}: levels between 1 and {highest} are expected.")
+        raise ValueError(f"{name}={list(numbers)}: levels between 1 and {highest}, which are trained, are expected.")
     return tuple(numbers)

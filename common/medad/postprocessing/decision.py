@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -76,10 +77,16 @@ def _require_same(settings: Mapping[str, Any], calibration: Calibration, path: P
     if changed:
         raise refusal(
             path,
-            f"calibration of another score, with {', '.join(f'{name} {then.get(name)}' for name in changed)}",
-            f"one with {', '.join(f'{name} {now.get(name)}' for name in changed)}, as this run has",
+            f"calibration of another score, with {', '.join(_other_parts(name, then, now) for name in changed)}",
+            f"one with {', '.join(_other_parts(name, now, then) for name in changed)}, as this run has",
             f"Use the overlays of the calibration, run calibrate.json with these, or {otherwise}.",
         )
+
+
+def _other_parts(name: str, settings: Mapping[str, Any], others: Mapping[str, Any]) -> str:
+    """Name a setting; of a long one, Name(a=1, b=2), only what the other has not."""
+    parts, known = (re.split(r", (?=\w+=)", str(each.get(name))) for each in (settings, others))
+    return f"{name} {', '.join(part for part in parts if part not in known) or settings.get(name)}"
 
 
 class Calibrated(Transform):

@@ -190,6 +190,7 @@ def test_it_works_where_gradients_are_off_and_leaves_none(mode: Any) -> None:
     [
         ({"level": 0}, "level=0"),
         ({"level": 1001}, "level=1001"),
+        ({"level": 501, "trained_levels": 500}, "1 and 500, which are trained"),
         ({"steps": 0}, "steps=0"),
         ({"steps": 401}, "steps=401"),
         ({"guidance_scale": -1.0}, "guidance_scale=-1"),

@@ -172,6 +172,7 @@ def test_reconstructions_are_averaged_over_levels_and_repeats() -> None:
     images, network = torch.rand(2, 1, 8, 8), _network()
     each = [_inferer("one_step", start_levels=(level,))(images, network)[:, 1:] for level in (250, 500, 750)]
     mean = _inferer("one_step", start_levels=(250, 500, 750))(images, network)
+    assert _inferer("one_step", start_levels=250).start_levels == (250,)
     assert repr(_inferer("one_step", start_levels="250, 500,750")) == repr(
         _inferer("one_step", start_levels=(250, 500, 750))
     )
@@ -321,6 +322,7 @@ def test_the_text_tells_everything_that_makes_the_map() -> None:
         ({"start_levels": "high"}, "start_levels"),
         ({"start_levels": (0,)}, "start_levels"),
         ({"start_levels": (1001,)}, "start_levels"),
+        ({"start_levels": (801,), "trained_levels": 800}, "1 and 800, which are trained"),
         ({"mode": "ddim", "start_levels": (5,), "steps": 6}, "steps=6"),
         ({"repeats": 0}, "repeats=0"),
         ({"residual": "l3"}, "residual='l3'"),
