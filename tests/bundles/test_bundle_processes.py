@@ -78,9 +78,9 @@ def _subset(folder: Path, data: Path, **counts: int) -> Path:
     """A data set with the first images of some splits of another one."""
     splits = json.loads((data / "datalist.json").read_text())
     folder.mkdir()
-    rows = {
-        name: [{**row, "image": str(data / row["image"])} for row in splits[name][:n]] for name, n in counts.items()
-    }
+    rows = {name: splits[name][:n] for name, n in counts.items()}
+    for row in (row for split in rows.values() for row in split):
+        row |= {key: str(data / row[key]) for key in ("image", "mask") if row.get(key)}
     (folder / "datalist.json").write_text(json.dumps(rows))
     return folder
 
