@@ -14,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+from .errors import InputError, MedadError
+
 _SHOWN = {
     "image_auroc": "image AUROC",
     "pixel_ap": "pixel average precision",
@@ -54,8 +56,17 @@ def run_demo(bundle: Path, out: Path, seed: int = 0) -> dict[str, dict[str, floa
         The metrics of the test split.
 
     Raises:
+        InputError: if the bundle has no demonstration.
         subprocess.CalledProcessError: if a step fails.
     """
+    if not (bundle / "configs" / "demo.json").is_file():
+        have = sorted(file.parents[1].name for file in bundle.resolve().parent.glob("*/configs/demo.json"))
+        raise InputError(
+            "configs/demo.json is missing",
+            where=bundle,
+            expected=f"a bundle with a demonstration ({', '.join(have) or 'none is near'})",
+            remedy="Choose one of these; for the others docs/getting_started.md goes the same way step by step.",
+        )
     data, models = out / "phantom", out / "models"
     paths = {"ckpt_dir": str(models), "ckpt_path": str(models / "model.pt")}
     paths["calibration_path"] = str(models / "calibration.json")
@@ -105,6 +116,8 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         metrics = run_demo(arguments.bundle, arguments.out, arguments.seed)
+    except MedadError as error:
+        sys.exit(f"error: {error}")
     except subprocess.CalledProcessError as error:
         sys.exit(f"error: step failed with status {error.returncode}; the message is above.")
     print("\nPhantom test split:")
