@@ -56,17 +56,19 @@ def test_other_dicom_files_fail_with_their_reason(infer: Infer, real_data: Path,
 
 
 def test_three_modalities_as_colors(bundle: Path, real_data: Path, tmp_path: Path) -> None:
-    """Train on slices without a lesion, then infer on all slices of the folder."""
+    """Train on slices without a lesion (and on some with one, where a method takes them), then infer on all slices."""
     source = real_data / "lgg_original_tif"
     slices = sorted(path for path in source.rglob("*.tif") if "mask" not in path.name)
     masks = [path.with_name(f"{path.stem}_mask.tif") for path in slices]
-    normal = [
-        {"image": str(path), "label": 0}
+    items = [
+        {"image": str(path), "label": int(np.asarray(Image.open(mask)).any())}
         for path, mask in zip(slices, masks, strict=True)
-        if not np.asarray(Image.open(mask)).any() and np.asarray(Image.open(path)).max() > 50
+        if np.asarray(Image.open(path)).max() > 50
     ]
-    assert len(normal) >= 6
-    (tmp_path / "datalist.json").write_text(json.dumps({"training": normal[:-3], "calibration": normal[-3:]}))
+    normal, abnormal = ([item for item in items if item["label"] == label] for label in (0, 1))
+    assert len(normal) >= 6 and len(abnormal) >= 2
+    splits = {"training": normal[:-3], "training_abnormal": abnormal[:2], "calibration": normal[-3:]}
+    (tmp_path / "datalist.json").write_text(json.dumps(splits))
     paths = {"ckpt_path": tmp_path / "model.pt", "calibration_path": tmp_path / "calibration.json"}
     common = {"in_channels": 3, **paths}
     build(bundle, "train smoke", dataset_dir=tmp_path, ckpt_dir=tmp_path, output_dir=tmp_path / "log", **common).run()
