@@ -229,6 +229,12 @@ def test_learns_in_2d(bundle: Path, tmp_path: Path) -> None:
     _learn(bundle, 2, 64, tmp_path)
 
 
+# not shown to learn in 3D with the settings above; their model cards say so
+NOT_SHOWN_IN_3D = {"guided_ddim", "thor"}
+
+
 @pytest.mark.slow
 def test_learns_in_3d(bundle: Path, tmp_path: Path) -> None:
+    if bundle.name in NOT_SHOWN_IN_3D:
+        pytest.xfail(f"{bundle.name} was not shown to learn 3D phantoms yet")
     _learn(bundle, 3, 32, tmp_path)
