@@ -229,8 +229,8 @@ def test_learns_in_2d(bundle: Path, tmp_path: Path) -> None:
     _learn(bundle, 2, 64, tmp_path)
 
 
-# not shown to learn in 3D with the settings above; their model cards say so
-NOT_SHOWN_IN_3D = {"guided_ddim", "thor"}
+# not shown to learn in 3D with the settings above; the model card says so
+NOT_SHOWN_IN_3D = {"guided_ddim"}
 
 
 @pytest.mark.slow
