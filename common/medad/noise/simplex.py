@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .backends import simplex_fields
-from .coordinates import axis_table
+from .coordinates import axis_table, octave_wavelengths, voxel_axis_table
 from .counter import counter_bits
 from .lattice import LATTICES
 from .seeding import check_call, check_origin, field_seeds
@@ -127,14 +127,14 @@ class FractalSimplexNoise:
         batch, channels, *spatial = images.shape
         lattice = LATTICES[self.spatial_dims + self.time_axis]
         skew, device = lattice.stretch, images.device
-        wavelengths = self.frequency * 0.5 ** torch.arange(self.octaves, dtype=torch.float64, device=device)
         axes = [
-            axis_table(torch.arange(first, first + size, dtype=torch.float64, device=device) * step, wavelengths, skew)
+            voxel_axis_table(first, size, step, self.frequency, self.octaves, skew, device)
             for size, first, step in zip(spatial, start, self.spacing, strict=True)
         ]
         moments = None
         if self.time_axis:
             at = torch.zeros(batch, device=device) if times is None else times.to(device)
+            wavelengths = octave_wavelengths(self.frequency, self.octaves, device)
             moments = axis_table(at.repeat_interleave(channels), wavelengths, skew)
         own = field_seeds(seeds.to(device), channels, None if self.time_axis else times).flatten()
         octave_seeds = counter_bits(own, self.octaves).to(torch.int32)

@@ -272,24 +272,6 @@ def test_the_host_never_waits_for_the_device(kind: Any, mode: str) -> None:
         float(torch.ones(()))
 
 
-@pytest.mark.gpu
-@pytest.mark.parametrize("kind", [GaussianNoise, FractalSimplexNoise])
-@pytest.mark.parametrize("mode", MODES)
-def test_the_host_never_waits_for_a_gpu(kind: Any, mode: str) -> None:
-    images, network = torch.rand(2, 1, 8, 8, device="cuda"), _network().cuda()
-    inferer = _inferer(mode, noise=kind(2))
-    inferer(images, network)  # libraries and kernels are loaded by the first call
-    torch.cuda.synchronize()
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        with torch.no_grad():
-            out = inferer(images, network)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-    cpu = inferer(images.cpu(), network.cpu())
-    torch.testing.assert_close(out.cpu(), cpu, rtol=0, atol=1e-3)
-
-
 def test_the_text_tells_everything_that_makes_the_map() -> None:
     changes: list[dict[str, Any]] = [
         {},
