@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLES = sorted(folder for folder in (ROOT / "bundles").iterdir() if (folder / "configs").is_dir())
+REPRESENTATIVE = "denoising_autoencoder"
 # variants that change the score only build on one that brings its network
 NEEDS = {"variant_grad_kl": "variant_vae", "variant_grad_elbo": "variant_vae", "variant_grad_combi": "variant_vae"}
 VARIANTS = [
@@ -26,6 +27,15 @@ VARIANTS = [
     for path in sorted((bundle / "configs").glob("variant_*.json"))
 ]
 VARIANT_IDS = [f"{bundle.name}-{names}" for bundle, names in VARIANTS]
+
+
+def over_bundles() -> list[Any]:
+    """Give all bundles as parameters of a slow test, one of them fast.
+
+    For what a method changes little and takes long, such as commands in processes of their own: `make test` asks one
+    bundle, `make test-slow` the others.
+    """
+    return [folder if folder.name == REPRESENTATIVE else pytest.param(folder, marks=pytest.mark.slow) for folder in BUNDLES]
 
 
 def config_files(bundle: Path, *names: str) -> list[str]:

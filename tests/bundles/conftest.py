@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 import torch
-from bundle_tools import BUNDLES, SmokeModel, build, train_smoke_model
+from bundle_tools import BUNDLES, SmokeModel, build, over_bundles, train_smoke_model
 from medad.networks.blocks import VGG19Features
 from medad.phantom import write_phantom_dataset
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run every test that asks for a bundle over all of them."""
+    """Run every test that asks for a bundle over all of them, see :func:`bundle_tools.over_bundles`."""
     if "bundle" in metafunc.fixturenames:
-        metafunc.parametrize("bundle", BUNDLES, ids=lambda folder: folder.name, scope="session")
+        shared = metafunc.definition.get_closest_marker("shared_machinery") is not None
+        bundles = over_bundles() if shared else BUNDLES
+        metafunc.parametrize("bundle", bundles, ids=lambda folder: folder.name, scope="session")
 
 
 @pytest.fixture(autouse=True)

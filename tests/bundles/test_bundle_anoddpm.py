@@ -134,7 +134,7 @@ def test_the_weights_of_one_training_serve_every_mode(phantom_2d: Path, tmp_path
         ("learning_rate", 0.1),
         ("clip_norm", 1e-6),
         ("augmentation", 0.0),
-        ("train_timesteps", 2),
+        ("train_timesteps", 8),
         ("prediction_type", "sample"),
         ("value_range", [0.0, 1.5]),
         ("norm_groups", 2),

@@ -150,6 +150,7 @@ def test_overlays_are_baked_in_with_the_meaning_of_a_run(release: Release, smoke
                 assert values == expected.get()[key]
 
 
+@pytest.mark.shared_machinery
 def test_without_medad_from_another_folder(release: Release, smoke_model: SmokeModel, tmp_path: Path) -> None:
     network = build(smoke_model.bundle, "inference smoke", "infer", **smoke_model.paths).network_def
     scriptable = not takes_timesteps(network)
@@ -197,6 +198,7 @@ def test_commands_without_medad(release: Release, smoke_model: SmokeModel, tmp_p
         assert checked.returncode == 1 and "scripts.medad" in checked.stderr
 
 
+@pytest.mark.shared_machinery
 def test_releases_of_two_versions_in_one_process(release: Release, smoke_model: SmokeModel, tmp_path: Path) -> None:
     """Opened together and run in turns, each with its own code, also in the processes that load its data."""
     other = _other_version(release, tmp_path)

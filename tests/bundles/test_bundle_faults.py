@@ -79,12 +79,11 @@ def test_killed_at_any_moment_and_resumed_nothing_is_different(bundle: Path, pha
     assert all(int(count) >= 10 for _, count, _ in kills)
 
 
-def test_nothing_opens_a_network_connection(phantom_2d: Path, tmp_path: Path) -> None:
-    done = _python(ROBUSTNESS / "run_offline.py", phantom_2d, tmp_path, *BUNDLES)
+@pytest.mark.shared_machinery
+def test_nothing_opens_a_network_connection(bundle: Path, phantom_2d: Path, tmp_path: Path) -> None:
+    done = _python(ROBUSTNESS / "run_offline.py", phantom_2d, tmp_path, bundle)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert [line for line in done.stdout.splitlines() if line.endswith("is done")] == [
-        f"{bundle.name} is done" for bundle in BUNDLES
-    ]
+    assert f"{bundle.name} is done" in done.stdout.splitlines()
 
 
 def test_a_wish_for_the_network_is_noticed(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from collections.abc import Iterator
@@ -80,6 +81,13 @@ def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         yield key, value
 
 
+def _is_module(path: str) -> bool:
+    try:
+        return importlib.util.find_spec(path) is not None
+    except ModuleNotFoundError:  # it belongs to a module, not to a package
+        return False
+
+
 def test_name_does_not_mislead_monai_label(bundle: Path) -> None:
     assert re.fullmatch(r"[a-z0-9_]+", bundle.name)
     assert not [word for word in ("detection", "classification", "deepedit", "deepgrow") if word in bundle.name]
@@ -99,6 +107,8 @@ def test_targets_and_expressions(bundle: Path) -> None:
             where = f"{path.name}: {text}"
             if key == "_target_":
                 assert "." not in text or text.split(".")[0] in packages, where
+                # Python 3.12 finds the module where module and function share a path
+                assert "." not in text or not _is_module(text), where
                 continue
             assert "%" not in text and "glob" not in text and "scripts." not in text, where
             assert not text.startswith("/"), where

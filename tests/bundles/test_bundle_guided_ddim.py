@@ -200,7 +200,7 @@ def test_a_check_in_passing_takes_a_few_steps_and_an_evaluation_all(phantom_2d: 
     [
         ("learning_rate", 0.1),
         ("augmentation", 1.0),
-        ("train_timesteps", 2),
+        ("train_timesteps", 8),
         ("value_range", [0.0, 1.5]),
     ],
 )

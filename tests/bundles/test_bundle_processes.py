@@ -29,6 +29,7 @@ def _options(**overrides: object) -> list[str]:
     return [part for key, value in overrides.items() for part in (f"--{key}", str(value))]
 
 
+@pytest.mark.shared_machinery
 def test_from_the_bundle_directory(bundle: Path, phantom_2d: Path, tmp_path: Path) -> None:
     paths = {
         "ckpt_dir": tmp_path,
@@ -43,6 +44,7 @@ def test_from_the_bundle_directory(bundle: Path, phantom_2d: Path, tmp_path: Pat
     assert not (bundle / "eval").exists() or not list((bundle / "eval").glob("*.csv"))
 
 
+@pytest.mark.shared_machinery
 def test_from_the_repository_root(smoke_model: SmokeModel, tmp_path: Path) -> None:
     root = os.path.relpath(smoke_model.bundle, ROOT)
     files = f"['{root}/configs/inference.json','{root}/configs/smoke.json']"
@@ -53,6 +55,7 @@ def test_from_the_repository_root(smoke_model: SmokeModel, tmp_path: Path) -> No
     assert (tmp_path / "out" / "report.html").is_file()
 
 
+@pytest.mark.shared_machinery
 def test_an_error_for_the_user_is_one_message(smoke_model: SmokeModel, tmp_path: Path) -> None:
     files = "['configs/inference.json','configs/smoke.json']"
     done = _run(

@@ -8,12 +8,14 @@ import logging
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from monai.data import save_net_with_metadata
+from monai.networks.nets import diffusion_model_unet
 from torch import nn
 from torch.jit.frontend import FrontendError
 
@@ -69,9 +71,24 @@ def _script_or_trace(network: nn.Module, shape: Sequence[int]) -> torch.jit.Scri
         reason = str(error).strip().partition("\n")[0]
         _logger.info("%s is traced, since it cannot be scripted: %s", type(network).__name__, reason)
     inputs = example_inputs(network, shape)
-    return torch.jit.trace_module(
-        network, {method: inputs for method in ("forward", *_methods(network))}, check_trace=False
-    )
+    with _device_free_time_embedding():
+        return torch.jit.trace_module(
+            network, {method: inputs for method in ("forward", *_methods(network))}, check_trace=False
+        )
+
+
+@contextmanager
+def _device_free_time_embedding() -> Iterator[None]:
+    """Keep a traced network free to move: MONAI's embedding of timesteps makes a tensor, on the traced device for ever.
+
+    As a script it is kept as a function that looks at the device of the timesteps.
+    """
+    traced = diffusion_model_unet.get_timestep_embedding
+    diffusion_model_unet.get_timestep_embedding = torch.jit.script(traced)
+    try:
+        yield
+    finally:
+        diffusion_model_unet.get_timestep_embedding = traced
 
 
 def _methods(network: nn.Module) -> tuple[str, ...]:

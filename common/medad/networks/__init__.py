@@ -12,8 +12,8 @@ from .diffusion_unet import DiffusionUNet
 from .guided_diffusion import GuidedDiffusion
 from .memory_autoencoder import MemoryAutoencoder
 from .onnx_network import OnnxNetwork
+from .perceptual import EncoderDistance, PerceptualDistance, SpatialLPIPS, perceptual_distance
 from .perceptual_autoencoder import PerceptualAutoencoder
-from .perceptual_distance import EncoderDistance, PerceptualDistance, SpatialLPIPS, perceptual_distance
 from .placement import place_network
 from .spatial_autoencoder import SpatialAutoencoder
 from .variational_autoencoder import VariationalAutoencoder

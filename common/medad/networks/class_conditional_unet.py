@@ -58,7 +58,7 @@ class ClassConditionalUNet(DiffusionUNet):
         Returns:
             ``(B, out_channels, *spatial)``.
         """
-        unknown = torch.full((x.shape[0],), self.unknown, dtype=torch.long, device=x.device)
+        unknown = _labels(self.unknown, x, timesteps)
         labels = unknown if context is None else context
         if self.training:
             dropped = torch.rand(x.shape[0], device=x.device) < self.condition_dropout
@@ -67,4 +67,12 @@ class ClassConditionalUNet(DiffusionUNet):
 
     def predict_normal(self, x: Tensor, timesteps: Tensor | None = None) -> Tensor:
         """Predict as if every image were normal; arguments and result as in :meth:`forward`."""
-        return self(x, timesteps, torch.full((x.shape[0],), NORMAL, dtype=torch.long, device=x.device))
+        return self(x, timesteps, _labels(NORMAL, x, timesteps))
+
+
+def _labels(label: int, x: Tensor, timesteps: Tensor | None) -> Tensor:
+    """Give every image the same label."""
+    if timesteps is None:
+        return torch.full((x.shape[0],), label, dtype=torch.long, device=x.device)
+    # computed, not made: a traced network would make tensors on the device of the tracing
+    return (0 * timesteps + label).long()

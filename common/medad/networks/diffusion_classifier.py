@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from monai.networks.nets.diffusion_model_unet import DiffusionModelEncoder, get_timestep_embedding
+from monai.networks.nets import diffusion_model_unet
 from torch import Tensor, nn
 
 from .blocks import AttentionPool
 
 
-class DiffusionClassifier(DiffusionModelEncoder):
+class DiffusionClassifier(diffusion_model_unet.DiffusionModelEncoder):
     """The encoder half of a diffusion U-Net with an attention pool, for images of any size.
 
     MONAI's ``DiffusionModelEncoder`` ends in dense layers for one size of image; here the features of the last level
@@ -102,7 +102,9 @@ class DiffusionClassifier(DiffusionModelEncoder):
             )
         if timesteps is None:
             timesteps = torch.zeros(x.shape[0], dtype=torch.long, device=x.device)
-        time = self.time_embed(get_timestep_embedding(timesteps, self.block_out_channels[0]).to(x.dtype))
+        time = self.time_embed(
+            diffusion_model_unet.get_timestep_embedding(timesteps, self.block_out_channels[0]).to(x.dtype)
+        )
         features = self.conv_in(x)
         for level in self.down_blocks:
             features, _ = level(hidden_states=features, temb=time)

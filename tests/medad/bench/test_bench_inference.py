@@ -10,16 +10,16 @@ import nibabel
 import numpy as np
 import pytest
 import torch
+from bundle_tools import BUNDLES, over_bundles
 from medad.bench.__main__ import main
 from medad.bench.bundle import build, write_phantoms
 from medad.bench.inference import StockScript
 from medad.postprocessing import Calibration
 
-BUNDLES = sorted(path.parent for path in (Path(__file__).resolve().parents[3] / "bundles").glob("*/configs"))
 TINY = ["--images", "2", "--volumes", "1", "--image-size", "32", "32", "--depth", "16", "--repeats", "1"]
 
 
-@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("bundle", over_bundles(), ids=lambda folder: folder.name)
 def test_rows_of_bundle_and_script(bundle: Path, tmp_path: Path) -> None:
     out = tmp_path / "table.csv"
     assert main(["inference", "--bundle", str(bundle), "--config", "smoke", *TINY, "--out", str(out)]) == 0

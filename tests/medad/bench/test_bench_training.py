@@ -7,14 +7,14 @@ import csv
 from pathlib import Path
 
 import pytest
+from bundle_tools import BUNDLES, over_bundles
 from medad.bench.__main__ import main
 from medad.bench.training import deterministic_part, random_part
 from monai.transforms import Compose, RandAdjustContrastd, RandFlipd, SelectItemsd
 
-BUNDLES = sorted(path.parent for path in (Path(__file__).resolve().parents[3] / "bundles").glob("*/configs"))
 
 
-@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("bundle", over_bundles(), ids=lambda folder: folder.name)
 def test_rows_of_trainer_and_plain_loop(bundle: Path, tmp_path: Path) -> None:
     out = tmp_path / "table.csv"
     options = ["--config", "smoke", "--images", "8", "--image-size", "32", "32", "--repeats", "1", "--out", str(out)]

@@ -20,7 +20,16 @@ from medad.export.onnx import export_onnx, require_onnx_can
 from medad.export.parity import example_inputs, largest_difference, other_inputs, other_size, require_parity
 from medad.export.torchscript import export_torchscript
 from medad.inferers import GradientInferer, PerceptualInferer, ReconstructionInferer
-from medad.networks import Autoencoder, DenoisingUNet, DiffusionUNet, OnnxNetwork, read_weights
+from medad.networks import (
+    Autoencoder,
+    ClassConditionalUNet,
+    DenoisingUNet,
+    DiffusionClassifier,
+    DiffusionUNet,
+    GuidedDiffusion,
+    OnnxNetwork,
+    read_weights,
+)
 from medad.postprocessing import weights_hash
 from torch import Tensor, nn
 
@@ -43,6 +52,17 @@ def _diffusion(spatial_dims: int) -> nn.Module:
     for parameter in network.parameters():  # the last layers begin as zeros, and would hide the timestep
         nn.init.normal_(parameter, std=0.1)
     return network
+
+
+def _class_conditional(spatial_dims: int) -> nn.Module:
+    return ClassConditionalUNet(spatial_dims, 1, 1, (8, 8), (False, True), 1, norm_groups=4)
+
+
+def _guided(spatial_dims: int) -> nn.Module:
+    classifier = DiffusionClassifier(
+        spatial_dims, 1, channels=(8, 8), attention_levels=(False, True), num_res_blocks=1, norm_groups=4
+    )
+    return GuidedDiffusion(_diffusion(spatial_dims), classifier)
 
 
 FORMS = {"ts": export_torchscript, "onnx": export_onnx}
@@ -113,6 +133,7 @@ export_torchscript(network, Path(sys.argv[1]), (1, 16, 16), {}, {})
 """
 
 
+@pytest.mark.slow
 def test_torchscript_is_the_same_in_every_process_and_names_no_source_file(tmp_path: Path) -> None:
     for seed in ("1", "2"):  # decides on the order of sets
         (tmp_path / seed).mkdir()
@@ -215,3 +236,15 @@ def test_onnx_network_says_what_it_cannot_do(tmp_path: Path) -> None:
     torch.testing.assert_close(exported(image, torch.tensor([0, 3])), image * torch.tensor([1.0, 4]).view(2, 1, 1, 1))
     with pytest.raises(InputError, match="gradient"):
         exported(image.requires_grad_())
+
+
+@pytest.mark.parametrize("make", [_diffusion, _class_conditional, _guided])
+def test_torchscript_makes_no_tensor_on_the_device_of_its_export(
+    make: Callable[[int], nn.Module], tmp_path: Path
+) -> None:
+    """Such a network would fail on any other device."""
+    path = tmp_path / "model.ts"
+    export_torchscript(make(2), path, (1, 16, 16), METADATA, CONFIG)
+    with zipfile.ZipFile(path) as exported:
+        code = [exported.read(name).decode() for name in exported.namelist() if name.endswith(".py")]
+    assert code and not any("torch.device(" in text for text in code)
