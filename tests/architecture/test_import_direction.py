@@ -77,3 +77,11 @@ def test_the_package_does_not_know_a_bundle() -> None:
 
 def test_no_room_is_called_utils() -> None:
     assert not [path for path in FILES if "util" in path.stem or "helper" in path.stem]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("__init__.py")), ids=lambda path: path.parent.name)
+def test_no_public_name_is_that_of_a_module(path: Path) -> None:
+    """A config's ``_target_`` would be the module, not the function, from Python 3.12 on."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
+    public = {alias.asname or alias.name for node in nodes for alias in node.names}
+    assert not public & {entry.stem for entry in path.parent.iterdir()}

@@ -35,7 +35,9 @@ def over_bundles() -> list[Any]:
     For what a method changes little and takes long, such as commands in processes of their own: `make test` asks one
     bundle, `make test-slow` the others.
     """
-    return [folder if folder.name == REPRESENTATIVE else pytest.param(folder, marks=pytest.mark.slow) for folder in BUNDLES]
+    return [
+        folder if folder.name == REPRESENTATIVE else pytest.param(folder, marks=pytest.mark.slow) for folder in BUNDLES
+    ]
 
 
 def config_files(bundle: Path, *names: str) -> list[str]:

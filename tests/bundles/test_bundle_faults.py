@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bundle_tools import BUNDLES, ROOT, SmokeModel, build, fails_with
+from bundle_tools import ROOT, SmokeModel, build, fails_with
 from malformed import write_good, write_malformed
 from medad.errors import InputError
 

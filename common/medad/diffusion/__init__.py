@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from .chain import OnStep, Step, ancestral_step, ddim_step, denoise_ancestral, denoise_ddim, encode_ddim, level_grid
 from .guidance import classifier_free_guided, classifier_guided, guide, log_probability_gradient
-from .harmonize import gray_closing, gray_dilation, harmonic_mean, harmonize, soft_mask
-from .noise_seeds import noise_seeds
+from .harmonization import gray_closing, gray_dilation, harmonic_mean, harmonize, soft_mask
 from .predict import Predict, Prediction, network_predictor, timesteps_of
 from .process import (
     add_noise,
@@ -17,6 +16,7 @@ from .process import (
     posterior_variance,
 )
 from .schedule import Schedule
+from .seeding import noise_seeds
 from .value_range import check_value_range, from_network_range, to_network_range
 
 __all__ = [

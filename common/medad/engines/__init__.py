@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from .calibrator import Calibrator
 from .evaluator import AnomalyEvaluator, CohortError, load_weights
-from .plain_network import plain_network
 from .postprocess import postprocess_case
 from .prepare_batch import PrepareDenoising, PrepareReconstruction, prepare_image
 from .prepare_diffusion import PrepareDiffusion
 from .prepare_labeled_diffusion import PrepareConditionedDiffusion, PrepareGuidedDiffusion
 from .trainer import AnomalyTrainer
+from .unwrapping import plain_network
 
 __all__ = [
     "AnomalyEvaluator",

@@ -21,7 +21,7 @@ from ..errors import InputError
 from ..keys import Keys
 from ..postprocessing import CalibrationBuilder, data_hash, images_per_subject, weights_hash
 from .evaluator import AnomalyEvaluator, load_weights
-from .plain_network import plain_network
+from .unwrapping import plain_network
 
 _logger = logging.getLogger(__name__)
 

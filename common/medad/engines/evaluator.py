@@ -22,9 +22,9 @@ from torch.utils.data import DataLoader
 from ..errors import InputError, MedadError, find_medad_error
 from ..keys import Keys
 from ..networks import read_weights
-from .plain_network import plain_network
 from .postprocess import postprocess_case
 from .prepare_batch import prepare_image
+from .unwrapping import plain_network
 
 _logger = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from .mean_score import MeanScore
 from .metrics import MetricsHandler
 from .model_saver import ModelSaver
 from .progress import ProgressBar
+from .remaining_cases import unfinished
 from .report import ReportHandler
 from .run_record import RunRecord
 from .tables import FailureTable, ScoreTable
 from .training_state import TrainingState
-from .unfinished import unfinished
 from .weight_average import WeightAverage
 
 __all__ = [

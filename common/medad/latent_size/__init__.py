@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from .knee import knee
-from .sweep import Trial, sweep
+from .knee_point import knee
+from .trials import Trial, sweep
 
 __all__ = ["Trial", "knee", "sweep"]

@@ -14,9 +14,9 @@ from typing import Any
 from ..configuration import split_overrides
 from ..errors import InputError, MedadError, find_medad_error
 from ..handlers.files import write_csv
-from .knee import knee
+from .knee_point import knee
 from .plot import save_plot
-from .sweep import Trial, sweep
+from .trials import Trial, sweep
 
 _OPTIONS = ("--bundle", "--dataset_dir", "--out", "--sizes", "--overlay", "--resume", "--help")
 _DEFAULT_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .sweep import Trial
+from .trials import Trial
 
 
 def save_plot(path: Path, trials: Sequence[Trial], chosen: int) -> None:

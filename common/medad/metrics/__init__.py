@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from .accumulator import AnomalyMetrics
-from .aupro import aupro
 from .bootstrap import WeightedHistograms, percentile_interval, resample, subject_weights
 from .dice import oracle_dice, pooled_dice
 from .histogram import (
@@ -18,6 +17,7 @@ from .histogram import (
 )
 from .lesion import false_positive_components, label_components, lesion_detection, size_stratum
 from .ranking import at_or_above, auroc, average_precision, fpr_at_tpr, score_levels
+from .region_overlap import aupro
 
 __all__ = [
     "AnomalyMetrics",

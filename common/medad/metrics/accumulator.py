@@ -11,7 +11,6 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import InputError
-from .aupro import FPR_LIMIT
 from .bootstrap import RESAMPLES
 from .case import case_statistics
 from .histogram import (
@@ -22,6 +21,7 @@ from .histogram import (
     coarsen,
 )
 from .lesion import DETECTION_FRACTION, SIZE_EDGES
+from .region_overlap import FPR_LIMIT
 from .statistics import ImageRecord
 from .summary import SubjectState, summarize
 

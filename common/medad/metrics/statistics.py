@@ -13,11 +13,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .aupro import aupro
 from .bootstrap import WeightedHistograms
 from .dice import oracle_dice, pooled_dice
 from .histogram import MANTISSA_BITS, SUBJECT_MANTISSA_BITS, ScoreHistogram, key_values
 from .ranking import auroc, average_precision, fpr_at_tpr
+from .region_overlap import aupro
 
 _UNBOUNDED = "oracle_threshold"
 PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "fpr95", "oracle_dice", "oracle_threshold", "aupro")

@@ -13,7 +13,6 @@ from medad.bench.training import deterministic_part, random_part
 from monai.transforms import Compose, RandAdjustContrastd, RandFlipd, SelectItemsd
 
 
-
 @pytest.mark.parametrize("bundle", over_bundles(), ids=lambda folder: folder.name)
 def test_rows_of_trainer_and_plain_loop(bundle: Path, tmp_path: Path) -> None:
     out = tmp_path / "table.csv"

@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from medad.handlers import unfinished
 from medad.handlers.files import atomic_path, read_csv, write_csv, write_json
-from medad.handlers.unfinished import unfinished
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from medad.data import CaseDataset, CaseLoader
 from medad.errors import InputError
 from medad.latent_size import knee
 from medad.latent_size.__main__ import main, run
-from medad.latent_size.sweep import mean_squared_error
+from medad.latent_size.trials import mean_squared_error
 from medad.phantom import write_phantom_dataset
 from torch import nn
 
