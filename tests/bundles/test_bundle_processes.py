@@ -123,8 +123,9 @@ def test_two_ranks_train_calibrate_and_resume(bundle: Path, phantom_2d: Path, tm
     paths = {"ckpt_dir": tmp_path / "whole", "calibration_path": tmp_path / "one.json", "output_dir": tmp_path / "log"}
     build(bundle, "train calibrate smoke", dataset_dir=uneven, **paths).run()
     alone = json.loads((tmp_path / "one.json").read_text())
-    for name in ("scores", "voxel_rates", "voxel_thresholds"):
-        assert joined.pop(name) == pytest.approx(alone.pop(name), rel=1e-5), name
+    # a batch of another size may change a map's last bit, and with it the bin of the histogram that is a threshold
+    for name, tolerance in (("scores", 1e-5), ("voxel_rates", 1e-5), ("voxel_thresholds", 2**-14)):
+        assert joined.pop(name) == pytest.approx(alone.pop(name), rel=tolerance), name
     assert joined == alone
 
 
