@@ -91,9 +91,11 @@ def test_what_a_request_changes_changes_the_answer(
         if "min_lesion_size" in shown:
             assert not _labels(server, name, image, tmp_path, threshold="0.001", min_lesion_size=10**6).any()
         if "start_levels" in shown:
-            answer = server.infer(name, _id(image), start_levels="2")
+            # levels of a harmonization must lie below
+            levels = {"start_levels": "2"} | ({"harmonization_levels": "1"} if "harmonization_levels" in shown else {})
+            answer = server.infer(name, _id(image), **levels)
             assert answer.status == 500 and server.says("calibration of another score")
-            other = _labels(server, name, image, tmp_path, threshold="0.001", start_levels="2")
+            other = _labels(server, name, image, tmp_path, threshold="0.001", **levels)
             assert not np.array_equal(other, by_hand), model
         assert server.infer(name, _id(image), threshold="high").status == 500
         assert server.says("threshold must be a finite number")
