@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from .chain import OnStep, Step, ancestral_step, ddim_step, denoise_ancestral, denoise_ddim, encode_ddim, level_grid
+from .chain import OnStep, Step, ancestral_step, ddim_step, denoise_ancestral, denoise_ddim, encode_ddim
 from .guidance import classifier_free_guided, classifier_guided, guide, log_probability_gradient
-from .harmonization import gray_closing, gray_dilation, harmonic_mean, harmonize, soft_mask
+from .harmonization import gray_dilation, harmonic_mean, harmonize, soft_mask
+from .levels import highest_level, level_grid, read_levels
 from .predict import Predict, Prediction, network_predictor, timesteps_of
 from .process import (
     add_noise,
@@ -37,11 +38,11 @@ __all__ = [
     "denoise_ddim",
     "encode_ddim",
     "from_network_range",
-    "gray_closing",
     "gray_dilation",
     "guide",
     "harmonic_mean",
     "harmonize",
+    "highest_level",
     "level_grid",
     "log_probability_gradient",
     "network_predictor",
@@ -49,6 +50,7 @@ __all__ = [
     "noise_seeds",
     "posterior_mean",
     "posterior_variance",
+    "read_levels",
     "soft_mask",
     "timesteps_of",
     "to_network_range",

@@ -44,24 +44,6 @@ NoiseOf = Callable[[int], Tensor]
 """Noise for images that arrive at a level, ``(B, C, *spatial)``."""
 
 
-def level_grid(start: int, steps: int) -> list[int]:
-    """Divide the way from a level to the image into steps of nearly equal length.
-
-    Args:
-        start: highest level, at least 1.
-        steps: number of steps, at most ``start``.
-
-    Returns:
-        ``steps + 1`` falling levels from ``start`` to 0.
-
-    Raises:
-        ValueError: if there are more steps than levels, or none.
-    """
-    if not 1 <= steps <= start:
-        raise ValueError(f"steps={steps}: must lie between 1 and the level they start from, {start}.")
-    return [(2 * start * (steps - index) + steps) // (2 * steps) for index in range(steps + 1)]
-
-
 def ancestral_step(
     schedule: Schedule, clean: Tensor, noisy: Tensor, level: Level, noise: Tensor | None, variance: str = "fixed_small"
 ) -> Tensor:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Temporal harmonization: while an image is denoised, the original comes back wherever nothing looks abnormal.
 
-M = clip( (dilate(close(m)) + m) / 2, 0, 1),   m = map / max(map)                 (soft mask)
+M = clip( (dilate(m) + m) / 2, 0, 1),   m = map / max(map)                        (soft mask)
 x_0' = M x_0^ + (1 - M) x,   x_l = sqrt(a_l) x_0' + sqrt(1 - a_l) n               (harmonization)
 A = K / sum over k of 1 / (m_k + e)  -  e                                         (harmonic mean over time)
 
-All of it works on every image of a batch by itself, in 2D and 3D.
+All of it works on every image of a batch by itself, in 2D and 3D. The paper dilates the closing of m; as a closing that
+is dilated by its own cube is the dilation alone, nothing is closed here.
 
 References:
     Bercea, Wiestler, Rueckert and Schnabel, "Diffusion Models with Implicit Guidance for Medical Anomaly Detection",
@@ -39,25 +40,12 @@ def gray_dilation(maps: Tensor, kernel_size: int) -> Tensor:
     return maps
 
 
-def gray_closing(maps: Tensor, kernel_size: int) -> Tensor:
-    """Fill dark gaps that are smaller than a cube: gray dilation, then gray erosion.
-
-    Args:
-        maps: ``(B, C, *spatial)`` in 2D or 3D.
-        kernel_size: edge of the cube in voxels, odd.
-
-    Returns:
-        Tensor of the shape of ``maps``, nowhere below them.
-    """
-    return -gray_dilation(-gray_dilation(maps, kernel_size), kernel_size)
-
-
 def soft_mask(maps: Tensor, kernel_size: int) -> Tensor:
     """Say how abnormal every voxel and its surroundings look, relative to the most abnormal voxel of the image.
 
     Args:
         maps: anomaly maps ``(B, 1, *spatial)``, at least 0.
-        kernel_size: edge of the cube of closing and dilation in voxels, odd; with 1 the mask is the map over its
+        kernel_size: edge of the cube of the dilation in voxels, odd; with 1 the mask is the map over its
             maximum.
 
     Returns:
@@ -66,7 +54,7 @@ def soft_mask(maps: Tensor, kernel_size: int) -> Tensor:
     axes = tuple(range(1, maps.ndim))
     highest = maps.amax(dim=axes, keepdim=True)
     share = maps / highest.where(highest > 0, 1.0)
-    return ((gray_dilation(gray_closing(share, kernel_size), kernel_size) + share) / 2).clamp(0, 1)
+    return ((gray_dilation(share, kernel_size) + share) / 2).clamp(0, 1)
 
 
 def harmonize(schedule: Schedule, images: Tensor, clean: Tensor, mask: Tensor, noise: Tensor, level: int) -> Tensor:

@@ -6,6 +6,7 @@ x -> ... -> x_L -> ... -> x^,   A = sum over channels of |x - x^|^p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ from ..diffusion import (
     denoise_ddim,
     encode_ddim,
     from_network_range,
+    highest_level,
     level_grid,
     network_predictor,
     to_network_range,
@@ -90,12 +92,12 @@ class GuidedDDIMInferer(ReconstructionInferer):
         super().__init__(spatial_dims, residual, slice_batch_size)
         if guidance not in GUIDANCE:
             raise ValueError(f"guidance={guidance!r}: must be one of {tuple(GUIDANCE)}.")
-        if guidance_scale < 0:
-            raise ValueError(f"guidance_scale={guidance_scale}: must be at least 0.")
+        if not 0 <= guidance_scale < math.inf:
+            raise ValueError(f"guidance_scale={guidance_scale}: must be at least 0, and finite.")
         self.schedule = Schedule(scheduler)
-        highest = trained_levels or self.schedule.levels
-        if not 1 <= level <= highest:
-            raise ValueError(f"level={level}: must lie between 1 and {highest}, which are trained.")
+        highest = highest_level(self.schedule, trained_levels)
+        if not isinstance(level, int) or not 1 <= level <= highest:
+            raise ValueError(f"level={level}: a whole number between 1 and {highest}, which are trained, is expected.")
         level_grid(level, steps)  # says what is wrong with the steps
         self.level = level
         self.steps = steps

@@ -7,6 +7,7 @@ m_l = p(x_0^, x) |x_0^ - x|  at several levels l,   A = harmonic mean of the m_l
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import torch
 from monai.networks.schedulers import DDPMScheduler
@@ -19,13 +20,13 @@ from ..diffusion import (
     from_network_range,
     harmonic_mean,
     harmonize,
+    highest_level,
+    read_levels,
     soft_mask,
     to_network_range,
 )
 from ..noise import Noise
-from .partial_diffusion import PartialDiffusionInferer, read_levels
-
-MODES = ("ancestral", "ddim")
+from .partial_diffusion import PartialDiffusionInferer
 
 
 class HarmonizedPartialDiffusionInferer(PartialDiffusionInferer):
@@ -73,6 +74,8 @@ class HarmonizedPartialDiffusionInferer(PartialDiffusionInferer):
         Detection", MICCAI 2024, arXiv:2403.08464.
     """
 
+    modes: ClassVar[tuple[str, ...]] = ("ancestral", "ddim")  # one step has nothing to harmonize
+
     def __init__(
         self,
         spatial_dims: int,
@@ -107,15 +110,13 @@ class HarmonizedPartialDiffusionInferer(PartialDiffusionInferer):
             trained_levels=trained_levels,
             slice_batch_size=slice_batch_size,
         )
-        if mode not in MODES:
-            raise ValueError(f"mode={mode!r}: must be one of {MODES}; one step has nothing to harmonize.")
         if map_interval < 1:
             raise ValueError(f"map_interval={map_interval}: must be at least 1.")
         if mask_kernel_size < 1 or mask_kernel_size % 2 == 0:
             raise ValueError(f"mask_kernel_size={mask_kernel_size}: must be odd and at least 1.")
         if eps <= 0:
             raise ValueError(f"eps={eps}: must be positive.")
-        levels = read_levels("harmonization_levels", harmonization_levels, self.schedule.levels)
+        levels = read_levels("harmonization_levels", harmonization_levels, highest_level(self.schedule, trained_levels))
         if levels and min(levels) > max(self.start_levels):
             raise ValueError(
                 f"harmonization_levels={list(levels)}: all lie above the highest start level, {max(self.start_levels)}."
@@ -145,7 +146,8 @@ class HarmonizedPartialDiffusionInferer(PartialDiffusionInferer):
         maps: list[Tensor] = []
 
         def on_step(step: Step) -> Tensor:
-            if step.origin not in map_levels:
+            is_end = step.level == 0 and step.origin not in self.harmonization_levels  # which counts below
+            if step.origin not in map_levels or is_end:
                 return step.state
             clean = step.prediction.clean
             maps.append(self._weighted_difference(images, inside, clean))

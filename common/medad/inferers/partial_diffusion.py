@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import ClassVar
 
 import torch
 from monai.networks.schedulers import DDPMScheduler
@@ -22,16 +23,16 @@ from ..diffusion import (
     denoise_ancestral,
     denoise_ddim,
     from_network_range,
+    highest_level,
     level_grid,
     network_predictor,
     noise_seeds,
     posterior_variance,
+    read_levels,
     to_network_range,
 )
 from ..noise import Noise
 from .reconstruction import ReconstructionInferer
-
-MODES = ("ancestral", "ddim", "one_step")
 
 
 class PartialDiffusionInferer(ReconstructionInferer):
@@ -75,6 +76,8 @@ class PartialDiffusionInferer(ReconstructionInferer):
            Unsupervised Anomaly Detection in Brain MRIs", arXiv:2312.04215 (mean over levels).
     """
 
+    modes: ClassVar[tuple[str, ...]] = ("ancestral", "ddim", "one_step")
+
     def __init__(
         self,
         spatial_dims: int,
@@ -93,12 +96,12 @@ class PartialDiffusionInferer(ReconstructionInferer):
         super().__init__(spatial_dims, residual, slice_batch_size)
         if noise.spatial_dims != spatial_dims:
             raise ValueError(f"noise with {noise.spatial_dims} spatial axes: {spatial_dims} are expected.")
-        if mode not in MODES:
-            raise ValueError(f"mode={mode!r}: must be one of {MODES}.")
+        if mode not in self.modes:
+            raise ValueError(f"mode={mode!r}: must be one of {self.modes}.")
         if repeats < 1:
             raise ValueError(f"repeats={repeats}: must be at least 1.")
         self.schedule = Schedule(scheduler)
-        self.start_levels = read_levels("start_levels", start_levels, trained_levels or self.schedule.levels)
+        self.start_levels = read_levels("start_levels", start_levels, highest_level(self.schedule, trained_levels))
         if not self.start_levels:
             raise ValueError("start_levels=[]: at least one level is expected.")
         self.noise = noise
@@ -175,28 +178,3 @@ class PartialDiffusionInferer(ReconstructionInferer):
         if self.steps is not None:
             return denoise_ddim(predict, self.schedule, state, self._grid(start, self.steps), on_step)
         return denoise_ancestral(predict, self.schedule, state, start, noise, self.variance, on_step)
-
-
-def read_levels(name: str, levels: int | Sequence[int] | str, highest: int) -> tuple[int, ...]:
-    """Read levels of a diffusion.
-
-    Args:
-        name: what the levels are called, for messages.
-        levels: one or several whole numbers, or a text that holds them with commas between, as a client's field does.
-        highest: the highest level that the network was trained for.
-
-    Returns:
-        The levels, in the order given.
-
-    Raises:
-        ValueError: if something is no whole number or no such level.
-    """
-    if isinstance(levels, int):
-        levels = (levels,)
-    try:
-        numbers = [int(part) for part in levels.split(",") if levels.strip()] if isinstance(levels, str) else levels
-    except ValueError:
-        raise ValueError(f'{name}={levels!r}: whole numbers are expected, such as "50, 100".') from None
-    if not all(1 <= level <= highest for level in numbers):
-        raise ValueError(f"{name}={list(numbers)}: levels between 1 and {highest}, which are trained, are expected.")
-    return tuple(numbers)

@@ -96,14 +96,31 @@ class EncoderDistance(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Compare ``x`` with ``y``."""
-        features = self.encoder(torch.cat([x, y]))
-        levels = [features] if isinstance(features, Tensor) else list(features)
+        levels = self._features(torch.cat([x, y]))
         mode = "bilinear" if self.spatial_dims == 2 else "trilinear"
         total = torch.zeros_like(x[:, :1])
         for level in levels:
             distance = _squared_difference(level).sum(dim=1, keepdim=True) / 2
             total = total + F.interpolate(distance, size=x.shape[2:], mode=mode, align_corners=False)
         return total / len(levels)
+
+    def _features(self, images: Tensor) -> list[Tensor]:
+        reason = "its result is something else"
+        try:
+            features = self.encoder(images)
+            levels = [features] if isinstance(features, Tensor) else list(features)
+            if levels and all(level.ndim == images.ndim and len(level) == len(images) for level in levels):
+                return levels
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, TypeError, AttributeError) as error:
+            reason = str(error).strip().splitlines()[-1]
+        raise InputError(
+            f"no feature maps of images of shape {tuple(images.shape)} ({reason})",
+            where="the encoder of the perceptual distance",
+            expected="one argument (B, C, *spatial); one feature map (B, F, *grid) or several as the result",
+            remedy="Export an encoder for images of this bundle, or give perceptual_path=None.",
+        )
 
 
 class PerceptualDistance(nn.Module):
@@ -187,5 +204,10 @@ def _load_distance(path: Path, spatial_dims: int) -> Any:
         with torch.random.fork_rng(devices=[]):  # weights that are drawn only to be replaced cost a training nothing
             return SpatialLPIPS(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = f"{error} is missing" if isinstance(error, KeyError) else _first_line(error)
         raise InputError(f"weights do not fit ({reason})", where=path, expected=expected, remedy=remedy) from None
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import Any
 
 import pytest
@@ -61,6 +63,79 @@ class _Gaussian(nn.Module):
         share = float(self.shares[timesteps[0]])
         clean = center + share**0.5 * STD**2 / (share * STD**2 + 1 - share) * (x - share**0.5 * center)
         return (x - share**0.5 * clean) / (1 - share) ** 0.5
+
+
+class _Dense(nn.Module):
+    """Mixes pixels and depends on the level; remembers which timesteps it was asked for."""
+
+    def __init__(self, channels: int, spatial: tuple[int, ...]) -> None:
+        super().__init__()
+        shape = (channels, *spatial)
+        self.mix = nn.Linear(math.prod(shape), math.prod(shape), dtype=torch.float64)
+        self.judge = nn.Linear(math.prod(shape), 2, dtype=torch.float64)
+        self.asked: list[tuple[str, int]] = []
+
+    def forward(self, x: Tensor, timesteps: Tensor) -> Tensor:
+        self.asked.append(("diffusion", int(timesteps[0])))
+        return torch.tanh(self.mix(x.double().flatten(1)) + timesteps[:, None] / 500).reshape(x.shape).to(x.dtype)
+
+    def predict_normal(self, x: Tensor, timesteps: Tensor) -> Tensor:
+        return 0.9 * self(x, timesteps) + 0.05
+
+    def classify(self, x: Tensor, timesteps: Tensor) -> Tensor:
+        self.asked.append(("classifier", int(timesteps[0])))
+        return self.judge(torch.sin(3 * x.double()).flatten(1)) + timesteps[:, None] / 700
+
+    def log_normal_gradient(self, x: Tensor, level: int) -> Tensor:
+        """Jacobian of log p(normal), image by image."""
+        logit = lambda one: torch.log_softmax(self.classify(one[None], torch.tensor([level - 1])), 1)[0, 0]  # noqa: E731
+        return torch.stack([torch.autograd.functional.jacobian(logit, one) for one in x])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("clip", [False, True])
+@pytest.mark.parametrize("spatial", [(3, 4), (3, 2, 4)])
+def test_the_whole_method_equals_the_description_step_by_step(kind: str, clip: bool, spatial: tuple[int, ...]) -> None:
+    """Algorithm 1 in double precision. Fault F1: a state that is read at another level than its own."""
+    torch.manual_seed(1)
+    images, network, scale, grid = 1.5 * torch.rand(2, 2, *spatial), _Dense(2, spatial), 7.0, [0, 100, 200, 300, 400]
+    options = {"steps": 4, "guidance": kind, "guidance_scale": scale, "value_range": (0.0, 1.5)}
+    with torch.no_grad():
+        found = _inferer(len(spatial), clip=clip, **options)(images, network)
+    asked = list(network.asked)
+
+    share = torch.cat([torch.ones(1), torch.cumprod(1 - torch.linspace(1e-4, 2e-2, 1000, dtype=torch.float64), 0)])
+
+    def split(state: Tensor, level: int, noise: Tensor) -> tuple[Tensor, Tensor]:
+        clean = (state - (1 - share[level]).sqrt() * noise) / share[level].sqrt()
+        clean = clean.clamp(-1, 1) if clip else clean
+        return clean, (state - share[level].sqrt() * clean) / (1 - share[level]).sqrt()
+
+    state = images.double() / 0.75 - 1
+    with torch.no_grad():
+        for level, above in itertools.pairwise(grid):
+            asked_at = max(level, 1)
+            clean, noise = split(state, asked_at, network(state, torch.full((2,), asked_at - 1)))
+            clean = clean if level else state
+            state = share[above].sqrt() * clean + (1 - share[above]).sqrt() * noise
+        for level, below in itertools.pairwise(grid[::-1]):
+            _, noise = split(state, level, network(state, torch.full((2,), level - 1)))
+            if kind == "classifier":
+                noise = noise - scale * (1 - share[level]).sqrt() * network.log_normal_gradient(state, level)
+            else:
+                _, normal = split(state, level, network.predict_normal(state, torch.full((2,), level - 1)))
+                noise = noise + scale * (normal - noise)
+            clean = (state - (1 - share[level]).sqrt() * noise) / share[level].sqrt()
+            state = share[below].sqrt() * clean + (1 - share[below]).sqrt() * noise
+    expected = 0.75 * (state + 1)
+    torch.testing.assert_close(found[:, 1:].double(), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        found[:, :1].double(), (images - expected).abs().sum(1, keepdim=True), rtol=1e-4, atol=2e-4
+    )
+    assert asked[:4] == [("diffusion", step) for step in (0, 99, 199, 299)]  # the way up is not guided
+    if kind == "classifier":
+        down = [(name, step) for step in (399, 299, 199, 99) for name in ("classifier", "diffusion")]
+        assert asked[4:] == down
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -193,7 +268,12 @@ def test_it_works_where_gradients_are_off_and_leaves_none(mode: Any) -> None:
         ({"level": 501, "trained_levels": 500}, "1 and 500, which are trained"),
         ({"steps": 0}, "steps=0"),
         ({"steps": 401}, "steps=401"),
+        ({"level": 400.0}, "level=400.0: a whole number"),
+        ({"level": 1500, "trained_levels": 2000}, "trained_levels=2000: the process has levels from 1 to 1000"),
+        ({"trained_levels": 0}, "trained_levels=0"),
         ({"guidance_scale": -1.0}, "guidance_scale=-1"),
+        ({"guidance_scale": math.nan}, "guidance_scale=nan"),
+        ({"guidance_scale": math.inf}, "guidance_scale=inf"),
         ({"guidance": "magic"}, "guidance='magic'"),
         ({"residual": "l3"}, "residual='l3'"),
         ({"value_range": (1.0, 0.0)}, "value_range"),

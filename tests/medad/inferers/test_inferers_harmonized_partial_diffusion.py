@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from medad.inferers import HarmonizedPartialDiffusionInferer, PartialDiffusionInferer
+from medad.inferers import HarmonizedPartialDiffusionInferer, PartialDiffusionInferer, harmonized_partial_diffusion
 from medad.networks import DiffusionUNet
 from medad.noise import FractalSimplexNoise, GaussianNoise
 from monai.data import MetaTensor
@@ -201,6 +201,23 @@ def test_without_harmonization_the_chain_is_plain_partial_diffusion(spatial: tup
     assert bool((out[:, :1] <= (images - out[:, 1:]).abs().mean(1, keepdim=True) * 6 + 1e-5).all())
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_the_end_result_counts_once(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The prediction of the last step is the end result, unless it is harmonized."""
+    counted: list[int] = []
+    real = harmonized_partial_diffusion.harmonic_mean
+
+    def count(maps: Tensor, eps: float) -> Tensor:
+        counted.append(maps.shape[1])
+        return real(maps, eps)
+
+    monkeypatch.setattr(harmonized_partial_diffusion, "harmonic_mean", count)
+    for levels in ((), (1,)):
+        options = {"start_levels": (4,), "harmonization_levels": levels, "map_interval": 1, "steps": 4}
+        _inferer(mode, **options)(torch.rand(1, 1, 8, 8), _network(2))
+    assert counted == [4, 5]
+
+
 def test_levels_between_the_steps_are_visited() -> None:
     images = torch.rand(1, 1, 8, 8)
     for options, levels in (
@@ -370,11 +387,11 @@ def test_the_text_tells_everything_that_makes_the_map() -> None:
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"mode": "one_step"}, "mode='one_step'"),
+        ({"mode": "one_step"}, r"mode='one_step': must be one of \('ancestral', 'ddim'\)"),
         ({"start_levels": ()}, "start_levels"),
         ({"start_levels": (29,)}, r"harmonization_levels=\[150, 100, 30\]: all lie above .* 29"),
         ({"harmonization_levels": (0,)}, "harmonization_levels"),
-        ({"harmonization_levels": (1001,)}, "levels between 1 and 1000"),
+        ({"harmonization_levels": (801,), "trained_levels": 800}, "between 1 and 800, which are trained"),
         ({"harmonization_levels": "all"}, "harmonization_levels='all'"),
         ({"map_interval": 0}, "map_interval=0"),
         ({"mask_kernel_size": 4}, "mask_kernel_size=4"),

@@ -300,8 +300,12 @@ def test_the_text_tells_everything_that_makes_the_map() -> None:
     ("options", "match"),
     [
         ({"mode": "ddpm"}, "mode='ddpm'"),
-        ({"start_levels": ()}, "start_levels"),
+        ({"start_levels": ()}, "start_levels=.*at least one"),
         ({"start_levels": "high"}, "start_levels"),
+        ({"start_levels": 250.0}, "start_levels=250.0: whole numbers"),
+        ({"start_levels": [250.0]}, "start_levels=.250.0.: whole numbers"),
+        ({"start_levels": None}, "start_levels=None"),
+        ({"start_levels": (1,), "trained_levels": 1001}, "trained_levels=1001"),
         ({"start_levels": (0,)}, "start_levels"),
         ({"start_levels": (1001,)}, "start_levels"),
         ({"start_levels": (801,), "trained_levels": 800}, "1 and 800, which are trained"),

@@ -137,9 +137,10 @@ def test_the_map_is_smoothed_image_by_image_and_clipped(
     spatial: tuple[int, ...], encoder_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw = torch.rand(2, 1, *spatial) * torch.tensor([0.5, 4.0]).view(2, 1, *(1,) * len(spatial))
-    module = PerceptualDistance(encoder_path, len(spatial))
-    monkeypatch.setattr(module.distance, "forward", lambda x, y: raw)
-    out = module(raw, raw)
+    module, given = PerceptualDistance(encoder_path, len(spatial)), []
+    monkeypatch.setattr(module.distance, "forward", lambda x, y: given.extend((x, y)) or raw)
+    out = module(raw - 1, raw)
+    assert torch.equal(given[0], raw - 1) and torch.equal(given[1], raw)  # fault F7: another range than the images'
     for image, ours in zip(raw[:, 0].numpy(), out[:, 0].numpy(), strict=True):
         expected = ndimage.gaussian_filter(image, 2.0, mode="nearest").clip(0, 1)
         assert abs(ours - expected).max() < 0.02  # MONAI's kernel integrates over the voxel, SciPy's samples it
@@ -203,6 +204,7 @@ def test_files_that_do_not_fit_are_named(lpips_path: Path, tmp_path: Path) -> No
     state = _lpips_state()
     files = {
         "missing": None,
+        "empty": b"",
         "text": b"no weights",
         "part": {name: value for name, value in state.items() if name != "lin3.model.1.weight"},
         "shape": {**state, "lin3.model.1.weight": torch.zeros(1, 9, 1, 1)},
@@ -217,5 +219,22 @@ def test_files_that_do_not_fit_are_named(lpips_path: Path, tmp_path: Path) -> No
         with pytest.raises(InputError) as caught:
             PerceptualDistance(path, 2)
         assert str(path) in str(caught.value) and "TorchScript" in str(caught.value)
+        if name == "part":
+            assert "'lin3.model.1.weight' is missing" in str(caught.value)
     with pytest.raises(ValueError, match="sigma=0"):
         PerceptualDistance(lpips_path, 2, sigma=0)
+
+
+class _Sums(nn.Module):
+    """No encoder: one number per image."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sum((1, 2, 3))
+
+
+@pytest.mark.parametrize("module", [_Encoder(2, channels=3), _Encoder(3), _Sums()], ids=["channels", "axes", "sums"])
+def test_an_encoder_that_does_not_fit_is_named(module: nn.Module, tmp_path: Path) -> None:
+    torch.jit.script(module).save(tmp_path / "encoder.ts")
+    distance = PerceptualDistance(tmp_path / "encoder.ts", 2)
+    with pytest.raises(InputError, match=r"no feature maps of images of shape \(2, 1, 16, 16\)"):
+        distance(torch.rand(1, 1, 16, 16), torch.rand(1, 1, 16, 16))
