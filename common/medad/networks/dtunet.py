@@ -22,10 +22,10 @@ class DTUNet(nn.Module):
     """Transformer over the patches of an image, with long skip connections from its first to its last blocks.
 
     Patches come from overlapping convolutions, attention has a token per head, and the feed-forward part mixes
-    neighboring patches. All blocks work on the same number of patches; the skips alone make the U. The published
-    network at 256x256 is the default: 63.06 million parameters. The authors' variant without convolutions in the
-    feed-forward part is ``depth=12, num_heads=12, feed_forward="mlp", time_conditioning="token", time_channels=768``:
-    108.59 million.
+    neighboring patches. All blocks work on the same number of patches; the skips alone make the U. The default is what
+    the authors' configuration calls DTU-Net, for 256x256: 63.11 million parameters. Their variant without convolutions
+    in the feed-forward part has ``depth=12, num_heads=12, feed_forward="mlp", time_conditioning="token",
+    time_channels=768``: 108.59 million.
 
     Differs from the published network in two ways. Group normalization replaces batch normalization, so that batches of
     one image can be trained and an image does not see its batch. With ``time_conditioning="shift"`` the numbers that
@@ -90,6 +90,9 @@ class DTUNet(nn.Module):
             raise ValueError(f"feed_forward={feed_forward!r}: must be one of {_FEED_FORWARDS}.")
         if time_conditioning not in _TIME_CONDITIONINGS:
             raise ValueError(f"time_conditioning={time_conditioning!r}: must be one of {_TIME_CONDITIONINGS}.")
+        if time_channels < 2:
+            raise ValueError(f"time_channels={time_channels}: must be at least 2, a sine and a cosine.")
+        self.patch_embedding = ConvPatchEmbedding(spatial_dims, in_channels, hidden_size, patch_size, norm_groups)
         check_image_size(image_size, spatial_dims, patch_size)
         grid = [size // patch_size for size in image_size]
         self.spatial_dims, self.patch_size, self.time_channels = spatial_dims, patch_size, time_channels
@@ -106,7 +109,6 @@ class DTUNet(nn.Module):
                 TokenShift(time_features, grid) if shifts else None,
             )
 
-        self.patch_embedding = ConvPatchEmbedding(spatial_dims, in_channels, hidden_size, patch_size, norm_groups)
         self.time_embedding = nn.Sequential(
             nn.Linear(time_channels, 4 * time_channels), nn.GELU(), nn.Linear(4 * time_channels, time_features)
         )

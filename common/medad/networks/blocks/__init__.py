@@ -8,7 +8,7 @@ from .attention_pool import AttentionPool
 from .conv_patch_embedding import ConvPatchEmbedding
 from .head_token_attention import HeadTokenAttention
 from .head_token_block import HeadTokenBlock
-from .resize_grid import resize_grid
+from .patch_grid import resize_grid
 from .squeezenet_features import SqueezeNetFeatures
 from .strided_convolutions import StridedDecoder, StridedEncoder
 from .token_mlp import TokenMLP

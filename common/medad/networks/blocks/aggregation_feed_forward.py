@@ -33,16 +33,14 @@ class AggregationFeedForward(nn.Module):
         super().__init__()
         conv, width = Conv[Conv.CONV, spatial_dims], mlp_ratio * hidden_size
         self.expand = nn.Sequential(
-            conv(hidden_size, width, kernel_size=1, bias=False), nn.GroupNorm(norm_groups, width), nn.GELU()
+            conv(hidden_size, width, kernel_size=1), nn.GroupNorm(norm_groups, width), nn.GELU()
         )
         self.look_around = nn.Sequential(
-            conv(width, width, kernel_size=3, padding=1, groups=width, bias=False),
+            conv(width, width, kernel_size=3, padding=1, groups=width),
             nn.GroupNorm(norm_groups, width),
             nn.GELU(),
         )
-        self.project = nn.Sequential(
-            conv(width, hidden_size, kernel_size=1, bias=False), nn.GroupNorm(norm_groups, hidden_size)
-        )
+        self.project = nn.Sequential(conv(width, hidden_size, kernel_size=1), nn.GroupNorm(norm_groups, hidden_size))
         self.excitation = nn.Sequential(
             nn.Linear(hidden_size, hidden_size // 4), nn.GELU(), nn.Linear(hidden_size // 4, hidden_size)
         )

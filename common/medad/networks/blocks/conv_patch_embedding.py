@@ -21,7 +21,7 @@ class ChannelAffine(nn.Module):
 
     def __init__(self, spatial_dims: int, channels: int) -> None:
         super().__init__()
-        shape = (channels, *[1] * spatial_dims)
+        shape = (1, channels, *[1] * spatial_dims)
         self.weight = nn.Parameter(torch.ones(shape))
         self.bias = nn.Parameter(torch.zeros(shape))
 
@@ -34,7 +34,8 @@ class ConvPatchEmbedding(nn.Sequential):
     """Halve the grid until a point is a patch: convolution and normalization, with GELU in between.
 
     Kernels of 3 overlap, and their zeros outside the image mark its borders; so patches need no position embedding.
-    Differs from the paper in that groups of channels of one image are normalized, not a channel over the batch.
+    Differs from the paper in that groups of channels of one image are normalized, not a channel over the batch; the
+    convolutions have a bias, or the brightness of an image would be lost by that.
 
     Args:
         spatial_dims: 2 or 3.
@@ -65,6 +66,6 @@ class ConvPatchEmbedding(nn.Sequential):
             )
         layers: list[nn.Module] = [ChannelAffine(spatial_dims, in_channels)]
         for source, width in zip([in_channels, *channels[:-1]], channels, strict=True):
-            conv = Conv[Conv.CONV, spatial_dims](source, width, kernel_size=3, stride=2, padding=1, bias=False)
+            conv = Conv[Conv.CONV, spatial_dims](source, width, kernel_size=3, stride=2, padding=1)
             layers += [conv, nn.GroupNorm(norm_groups, width), nn.GELU()]
         super().__init__(*layers[:-1], ChannelAffine(spatial_dims, hidden_size))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .resize_grid import resize_grid
+from .patch_grid import resize_grid
 
 
 class TokenShift(nn.Module):
