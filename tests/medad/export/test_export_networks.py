@@ -60,7 +60,7 @@ def _transformer(spatial_dims: int) -> nn.Module:
         spatial_dims, 1, 1, (16,) * spatial_dims, patch_size=4, hidden_size=24, depth=2, time_channels=8, norm_groups=4
     )
     for parameter in network.parameters():  # small ones would hide the timestep
-        nn.init.normal_(parameter, std=0.1)
+        nn.init.normal_(parameter, std=0.3)
     return network
 
 
