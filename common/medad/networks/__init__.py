@@ -9,6 +9,7 @@ from .constrained_autoencoder import ConstrainedAutoencoder
 from .denoising_unet import DenoisingUNet
 from .diffusion_classifier import DiffusionClassifier
 from .diffusion_unet import DiffusionUNet
+from .dtunet import DTUNet
 from .guided_diffusion import GuidedDiffusion
 from .memory_autoencoder import MemoryAutoencoder
 from .onnx_network import OnnxNetwork
@@ -23,6 +24,7 @@ __all__ = [
     "Autoencoder",
     "ClassConditionalUNet",
     "ConstrainedAutoencoder",
+    "DTUNet",
     "DenoisingUNet",
     "DiffusionClassifier",
     "DiffusionUNet",

@@ -26,6 +26,7 @@ from medad.networks import (
     DenoisingUNet,
     DiffusionClassifier,
     DiffusionUNet,
+    DTUNet,
     GuidedDiffusion,
     OnnxNetwork,
     read_weights,
@@ -54,6 +55,15 @@ def _diffusion(spatial_dims: int) -> nn.Module:
     return network
 
 
+def _transformer(spatial_dims: int) -> nn.Module:
+    network = DTUNet(
+        spatial_dims, 1, 1, (16,) * spatial_dims, patch_size=4, hidden_size=24, depth=2, time_channels=8, norm_groups=4
+    )
+    for parameter in network.parameters():  # small ones would hide the timestep
+        nn.init.normal_(parameter, std=0.3)
+    return network
+
+
 def _class_conditional(spatial_dims: int) -> nn.Module:
     return ClassConditionalUNet(spatial_dims, 1, 1, (8, 8), (False, True), 1, norm_groups=4)
 
@@ -65,6 +75,7 @@ def _guided(spatial_dims: int) -> nn.Module:
     return GuidedDiffusion(_diffusion(spatial_dims), classifier)
 
 
+_TIMED = (_diffusion, _transformer)
 FORMS = {"ts": export_torchscript, "onnx": export_onnx}
 CASES = [
     pytest.param(
@@ -72,9 +83,9 @@ CASES = [
         dims,
         form,
         id=f"{make.__name__[1:]}_{dims}d_{form}",
-        marks=[pytest.mark.slow] if form == "onnx" and (dims == 3 or make is _diffusion) else [],
+        marks=[pytest.mark.slow] if form == "onnx" and (dims == 3 or make in _TIMED) else [],
     )
-    for make in (_autoencoder, _unet, _diffusion)
+    for make in (_autoencoder, _unet, *_TIMED)
     for dims in (2, 3)
     for form in FORMS
 ]
@@ -101,7 +112,7 @@ def test_exported_networks_agree(
         for size in sizes:
             inputs = example_inputs(network, (batch, 1, *size), seed=batch)
             assert largest_difference(network, exported, inputs) < 1e-4
-    if make is _diffusion:
+    if make in _TIMED:
         image = torch.rand(2, 1, *sizes[0])
         results = [exported(image, torch.tensor(steps)) for steps in ([0, 0], [500, 500], [0, 500])]
         assert float((results[0] - results[1]).abs().max()) > 1e-3
@@ -238,7 +249,7 @@ def test_onnx_network_says_what_it_cannot_do(tmp_path: Path) -> None:
         exported(image.requires_grad_())
 
 
-@pytest.mark.parametrize("make", [_diffusion, _class_conditional, _guided])
+@pytest.mark.parametrize("make", [_diffusion, _transformer, _class_conditional, _guided])
 def test_torchscript_makes_no_tensor_on_the_device_of_its_export(
     make: Callable[[int], nn.Module], tmp_path: Path
 ) -> None:

@@ -3,17 +3,31 @@
 
 from __future__ import annotations
 
+from .aggregation_feed_forward import AggregationFeedForward
 from .attention_pool import AttentionPool
+from .conv_patch_embedding import ConvPatchEmbedding
+from .head_token_attention import HeadTokenAttention
+from .head_token_block import HeadTokenBlock
+from .patch_grid import resize_grid
 from .squeezenet_features import SqueezeNetFeatures
 from .strided_convolutions import StridedDecoder, StridedEncoder
+from .token_mlp import TokenMLP
+from .token_shift import TokenShift
 from .vgg19_features import VGG19Features
 from .weight_standardized_conv import WeightStandardizedConv
 
 __all__ = [
+    "AggregationFeedForward",
     "AttentionPool",
+    "ConvPatchEmbedding",
+    "HeadTokenAttention",
+    "HeadTokenBlock",
     "SqueezeNetFeatures",
     "StridedDecoder",
     "StridedEncoder",
+    "TokenMLP",
+    "TokenShift",
     "VGG19Features",
     "WeightStandardizedConv",
+    "resize_grid",
 ]
