@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from .configuration import read_config
 from .errors import InputError, MedadError
 
 _SHOWN = {
@@ -71,7 +72,9 @@ def run_demo(bundle: Path, out: Path, seed: int = 0) -> dict[str, dict[str, floa
     paths = {"ckpt_dir": str(models), "ckpt_path": str(models / "model.pt")}
     paths["calibration_path"] = str(models / "calibration.json")
     phantom = [sys.executable, "-m", "medad.phantom", "--out", str(data), "--image_size", "128", "128"]
-    phantom += ["--training", "1600", "--calibration", "60", "--validation", "0", "--test", "80", "--seed", str(seed)]
+    both_classes = bool(read_config(bundle, "train", ["cpu", "demo"], {}).get("train#dataset#both_classes", False))
+    training = ["--training", "800", "--training_abnormal", "800"] if both_classes else ["--training", "1600"]
+    phantom += [*training, "--calibration", "60", "--validation", "0", "--test", "80", "--seed", str(seed)]
     steps = {
         "phantom heads": phantom,
         "training and calibration": bundle_command(

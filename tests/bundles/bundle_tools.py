@@ -16,6 +16,7 @@ from medad.errors import MedadError, find_medad_error
 from monai.bundle import ConfigWorkflow
 from torch import Tensor, nn
 
+State = dict[str, Tensor]
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLES = sorted(folder for folder in (ROOT / "bundles").iterdir() if (folder / "configs").is_dir())
 REPRESENTATIVE = "denoising_autoencoder"
@@ -57,6 +58,26 @@ def build(bundle: Path, names: str, kind: str = "train", **overrides: Any) -> Co
     )
     workflow.initialize()
     return workflow
+
+
+def build_in(bundle: Path, data: Path, folder: Path, names: str = "train smoke", **overrides: Any) -> ConfigWorkflow:
+    """Build a workflow on a data set with weights, calibration and logs in one folder."""
+    paths = {"ckpt_path": folder / "model.pt", "calibration_path": folder / "calibration.json"}
+    trains = {} if names.startswith("inference") else {"ckpt_dir": folder}
+    return build(bundle, names, **{"dataset_dir": data, "output_dir": folder / "log", **paths, **trains, **overrides})
+
+
+def train_in(bundle: Path, data: Path, folder: Path, names: str = "train smoke", **overrides: Any) -> State:
+    """Train without calibration, and give the weights of ``model.pt``."""
+    build_in(bundle, data, folder, names, **overrides).parser.get_parsed_content("train#trainer").run()
+    state: State = torch.load(folder / "model.pt", weights_only=True)
+    return state
+
+
+def same_weights(one: State, other: State, prefix: str = "") -> bool:
+    """Ask whether two state dicts hold the same names, and the same values in all that begin with ``prefix``."""
+    assert one.keys() == other.keys()
+    return all(torch.equal(value, other[name]) for name, value in one.items() if name.startswith(prefix))
 
 
 @dataclass(frozen=True)

@@ -8,43 +8,33 @@ the networks; F3 and F8 in those of the metrics; F5 and F7 in those of the noise
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from bundle_tools import ROOT, build
+from bundle_tools import ROOT, State, build, build_in, same_weights, train_in
 from PIL import Image
 
 BUNDLE = ROOT / "bundles" / "anoddpm"
 
 
-def _workflow(data: Path, folder: Path, names: str = "train smoke", **overrides: Any) -> Any:
-    paths = {"ckpt_path": folder / "model.pt", "calibration_path": folder / "calibration.json"}
-    return build(BUNDLE, names, dataset_dir=data, ckpt_dir=folder, output_dir=folder / "log", **paths, **overrides)
-
-
-def _train(data: Path, folder: Path, names: str = "train smoke", **overrides: Any) -> dict[str, torch.Tensor]:
-    _workflow(data, folder, names, **overrides).parser.get_parsed_content("train#trainer").run()
-    state: dict[str, torch.Tensor] = torch.load(folder / "model.pt", weights_only=True)
-    return state
-
-
-def _same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
+_workflow = partial(build_in, BUNDLE)
+_train = partial(train_in, BUNDLE)
 
 
 @pytest.fixture(scope="module")
-def base(phantom_2d: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
+def base(phantom_2d: Path, tmp_path_factory: pytest.TempPathFactory) -> State:
     """Weights of train.json + smoke.json."""
     return _train(phantom_2d, tmp_path_factory.mktemp("base"))
 
 
-def test_seed_zero_is_a_seed_like_any_other(phantom_2d: Path, base: dict[str, torch.Tensor], tmp_path: Path) -> None:
+def test_seed_zero_is_a_seed_like_any_other(phantom_2d: Path, base: State, tmp_path: Path) -> None:
     """Fault F6: a seed of 0 is replaced by a random one."""
-    assert _same(base, _train(phantom_2d, tmp_path / "again", seed=0))
-    assert not _same(base, _train(phantom_2d, tmp_path / "other", seed=1))
+    assert same_weights(base, _train(phantom_2d, tmp_path / "again", seed=0))
+    assert not same_weights(base, _train(phantom_2d, tmp_path / "other", seed=1))
 
 
 @pytest.mark.parametrize(("key", "value"), [("noise_octaves", 2), ("noise_persistence", 0.3), ("noise_frequency", 8.0)])
@@ -101,9 +91,9 @@ def test_the_averaged_weights_are_saved_and_used(phantom_2d: Path, tmp_path: Pat
     workflow.run()
     content = workflow.parser.get_parsed_content
     saved = torch.load(tmp_path / "model.pt", weights_only=True)
-    assert _same(saved, content("averaged_network").state_dict())
+    assert same_weights(saved, content("averaged_network").state_dict())
     trained = torch.load(tmp_path / "training_state.pt", weights_only=True)["objects"]["network"]
-    assert not _same(saved, trained)
+    assert not same_weights(saved, trained)
     assert content("validate#evaluator").network is content("averaged_network")
 
 
@@ -145,9 +135,9 @@ def test_the_weights_of_one_training_serve_every_mode(phantom_2d: Path, tmp_path
     ],
 )
 def test_every_option_of_the_training_has_an_effect(
-    phantom_2d: Path, base: dict[str, torch.Tensor], tmp_path: Path, key: str, value: Any
+    phantom_2d: Path, base: State, tmp_path: Path, key: str, value: Any
 ) -> None:
-    assert not _same(base, _train(phantom_2d, tmp_path, **{key: value}))
+    assert not same_weights(base, _train(phantom_2d, tmp_path, **{key: value}))
 
 
 @pytest.mark.parametrize(

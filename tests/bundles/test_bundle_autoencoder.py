@@ -6,31 +6,21 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from bundle_tools import ROOT, build, fails_with
+from bundle_tools import ROOT, build, build_in, fails_with, same_weights, train_in
 from medad.errors import InputError
 from PIL import Image
 
 BUNDLE = ROOT / "bundles" / "autoencoder"
 
 
-def _workflow(data: Path, folder: Path, names: str = "train smoke", **overrides: Any) -> Any:
-    paths = {"ckpt_path": folder / "model.pt", "calibration_path": folder / "calibration.json"}
-    return build(BUNDLE, names, dataset_dir=data, ckpt_dir=folder, output_dir=folder / "log", **paths, **overrides)
-
-
-def _train(data: Path, folder: Path, names: str = "train smoke", **overrides: Any) -> dict[str, torch.Tensor]:
-    _workflow(data, folder, names, **overrides).parser.get_parsed_content("train#trainer").run()
-    state: dict[str, torch.Tensor] = torch.load(folder / "model.pt", weights_only=True)
-    return state
-
-
-def _same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
+_workflow = partial(build_in, BUNDLE)
+_train = partial(train_in, BUNDLE)
 
 
 def test_an_epoch_sees_every_image(phantom_2d: Path, tmp_path: Path) -> None:
@@ -57,13 +47,13 @@ def test_training_needs_neither_test_nor_abnormal_images(phantom_2d: Path, tmp_p
     for row in datalist["test"]:
         (alone / row["image"]).unlink()
     (alone / "datalist.json").write_text(json.dumps({key: datalist[key] for key in ("training", "calibration")}))
-    assert _same(_train(alone, tmp_path / "alone"), expected)
+    assert same_weights(_train(alone, tmp_path / "alone"), expected)
 
 
 def test_the_weights_are_those_of_the_last_step(phantom_2d: Path, tmp_path: Path) -> None:
     workflow = _workflow(phantom_2d, tmp_path, max_epochs=3)
     workflow.parser.get_parsed_content("train#trainer").run()
-    assert _same(torch.load(tmp_path / "model.pt", weights_only=True), workflow.network_def.state_dict())
+    assert same_weights(torch.load(tmp_path / "model.pt", weights_only=True), workflow.network_def.state_dict())
 
 
 @pytest.mark.parametrize(
@@ -84,7 +74,7 @@ def test_every_option_of_the_training_has_an_effect(phantom_2d: Path, tmp_path: 
     data = phantom_2d
     if key in ("keep_aspect", "foreground_threshold"):
         data = _oblong(tmp_path / "oblong", phantom_2d)
-    assert not _same(_train(data, tmp_path / "base"), _train(data, tmp_path / "other", **{key: value}))
+    assert not same_weights(_train(data, tmp_path / "base"), _train(data, tmp_path / "other", **{key: value}))
 
 
 def _oblong(folder: Path, data: Path) -> Path:

@@ -162,40 +162,48 @@ def test_without_medad_from_another_folder(release: Release, smoke_model: SmokeM
     assert (tmp_path / "out" / "model.ts").is_file() == scriptable
 
 
+NETWORK_CHECK = ("-m", "monai.bundle", "verify_net_in_out", "network_def")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("place", ["bundle", "elsewhere"])
-def test_commands_without_medad(release: Release, smoke_model: SmokeModel, tmp_path: Path, place: str) -> None:
-    """One epoch of training, inference and MONAI's checks, as typed."""
+def test_commands_without_medad(release: Release, smoke_model: SmokeModel, tmp_path: Path) -> None:
+    """One epoch of training, inference and MONAI's checks, as typed in the folder of the release."""
     root = shutil.copytree(release.folder, tmp_path / release.folder.name)
-    cwd, prefix = (root, "") if place == "bundle" else (tmp_path, f"{root}/")
-    where = [] if place == "bundle" else ["--bundle_root", str(root)]
-    found = run_without_medad(cwd, "-c", "import medad")
+    found = run_without_medad(root, "-c", "import medad")
     assert found.returncode == 1 and "No module named 'medad'" in found.stderr
     (root / "models" / "model.pt").unlink()
     (root / "models" / "calibration.json").unlink()
-    run = ["-m", "monai.bundle", "run", *where, "--config_file"]
+    run = ("-m", "monai.bundle", "run", "--config_file")
     paths: dict[str, Any] = {"dataset_dir": smoke_model.data}
-    train = run_without_medad(cwd, *run, f"{prefix}configs/train.json", *options(**paths))
+    train = run_without_medad(root, *run, "configs/train.json", *options(**paths))
     assert train.returncode == 0, train.stderr
     assert (root / "models" / "model.pt").is_file() and (root / "models" / "calibration.json").is_file()
     paths["output_dir"] = tmp_path / "out"
-    infer = run_without_medad(cwd, *run, f"{prefix}configs/inference.json", *options(**paths))
+    infer = run_without_medad(root, *run, "configs/inference.json", *options(**paths))
     assert infer.returncode == 0, infer.stderr
     assert len(_scores(tmp_path / "out")) == 6
-    files = f"['{prefix}configs/train.json','{prefix}configs/evaluate.json']"
-    evaluate = run_without_medad(cwd, *run, files, *options(**paths))
+    evaluate = run_without_medad(root, *run, "['configs/train.json','configs/evaluate.json']", *options(**paths))
     assert evaluate.returncode == 0, evaluate.stderr
     assert (tmp_path / "out" / "metrics.json").is_file()
-    schema = ("--filepath", str(SCHEMA))
-    meta = ("--meta_file", f"{prefix}configs/metadata.json")
-    verified = run_without_medad(cwd, "-m", "monai.bundle", "verify_metadata", *meta, *schema)
+    meta = ("--meta_file", "configs/metadata.json")
+    verified = run_without_medad(root, "-m", "monai.bundle", "verify_metadata", *meta, "--filepath", str(SCHEMA))
     assert verified.returncode == 0, verified.stderr
-    network = ("verify_net_in_out", "network_def", *meta, "--config_file", f"{prefix}configs/inference.json")
-    checked = run_without_medad(cwd, "-m", "monai.bundle", *network, *options(device="cpu", n=1))
-    if place == "bundle":
-        assert checked.returncode == 0, checked.stderr
-    else:  # a verb of MONAI that builds a part and runs nothing finds scripts in the working directory only
-        assert checked.returncode == 1 and "scripts.medad" in checked.stderr
+    files = (*meta, "--config_file", "configs/inference.json")
+    checked = run_without_medad(root, *NETWORK_CHECK, *files, *options(device="cpu", n=1))
+    assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.slow
+def test_inference_without_medad_from_elsewhere(release: Release, smoke_model: SmokeModel, tmp_path: Path) -> None:
+    where = ("--bundle_root", str(release.folder), "--config_file", f"{release.folder}/configs/inference.json")
+    paths = {"dataset_dir": smoke_model.data, "output_dir": tmp_path / "out"}
+    infer = run_without_medad(tmp_path, "-m", "monai.bundle", "run", *where, *options(**paths))
+    assert infer.returncode == 0, infer.stderr
+    assert len(_scores(tmp_path / "out")) == 6
+    # a verb of MONAI that builds a part and runs nothing finds scripts in the working directory only
+    files = ("--meta_file", f"{release.folder}/configs/metadata.json", *where[2:])
+    checked = run_without_medad(tmp_path, *NETWORK_CHECK, *files, *options(device="cpu", n=1))
+    assert checked.returncode == 1 and "scripts.medad" in checked.stderr
 
 
 @pytest.mark.shared_machinery

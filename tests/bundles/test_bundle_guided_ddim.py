@@ -9,36 +9,24 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from bundle_tools import ROOT, build, fails_with
+from bundle_tools import ROOT, State, build, build_in, fails_with, same_weights, train_in
 from medad.diffusion import timesteps_of
 from medad.errors import InputError
 from medad.postprocessing import load_calibration, weights_hash
 from PIL import Image
 
 BUNDLE = ROOT / "bundles" / "guided_ddim"
-State = dict[str, torch.Tensor]
 
 
-def _workflow(data: Path, folder: Path, names: str = "train smoke", **overrides: Any) -> Any:
-    paths = {"ckpt_path": folder / "model.pt", "calibration_path": folder / "calibration.json"}
-    return build(BUNDLE, names, dataset_dir=data, ckpt_dir=folder, output_dir=folder / "log", **paths, **overrides)
-
-
-def _train(data: Path, folder: Path, names: str = "train smoke", **overrides: Any) -> State:
-    _workflow(data, folder, names, **overrides).parser.get_parsed_content("train#trainer").run()
-    state: State = torch.load(folder / "model.pt", weights_only=True)
-    return state
-
-
-def _same(one: State, other: State, prefix: str = "") -> bool:
-    assert one.keys() == other.keys()
-    return all(torch.equal(value, other[name]) for name, value in one.items() if name.startswith(prefix))
+_workflow = partial(build_in, BUNDLE)
+_train = partial(train_in, BUNDLE)
 
 
 @pytest.fixture(scope="module")
@@ -159,13 +147,13 @@ def test_the_classifier_is_trained_alone_and_the_diffusion_network_stays(
     first = (trained / "training_state.pt").read_bytes()
     _workflow(phantom_2d, tmp_path / "whole", names, max_epochs=2).run()
     found = torch.load(tmp_path / "whole" / "model.pt", weights_only=True)
-    assert _same(found, base, "diffusion")
+    assert same_weights(found, base, "diffusion")
     assert not any(torch.equal(found[name], base[name]) for name in base if name.startswith("classifier"))
     calibration = load_calibration(tmp_path / "whole" / "calibration.json")
     assert calibration.weights_sha256 == weights_hash(tmp_path / "whole" / "model.pt")
     assert (tmp_path / "whole" / "training_state.pt").read_bytes() == first  # that training can still be continued
     _train(phantom_2d, tmp_path / "stopped", names, **{"train#trainer#max_epochs": 1})
-    assert _same(_train(phantom_2d, tmp_path / "stopped", names, max_epochs=2, resume=True), found)
+    assert same_weights(_train(phantom_2d, tmp_path / "stopped", names, max_epochs=2, resume=True), found)
 
 
 def test_four_channels_from_training_to_metrics(tmp_path: Path) -> None:
@@ -182,7 +170,7 @@ def test_four_channels_from_training_to_metrics(tmp_path: Path) -> None:
 def test_the_averaged_weights_are_saved_and_used(phantom_2d: Path, trained: Path, base: State, tmp_path: Path) -> None:
     """Fault F8: nobody knows which of two sets of weights is meant."""
     objects = torch.load(trained / "training_state.pt", weights_only=True)["objects"]
-    assert _same(base, objects["averaged"]) and not _same(base, objects["network"])
+    assert same_weights(base, objects["averaged"]) and not same_weights(base, objects["network"])
     content = _workflow(phantom_2d, tmp_path).parser.get_parsed_content
     assert content("validate#evaluator").network is content("averaged_network")
 
@@ -208,7 +196,7 @@ def test_every_option_of_the_training_has_an_effect(
     phantom_2d: Path, base: State, tmp_path: Path, key: str, value: Any
 ) -> None:
     other = _train(phantom_2d, tmp_path, **{key: value})
-    assert not _same(base, other, "diffusion") and not _same(base, other, "classifier")
+    assert not same_weights(base, other, "diffusion") and not same_weights(base, other, "classifier")
 
 
 @pytest.mark.parametrize("part", ["", "classifier_"])

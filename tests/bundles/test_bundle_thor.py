@@ -8,12 +8,13 @@ and of the perceptual distance; F9 in those of the metrics.
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from bundle_tools import ROOT, build, fails_with
+from bundle_tools import ROOT, build, build_in, fails_with, same_weights, train_in
 from medad.errors import CalibrationError, InputError
 from medad.networks import SpatialLPIPS
 from torch import Tensor, nn
@@ -24,27 +25,15 @@ SHARED_OVERLAYS = ["", "volume_3d", "cpu", "volume_3d cpu", "smoke", "volume_3d 
 SHARED_OVERLAYS += ["variant_gaussian", "variant_gaussian cpu", "variant_ddim", "variant_sample", "variant_sample cpu"]
 
 
-def _workflow(data: Path, folder: Path, names: str = "train smoke", bundle: Path = BUNDLE, **overrides: Any) -> Any:
-    paths = {"ckpt_path": folder / "model.pt", "calibration_path": folder / "calibration.json"}
-    arguments = {"dataset_dir": data, "output_dir": folder / "log", **paths, **overrides}
-    return build(bundle, names, **({} if names.startswith("inference") else {"ckpt_dir": folder}), **arguments)
-
-
-def _train(data: Path, folder: Path, names: str = "train smoke", **overrides: Any) -> dict[str, Tensor]:
-    _workflow(data, folder, names, **overrides).parser.get_parsed_content("train#trainer").run()
-    state: dict[str, Tensor] = torch.load(folder / "model.pt", weights_only=True)
-    return state
-
-
-def _same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
+_workflow = partial(build_in, BUNDLE)
+_train = partial(train_in, BUNDLE)
 
 
 @pytest.fixture(scope="module")
 def trained(phantom_2d: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with the weights of anoddpm, train.json + smoke.json."""
     folder = tmp_path_factory.mktemp("anoddpm")
-    _train(phantom_2d, folder, bundle=ANODDPM)
+    train_in(ANODDPM, phantom_2d, folder)
     return folder
 
 
@@ -89,7 +78,7 @@ def test_network_and_training_are_those_of_anoddpm(names: str) -> None:
 
 def test_a_training_of_anoddpm_is_one_of_thor(phantom_2d: Path, trained: Path, tmp_path: Path) -> None:
     """Train once, use in both: the same weights bit for bit, and the weights of one run in the other."""
-    assert _same(_train(phantom_2d, tmp_path), torch.load(trained / "model.pt", weights_only=True))
+    assert same_weights(_train(phantom_2d, tmp_path), torch.load(trained / "model.pt", weights_only=True))
     scores = {}
     for bundle in (BUNDLE, ANODDPM):
         out = tmp_path / bundle.name
@@ -101,7 +90,7 @@ def test_a_training_of_anoddpm_is_one_of_thor(phantom_2d: Path, trained: Path, t
 
 def test_a_calibration_of_anoddpm_is_refused(phantom_2d: Path, trained: Path, tmp_path: Path) -> None:
     overrides = {"ckpt_path": trained / "model.pt", "calibration_path": tmp_path / "calibration.json"}
-    workflow = _workflow(phantom_2d, tmp_path, bundle=ANODDPM, **overrides)
+    workflow = build_in(ANODDPM, phantom_2d, tmp_path, **overrides)
     workflow.parser.get_parsed_content("calibrate#calibrator").run()
     with fails_with(CalibrationError, "calibration of another score"):
         _workflow(phantom_2d, tmp_path, "inference smoke", **overrides).run()
@@ -286,3 +275,15 @@ def test_the_card_counts_what_is_there() -> None:
         parameters = sum(p.numel() for p in network.parameters())
         assert f"{parameters / 1e6:.2f} million" in card, names
     assert parameters == pytest.approx(18.50e6, rel=5e-4)  # that of the authors
+
+
+@pytest.mark.parametrize("name", ["anoddpm", "thor"])
+@pytest.mark.parametrize("names", ["train", "inference", "inference output_heatmap", "inference output_bins"])
+@pytest.mark.parametrize("levels", [[7, 8], (7, 8), "7, 8", "7,8", 7], ids=repr)
+def test_levels_may_be_written_in_every_way(name: str, names: str, levels: Any, tmp_path: Path) -> None:
+    """A command line makes a tuple of ``--start_levels 7,8``, and a client of a labeling server sends text."""
+    keys = ["start_levels"] + (["harmonization_levels"] if name == "thor" else [])
+    workflow = build_in(ROOT / "bundles" / name, tmp_path, tmp_path, f"{names} smoke", **dict.fromkeys(keys, levels))
+    inferer = workflow.parser.get_parsed_content("inferer")
+    for key in keys:
+        assert sorted(getattr(inferer, key)) == ([7] if levels == 7 else [7, 8])

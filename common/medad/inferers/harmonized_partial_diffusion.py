@@ -49,7 +49,7 @@ class HarmonizedPartialDiffusionInferer(PartialDiffusionInferer):
             there. Empty: plain partial diffusion, averaged over time.
         map_interval: levels between two maps that count for the result, from the start down. Those of the
             harmonizations and that of the end result count, too.
-        mask_kernel_size: edge of the cube of closing and dilation in voxels, odd.
+        mask_kernel_size: edge of the cube of the dilation in voxels, odd.
         perceptual: called with predicted and original images in the range of the network, ``(B, C, *spatial)``; gives a
             factor of the map in [0, 1], ``(B, 1, *spatial)``, such as :class:`medad.networks.PerceptualDistance`.
             ``None``: the factor is 1.

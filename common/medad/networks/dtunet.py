@@ -27,10 +27,10 @@ class DTUNet(nn.Module):
     in the feed-forward part has ``depth=12, num_heads=12, feed_forward="mlp", time_conditioning="token",
     time_channels=768``: 108.59 million.
 
-    Differs from the published network in two ways. Group normalization replaces batch normalization, so that batches of
-    one image can be trained and an image does not see its batch. With ``time_conditioning="shift"`` the numbers that
-    the time adds to the tokens are added behind the first normalization of a block, not before it: a layer
-    normalization takes away what is added to all channels alike.
+    Differs from the published network in its group normalization in place of batch normalization: batches of one image
+    can be trained, and an image does not see its batch. With ``time_conditioning="shift"`` the numbers that belong to
+    the time are added behind the first normalization of a block; added before it they would be lost, since a layer
+    normalization takes away what all channels have in common.
 
     Args:
         spatial_dims: 2 or 3.
@@ -56,7 +56,7 @@ class DTUNet(nn.Module):
         ValueError: if an argument or the size of an image does not fit.
 
     References:
-        1. Kumar et al., "DTU-Net", WACV 2025, pp. 7917-7927.
+        1. Kumar et al., WACV 2025, pp. 7917-7927 (DTU-Net).
         2. Lu et al., "Bridging the Gap Between Vision Transformers and Convolutional Neural Networks on Small
            Datasets", NeurIPS 2022, arXiv:2210.05958 (patch embedding, head tokens, feed-forward).
         3. Bao et al., "All are Worth Words: A ViT Backbone for Diffusion Models", CVPR 2023, arXiv:2209.12152 (long
@@ -112,7 +112,7 @@ class DTUNet(nn.Module):
         self.time_embedding = nn.Sequential(
             nn.Linear(time_channels, 4 * time_channels), nn.GELU(), nn.Linear(4 * time_channels, time_features)
         )
-        self.class_token = nn.Parameter(torch.zeros(1, 1, hidden_size)) if shifts else None
+        self.class_token = nn.Parameter(torch.zeros(hidden_size)) if shifts else None
         self.position = None if shifts else nn.Parameter(torch.zeros(1, hidden_size, *grid))
         self.in_blocks = nn.ModuleList(block() for _ in range(depth // 2))
         self.middle_block = block()
@@ -150,7 +150,7 @@ class DTUNet(nn.Module):
         grid = list(patches.shape[2:])
         if self.position is not None:
             patches = patches + resize_grid(self.position, grid)
-        first = time.unsqueeze(1) if self.class_token is None else self.class_token.expand(x.shape[0], -1, -1)
+        first = time.unsqueeze(1) if self.class_token is None else self.class_token.expand(x.shape[0], 1, -1)
         tokens = torch.cat([first, patches.flatten(2).transpose(1, 2)], dim=1)
         before: list[Tensor] = []
         for block in self.in_blocks:

@@ -56,6 +56,7 @@ class Calibration:
         weights_sha256: :func:`~.hashing.weights_hash` of the network's weights.
         medad_version: version of medad that wrote it.
         settings: what else makes the map and the score, by name, as JSON holds it.
+        axes: spatial axes of the images, rising: 2 for slices, 3 for volumes; empty if not known.
 
     Raises:
         ValueError: if the entries do not fit together.
@@ -78,6 +79,7 @@ class Calibration:
     weights_sha256: str
     medad_version: str
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    axes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that the entries fit together."""
@@ -208,7 +210,9 @@ class Calibration:
         rest = dataclasses.asdict(self)
         head = {"format": FORMAT, "images": self.images, "subjects": rest.pop("subjects")}
         head |= {"approximate": self.approximate, "voxels": rest.pop("voxels")}
-        head |= {name: rest.pop(name) for name in ("medad_version", "data_sha256", "weights_sha256", "settings")}
+        head |= {
+            name: rest.pop(name) for name in ("axes", "medad_version", "data_sha256", "weights_sha256", "settings")
+        }
         return head | rest
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -263,8 +267,9 @@ def _load(path: str, _mtime_ns: int, _size: int) -> Calibration:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         if content.get("format") != FORMAT:
             raise ValueError(f"format must be {FORMAT!r}, got {content.get('format')!r}")
+        content.setdefault("axes", ())  # files of the first version do not say
         values: dict[str, Any] = {field.name: content[field.name] for field in dataclasses.fields(Calibration)}
-        for name in _LISTS:
+        for name in (*_LISTS, "axes"):
             values[name] = tuple(values[name])
         return Calibration(**values)
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:

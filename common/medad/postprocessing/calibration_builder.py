@@ -60,6 +60,7 @@ class CalibrationBuilder:
         self.images_per_subject = None if images_per_subject is None else dict(images_per_subject)
         self._scores: list[tuple[float, str]] = []
         self._seen: Counter[str] = Counter()
+        self._axes: set[int] = set()
         self._histogram = np.zeros(_BINS, dtype=np.float64)
         self._voxels = 0
         self._squared_weight = 0.0
@@ -116,6 +117,7 @@ class CalibrationBuilder:
             )
         self._seen[subject_id] += 1
         self._scores.append((number, subject_id))
+        self._axes.add(anomaly_map.ndim - 1)
         if values.numel():
             weight = 1.0 / (expected * values.numel())
             _count(self._histogram, values, weight)
@@ -140,6 +142,7 @@ class CalibrationBuilder:
                 raise ValueError(f"subject {subject_id!r} has {count} images, {expected} expected; some came twice")
         self._seen = seen
         self._scores += other._scores
+        self._axes |= other._axes
         self._histogram += other._histogram
         self._voxels += other._voxels
         self._squared_weight += other._squared_weight
@@ -182,6 +185,7 @@ class CalibrationBuilder:
             data_sha256=data_sha256,
             weights_sha256=weights_sha256,
             settings=as_json_holds_it(settings or {}),
+            axes=tuple(sorted(self._axes)),
             medad_version=__version__,
         )
 

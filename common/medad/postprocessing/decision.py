@@ -104,6 +104,7 @@ class Calibrated(Transform):
         threshold: the explicit map threshold, where one is given (see :func:`given_threshold`); it does not change the
             p-value.
         score_key: the score.
+        map_key: the map; a warning says once if it has other axes than the images of the calibration had.
         p_value_key: where the p-value goes (float or ``None``).
         decision_key: where the decision goes (int or ``None``).
         result_key: where the three go together, by their keys.
@@ -121,6 +122,7 @@ class Calibrated(Transform):
         image_false_positive_rate: float = 0.05,
         threshold: float | str | None = None,
         score_key: str = Keys.ANOMALY_SCORE,
+        map_key: str = Keys.ANOMALY_MAP,
         p_value_key: str = Keys.P_VALUE,
         decision_key: str = Keys.DECISION,
         result_key: str = Keys.RESULT,
@@ -132,6 +134,7 @@ class Calibrated(Transform):
         self.image_false_positive_rate = image_false_positive_rate
         self.threshold = given_threshold(threshold)
         self.score_key = score_key
+        self.map_key = map_key
         self.p_value_key = p_value_key
         self.decision_key = decision_key
         self.result_key = result_key
@@ -146,14 +149,28 @@ class Calibrated(Transform):
             calibration = calibration_of_weights(self.calibration_path, self.weights_path, self.settings)
             p_value = calibration.p_value(score)
             decision = calibration.decision(score, self.image_false_positive_rate)
+            self._check_axes(calibration, data)
         except CalibrationError as error:
             if self.threshold is None:
                 raise
-            if not self._warned:
-                logger.warning("no decision: %s", error)
-            self._warned = True
+            self._warn_once(f"no decision: {error}")
         found: dict[Hashable, Any] = {str(self.p_value_key): p_value, str(self.decision_key): decision}
         return {**data, **found, self.result_key: {str(self.score_key): score, **found}}
+
+    def _check_axes(self, calibration: Calibration, data: Mapping[Hashable, Any]) -> None:
+        axes = data[self.map_key].ndim - 1 if self.map_key in data else None
+        if axes and calibration.axes and axes not in calibration.axes:
+            calibrated = " and ".join(map(str, calibration.axes))
+            self._warn_once(
+                f"{self.calibration_path}: made from images with {calibrated} axes, this one has {axes}. Scores of "
+                "slices and of volumes differ, so that p-values and decisions are not reliable. Calibrate on what you "
+                "infer on."
+            )
+
+    def _warn_once(self, text: str) -> None:
+        if not self._warned:
+            logger.warning(text)
+        self._warned = True
 
 
 class Thresholdd(Transform):

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import logging
 import math
 import pickle
@@ -149,6 +150,23 @@ def test_a_client_writes_the_threshold_as_text(files: dict[str, str]) -> None:
         by_number, by_text = (build(None, threshold=value)(case)["pred"] for value in (0.5, "0.5"))
         assert torch.equal(by_number, by_text) and not torch.equal(build(**files)(case)["pred"], by_text)
         assert torch.equal(build(**files, threshold="calibrated")(case)["pred"], build(**files)(case)["pred"])
+
+
+def test_a_calibration_of_slices_warns_once_of_volumes(files: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
+    judge = Calibrated(**files)
+    slice_, volume = ({"anomaly_score": 3.0, "anomaly_map": torch.rand(1, *[4] * axes)} for axes in (2, 3))
+    with caplog.at_level(logging.WARNING):
+        assert judge(slice_)["decision"] == 0 and not caplog.records
+        assert judge(volume)["decision"] == judge(volume)["decision"] == 0
+    assert [record.message for record in caplog.records] == [
+        f"{files['calibration_path']}: made from images with 2 axes, this one has 3. Scores of slices and of volumes "
+        "differ, so that p-values and decisions are not reliable. Calibrate on what you infer on."
+    ]
+    content = json.loads(Path(files["calibration_path"]).read_text())
+    assert content.pop("axes") == [2]  # a file of the first version does not say
+    Path(files["calibration_path"]).write_text(json.dumps(content))
+    caplog.clear()
+    assert Calibrated(**files)(volume)["decision"] == 0 and not caplog.records
 
 
 def test_heatmap_above_127_is_the_mask(files: dict[str, str]) -> None:

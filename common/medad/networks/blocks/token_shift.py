@@ -25,7 +25,7 @@ class TokenShift(nn.Module):
         ``(B, time_features)`` to ``(B, 1 + N, 1)``, N the product of the grid asked for.
 
     References:
-        Kumar et al., "DTU-Net", WACV 2025, pp. 7917-7927 (dynamic tokens).
+        Kumar et al., WACV 2025, pp. 7917-7927 (the dynamic tokens of DTU-Net).
     """
 
     def __init__(self, time_features: int, grid: Sequence[int]) -> None:
