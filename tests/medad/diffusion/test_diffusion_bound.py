@@ -8,7 +8,9 @@ from monai.networks.schedulers import DDPMScheduler
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-SCHEDULES = {kind: Schedule(DDPMScheduler(num_train_timesteps=1000, schedule=kind)) for kind in ("linear_beta", "cosine")}
+SCHEDULES = {
+    kind: Schedule(DDPMScheduler(num_train_timesteps=1000, schedule=kind)) for kind in ("linear_beta", "cosine")
+}
 SHAPES = [(2, 1, 4, 5), (2, 3, 3, 4, 2)]
 LEVELS = [1, 2, 3, 250, 800]
 
