@@ -58,7 +58,7 @@ TRANSFORMER: dict[int, dict[str, Any]] = {
         **ONE_STEP,
         "start_levels": [150, 250, 350],
     }
-    for dims, size, epochs, erosion in ((2, 24, 32, 4), (3, 16, 24, 2))
+    for dims, size, epochs, erosion in ((2, 24, 28, 4), (3, 16, 24, 2))
 }
 # in 2D what encoding and decoding do not bring back, which a few seconds of training suffice for, while
 # test_bundle_guided_ddim.py asks whether guidance was learned; in 3D the guidance, which finds more there

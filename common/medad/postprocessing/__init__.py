@@ -10,7 +10,7 @@ from .decision import Calibrated, Thresholdd, calibration_of_weights
 from .foreground import MaskForegroundd, erode
 from .hashing import as_json_holds_it, data_hash, weights_hash
 from .heatmap import HeatmapPredd, ScoreBinPredd
-from .otsu import OtsuThresholdd
+from .otsu import OtsuThresholdd, otsu_threshold
 from .score import AnomalyScored, anomaly_score
 from .smoothing import GaussianSmoothMapd, MedianSmoothMapd, gaussian_smooth, median_smooth
 from .split import SplitAnomalyMapd
@@ -38,6 +38,7 @@ __all__ = [
     "images_per_subject",
     "load_calibration",
     "median_smooth",
+    "otsu_threshold",
     "remove_small_components",
     "voxel_rate_grid",
     "weights_hash",

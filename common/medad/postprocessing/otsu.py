@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mask that every map splits into by itself: the threshold with the largest variance between the two sides."""
+"""A mask that every map splits into by itself, at the threshold with the largest variance between the two sides.
+
+t = argmax of w (1 - w) (m_1 - m_0)^2,  w the share of the values up to t, m_0 their mean, m_1 that of the others
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,34 @@ from typing import Any
 
 import torch
 from monai.transforms import Transform
-from skimage.filters import threshold_otsu
 
 from ..keys import Keys
 from .grid import entry, like, on_grid_of, plain
+
+
+def otsu_threshold(values: torch.Tensor) -> float:
+    """Find the threshold, exactly.
+
+    That of scikit-image is the middle of a bin of a histogram, and may part values of the lower side from each other.
+
+    Args:
+        values: any shape, at least one value.
+
+    Returns:
+        The largest value of the lower side; if all are equal, that value.
+
+    References:
+        Otsu, "A Threshold Selection Method from Gray-Level Histograms", IEEE Trans. Systems, Man and Cybernetics 1979,
+        doi:10.1109/TSMC.1979.4310076, equation 14.
+    """
+    ordered = values.flatten().double().sort().values
+    total, low = len(ordered), ordered[:-1].cumsum(0)
+    count = torch.arange(1, total, device=ordered.device)
+    between = count * (total - count) * ((ordered.sum() - low) / (total - count) - low / count).square()
+    splits = ordered[1:] > ordered[:-1]  # equal values stay together
+    if not splits.any():
+        return float(ordered[-1])
+    return float(ordered[between.where(splits, -1.0).argmax()])
 
 
 class OtsuThresholdd(Transform):
@@ -28,10 +55,6 @@ class OtsuThresholdd(Transform):
 
     Shape:
         anomaly_map: ``(1, *spatial)``; pred: ``(1, *spatial)``, uint8 0/1. A map of one value has an empty mask.
-
-    References:
-        Otsu, "A Threshold Selection Method from Gray-Level Histograms", IEEE Trans. Systems, Man and Cybernetics 1979,
-        doi:10.1109/TSMC.1979.4310076.
     """
 
     def __init__(
@@ -50,6 +73,5 @@ class OtsuThresholdd(Transform):
             inside = on_grid_of(entry(data, self.foreground_key, "OtsuThresholdd"), x) > 0
         labels = torch.zeros_like(values, dtype=torch.uint8)
         if inside.any():
-            threshold = float(threshold_otsu(values[inside].cpu().numpy()))
-            labels = ((values > threshold) & inside).to(torch.uint8)
+            labels = ((values > otsu_threshold(values[inside])) & inside).to(torch.uint8)
         return {**data, self.pred_key: like(labels, x)}
