@@ -42,6 +42,24 @@ HARMONIZED: dict[str, Any] = {
     "mask_kernel_size": 3,
     "repeats": 3,
 }
+# a small transformer that learns the noise in some hundred steps
+TRANSFORMER: dict[int, dict[str, Any]] = {
+    dims: {
+        "image_size": [size] * dims,
+        "hidden_size": 32,
+        "depth": 2,
+        "time_channels": 16,
+        "train_timesteps": 400,
+        "augmentation": 0.0,
+        "max_epochs": epochs,
+        "learning_rate": 0.005,
+        "foreground_erosion": erosion,
+        "score_fraction": 0.05,
+        **ONE_STEP,
+        "start_levels": [150, 250, 350],
+    }
+    for dims, size, epochs, erosion in ((2, 24, 32, 4), (3, 16, 24, 2))
+}
 # in 2D what encoding and decoding do not bring back, which a few seconds of training suffice for, while
 # test_bundle_guided_ddim.py asks whether guidance was learned; in 3D the guidance, which finds more there
 GUIDED: dict[int, dict[str, Any]] = {
@@ -103,6 +121,7 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
             "learning_rate": 0.005,
         },
     },
+    "dtunet": TRANSFORMER,
     "guided_ddim": {dims: {**DIFFUSION[dims], **GUIDED[dims]} for dims in (2, 3)},
     "thor": {dims: {**DIFFUSION[dims], **HARMONIZED} for dims in (2, 3)},
 }
@@ -115,6 +134,7 @@ HEADS = {
     "anoddpm": {2: 160, 3: 400},
     "autoencoder": {2: 600, 3: 400},
     "denoising_autoencoder": {2: 160, 3: 64},
+    "dtunet": {2: 160, 3: 240},
     "guided_ddim": {2: 240, 3: 240},
 }
 # and how many with a lesion, where it learns from both

@@ -23,6 +23,16 @@ def test_device_and_processor_agree(dims: int, time_axis: bool, wanted: str, mon
     torch.testing.assert_close(on_device.cpu(), noise(images, seeds, seeds * 40.0), rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("wanted", ["compiled", "torch"])
+@pytest.mark.parametrize("channels", ["independent", "correlated"])
+def test_device_and_processor_agree_with_the_channel_as_coordinate(
+    channels: str, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDAD_NOISE_BACKEND", wanted)
+    noise, images, seeds = FractalSimplexNoise(2, dims=4, channels=channels), torch.zeros(3, 3, 37, 45), torch.arange(3)
+    torch.testing.assert_close(noise(images.cuda(), seeds.cuda()).cpu(), noise(images, seeds), rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize("noise", [FractalSimplexNoise(2), FractalSimplexNoise(2, time_axis=False), GaussianNoise(2)])
 def test_nothing_waits_for_the_device(noise: Noise) -> None:
     images, seeds = torch.zeros(4, 1, 64, 64, device="cuda"), torch.arange(4, device="cuda")

@@ -3,7 +3,8 @@
 
 Both use the same untrained network and the same inferer. The script loads, resizes and scales one image, runs the
 network, smooths the map, takes it back to the grid of the file, thresholds it, drops small objects and saves map, mask
-and reconstruction. It has no foreground, p-value, table, report or provision for a bad file.
+and reconstruction. It has no foreground, p-value, table, report or provision for a bad file. Other bundles can be
+measured in turn with the first one, such as one of another network with as many parameters.
 """
 
 from __future__ import annotations
@@ -55,6 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--also", nargs="*", default=[], metavar="KEY=VALUE", help="measure the bundle with each of these, too"
     )
+    parser.add_argument(
+        "--against", nargs="*", type=Path, default=[], metavar="BUNDLE", help="measure these bundles in turn with it"
+    )
     parser.add_argument("--volumes", type=int, default=2, help="number of phantom volumes")
     parser.add_argument("--depth", type=int, default=32, help="slices of a volume")
 
@@ -66,15 +70,15 @@ def run(args: argparse.Namespace) -> list[dict[str, object]]:
         args: options of :func:`add_arguments`.
 
     Returns:
-        For each kind of input a row for the bundle, one for each ``--also``, and one for the script.
+        For each kind of input a row for each bundle, one for each ``--also`` of it, and one for the script.
 
     Raises:
-        InputError: if the bundle has no such config.
+        InputError: if a bundle has no such config.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        paths = {"ckpt_path": folder / "model.pt", "calibration_path": folder / "calibration.json"}
-        dims = _calibrate(args, folder, paths)
+        bundles = {bundle: folder / str(number) for number, bundle in enumerate([args.bundle, *args.against])}
+        dims, *_ = [_calibrate(args, bundle, own) for bundle, own in bundles.items()]
         plane = list(args.image_size or (128, 128))[:2]
         inputs = [("volumes", 3, [*plane, args.depth], args.volumes)]
         if dims == 2:
@@ -83,25 +87,31 @@ def run(args: argparse.Namespace) -> list[dict[str, object]]:
         for kind, axes, size, count in inputs:
             write_phantoms(folder / kind, axes, size, args.seed, test=count)
             files = sorted((folder / kind / "images").iterdir())
-            configured = partial(build, args.bundle, ["inference", *args.config], **paths, **settings(args.set))
-            runs = {"medad": partial(ours, configured, folder / kind / "images")}
-            for text in args.also:
-                changed = partial(configured, **settings([text]))
-                runs[f"medad, {text}"] = partial(ours, changed, folder / kind / "images")
-            runs["MONAI's stock transforms"] = partial(theirs, configured, files)
+            configured = {
+                bundle: partial(build, bundle, ["inference", *args.config], **_paths(own), **settings(args.set))
+                for bundle, own in bundles.items()
+            }
+            runs = {}
+            for bundle, with_bundle in configured.items():
+                runs[bundle, "medad"] = partial(ours, with_bundle, folder / kind / "images")
+                for text in args.also:
+                    changed = partial(with_bundle, **settings([text]))
+                    runs[bundle, f"medad, {text}"] = partial(ours, changed, folder / kind / "images")
+            script = (args.bundle, "MONAI's stock transforms")
+            runs[script] = partial(theirs, configured[args.bundle], files)
             results = interleaved(runs, args.repeats)
             size_text = "x".join(map(str, size))
-            network = configured().parser.get_parsed_content("network_def")
-            for implementation, seconds in results.items():
+            for (bundle, implementation), seconds in results.items():
+                network = configured[bundle]().parser.get_parsed_content("network_def")
                 rows.append(
                     {
                         "benchmark": "inference",
-                        "bundle": args.bundle.resolve().name,
+                        "bundle": bundle.resolve().name,
                         "config": " ".join(args.config),
                         "input": f"{count} {kind} of {size_text}",
                         "implementation": implementation,
                         "parameters": parameters(network),
-                        **_per_case(seconds, results["MONAI's stock transforms"], count),
+                        **_per_case(seconds, results[script], count),
                         **machine(),
                     }
                 )
@@ -230,14 +240,18 @@ class _Laps:
         self.last = now
 
 
-def _calibrate(args: argparse.Namespace, folder: Path, paths: dict[str, Path]) -> int:
+def _paths(folder: Path) -> dict[str, Path]:
+    return {"ckpt_path": folder / "model.pt", "calibration_path": folder / "calibration.json"}
+
+
+def _calibrate(args: argparse.Namespace, bundle: Path, folder: Path) -> int:
     """Write untrained weights and calibrate them on normal phantoms; returns the dimension of the network."""
     configured = partial(
         build,
-        args.bundle,
+        bundle,
         ["train", "calibrate", *args.config],
         dataset_dir=folder / "normal",
-        **paths,
+        **_paths(folder),
         **settings(args.set),
     )
     parser = configured(output_dir=folder / "log").parser
@@ -245,7 +259,7 @@ def _calibrate(args: argparse.Namespace, folder: Path, paths: dict[str, Path]) -
     size = None if args.image_size is None or len(args.image_size) != dims else args.image_size
     write_phantoms(folder / "normal", dims, size, args.seed, calibration=_CALIBRATION_IMAGES)
     torch.manual_seed(args.seed)
-    torch.save(parser.get_parsed_content("network_def").state_dict(), paths["ckpt_path"])
+    torch.save(parser.get_parsed_content("network_def").state_dict(), folder / "model.pt")
     configured(output_dir=folder / "log").run()
     return dims
 

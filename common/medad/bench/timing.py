@@ -19,6 +19,7 @@ import torch
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_Name = TypeVar("_Name")
 _STATUS = Path("/proc/self/status")
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 
@@ -53,7 +54,9 @@ def median_seconds(
     return statistics.median(durations)
 
 
-def interleaved(functions: Mapping[str, Callable[[], _T]], repeats: int = 5, warmup: int = 1) -> dict[str, list[_T]]:
+def interleaved(
+    functions: Mapping[_Name, Callable[[], _T]], repeats: int = 5, warmup: int = 1
+) -> dict[_Name, list[_T]]:
     """Call functions in turn, A B A B ..., so that what else happens on the machine meets all of them.
 
     Args:
@@ -68,7 +71,7 @@ def interleaved(functions: Mapping[str, Callable[[], _T]], repeats: int = 5, war
         ValueError: if ``repeats`` is below 1 or ``warmup`` negative.
     """
     _check_rounds(repeats, warmup)
-    results: dict[str, list[_T]] = {name: [] for name in functions}
+    results: dict[_Name, list[_T]] = {name: [] for name in functions}
     for _ in range(warmup + repeats):
         for name, function in functions.items():
             results[name].append(function())

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from .bound import bound_weight
 from .chain import OnStep, Step, ancestral_step, ddim_step, denoise_ancestral, denoise_ddim, encode_ddim
 from .guidance import classifier_free_guided, classifier_guided, guide, log_probability_gradient
 from .harmonization import gray_dilation, harmonic_mean, harmonize, soft_mask
@@ -28,6 +29,7 @@ __all__ = [
     "Step",
     "add_noise",
     "ancestral_step",
+    "bound_weight",
     "check_value_range",
     "classifier_free_guided",
     "classifier_guided",

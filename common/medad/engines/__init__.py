@@ -8,6 +8,7 @@ from .evaluator import AnomalyEvaluator, CohortError, load_weights
 from .postprocess import postprocess_case
 from .prepare_batch import PrepareDenoising, PrepareReconstruction, prepare_image
 from .prepare_diffusion import PrepareDiffusion
+from .prepare_hybrid_diffusion import PrepareHybridDiffusion
 from .prepare_labeled_diffusion import PrepareConditionedDiffusion, PrepareGuidedDiffusion
 from .trainer import AnomalyTrainer
 from .unwrapping import plain_network
@@ -21,6 +22,7 @@ __all__ = [
     "PrepareDenoising",
     "PrepareDiffusion",
     "PrepareGuidedDiffusion",
+    "PrepareHybridDiffusion",
     "PrepareReconstruction",
     "load_weights",
     "plain_network",

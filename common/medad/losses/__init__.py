@@ -6,6 +6,7 @@ from __future__ import annotations
 from .attention_entropy import AttentionEntropy
 from .foreground import ForegroundLoss
 from .guided_diffusion import GuidedDiffusionLoss
+from .hybrid_diffusion import HybridDiffusionLoss
 from .kl_divergence import KLDivergence, kl_to_standard_normal
 from .perceptual import PerceptualLoss, relative_feature_difference
 from .regularized import RegularizedLoss
@@ -16,6 +17,7 @@ __all__ = [
     "AttentionEntropy",
     "ForegroundLoss",
     "GuidedDiffusionLoss",
+    "HybridDiffusionLoss",
     "KLDivergence",
     "PerceptualLoss",
     "RegularizedLoss",

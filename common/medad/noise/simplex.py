@@ -21,14 +21,15 @@ from .seeding import check_call, check_origin, field_seeds
 _OCTAVE_STD = {2: 0.367, 3: 0.313, 4: 0.246}
 """Measured standard deviation of a single octave, by number of coordinates."""
 _NORMALIZE = ("none", "unit")
+_CHANNELS = ("independent", "correlated")
 
 
 class FractalSimplexNoise:
     """Smooth noise with structure on many scales, a function of (seed, channel, time, voxel index).
 
     The noise is that of OpenSimplex; gradients come from a hash of seed and lattice point, not from a
-    permutation table. Differs from the AnoDDPM code, which draws one field for a whole batch: here every sample
-    and every channel has its own.
+    permutation table. Differs from the AnoDDPM and DTU-Net codes, which draw one field for a whole batch: here every
+    sample has its own, and every channel, unless channels are asked to be correlated.
 
     Args:
         spatial_dims: 2 or 3.
@@ -40,6 +41,10 @@ class FractalSimplexNoise:
             3D field, volumes of a 4D field. If not, each time has a field of its own.
         normalize: ``"none"`` as published (standard deviation about 0.5), or ``"unit"`` for about 1. With another
             standard deviation the same timestep of a diffusion hides more or less of an image.
+        dims: number of coordinates; None means the spatial axes and, with ``time_axis``, time. One more is the channel:
+            images in space, time and channel are slices of a 4D field.
+        channels: ``"independent"``, each a field of its own at the channel coordinate 0, or ``"correlated"``: channel c
+            is the slice c of one field, as published for DTU-Net. The distribution of one channel is the same.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -50,8 +55,9 @@ class FractalSimplexNoise:
         torch.Size([2, 1, 32, 32])
 
     References:
-        Wyatt et al., "AnoDDPM: Anomaly Detection with Denoising Diffusion Probabilistic Models using Simplex Noise",
-        CVPR Workshops 2022, section 3.
+        1. Wyatt et al., "AnoDDPM: Anomaly Detection with Denoising Diffusion Probabilistic Models using Simplex Noise",
+           CVPR Workshops 2022, section 3.
+        2. Kumar et al., "DTU-Net", WACV 2025, pp. 7917-7927 (the channel as a coordinate).
     """
 
     def __init__(
@@ -63,6 +69,8 @@ class FractalSimplexNoise:
         spacing: float | Sequence[float] = 1.0,
         time_axis: bool = True,
         normalize: str = "none",
+        dims: int | None = None,
+        channels: str = "independent",
     ) -> None:
         if spatial_dims not in (2, 3):
             raise ValueError(f"spatial_dims={spatial_dims}: must be 2 or 3.")
@@ -75,6 +83,20 @@ class FractalSimplexNoise:
             raise ValueError(f"spacing={spacing}: one positive number, or one for each of {spatial_dims} axes.")
         if normalize not in _NORMALIZE:
             raise ValueError(f"normalize={normalize!r}: must be one of {_NORMALIZE}.")
+        if channels not in _CHANNELS:
+            raise ValueError(f"channels={channels!r}: must be one of {_CHANNELS}.")
+        own = spatial_dims + time_axis
+        chosen = own if dims is None else dims
+        if chosen not in LATTICES or chosen - own not in (0, 1):
+            raise ValueError(
+                f"dims={dims}: must be {own}, the axes of space{' and time' if time_axis else ''}, or one more for the "
+                f"channel; at most {max(LATTICES)}."
+            )
+        if channels == "correlated" and chosen == own:
+            raise ValueError(
+                f"channels={channels!r}: the channel needs a coordinate, dims={own + 1}"
+                + (", but there are at most 4; volumes with time have independent channels." if own == 4 else ".")
+            )
         self.spatial_dims = spatial_dims
         self.octaves = int(octaves)
         self.persistence = float(persistence)
@@ -82,19 +104,24 @@ class FractalSimplexNoise:
         self.spacing = steps
         self.time_axis = time_axis
         self.normalize = normalize
+        self.dims = chosen
+        self.channels = channels
 
     def __repr__(self) -> str:
-        """Name all parameters."""
-        settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
-        return f"FractalSimplexNoise({settings})"
+        """Name all parameters; without a channel coordinate as calibrations knew them before there was one."""
+        names = [name for name in vars(self) if self._channel_axis or name not in ("dims", "channels")]
+        return f"FractalSimplexNoise({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+
+    @property
+    def _channel_axis(self) -> bool:
+        return self.dims > self.spatial_dims + self.time_axis
 
     def amplitudes(self) -> list[float]:
         """Give the factor of each octave, the divisor of the lattice included."""
-        dims = self.spatial_dims + self.time_axis
         weights = [self.persistence**octave for octave in range(self.octaves)]
-        scale = 1.0 / LATTICES[dims].norm
+        scale = 1.0 / LATTICES[self.dims].norm
         if self.normalize == "unit":
-            scale /= _OCTAVE_STD[dims] * math.hypot(*weights)
+            scale /= _OCTAVE_STD[self.dims] * math.hypot(*weights)
         return [scale * weight for weight in weights]
 
     def __call__(
@@ -125,18 +152,23 @@ class FractalSimplexNoise:
         check_call(images, seeds, self.spatial_dims, times)
         start = check_origin(origin, self.spatial_dims)
         batch, channels, *spatial = images.shape
-        lattice = LATTICES[self.spatial_dims + self.time_axis]
+        # correlated channels are one field, whose first axis they are; others are fields of their own
+        together = channels if self.channels == "correlated" else 1
+        lattice = LATTICES[self.dims]
         skew, device = lattice.stretch, images.device
+        extents = list(zip(spatial, start, self.spacing, strict=True))
+        if self._channel_axis:
+            extents.insert(0, (together, 0, 1.0))
         axes = [
             voxel_axis_table(first, size, step, self.frequency, self.octaves, skew, device)
-            for size, first, step in zip(spatial, start, self.spacing, strict=True)
+            for size, first, step in extents
         ]
         moments = None
         if self.time_axis:
             at = torch.zeros(batch, device=device) if times is None else times.to(device)
             wavelengths = octave_wavelengths(self.frequency, self.octaves, device)
-            moments = axis_table(at.repeat_interleave(channels), wavelengths, skew)
-        own = field_seeds(seeds.to(device), channels, None if self.time_axis else times).flatten()
+            moments = axis_table(at.repeat_interleave(channels // together), wavelengths, skew)
+        own = field_seeds(seeds.to(device), channels // together, None if self.time_axis else times).flatten()
         octave_seeds = counter_bits(own, self.octaves).to(torch.int32)
         fields = simplex_fields(octave_seeds, axes, moments, self.amplitudes(), lattice)
         return fields.reshape(images.shape).to(images.dtype)

@@ -10,6 +10,7 @@ from .decision import Calibrated, Thresholdd, calibration_of_weights
 from .foreground import MaskForegroundd, erode
 from .hashing import as_json_holds_it, data_hash, weights_hash
 from .heatmap import HeatmapPredd, ScoreBinPredd
+from .otsu import OtsuThresholdd
 from .score import AnomalyScored, anomaly_score
 from .smoothing import GaussianSmoothMapd, MedianSmoothMapd, gaussian_smooth, median_smooth
 from .split import SplitAnomalyMapd
@@ -23,6 +24,7 @@ __all__ = [
     "HeatmapPredd",
     "MaskForegroundd",
     "MedianSmoothMapd",
+    "OtsuThresholdd",
     "RemoveSmallComponentsd",
     "ScoreBinPredd",
     "SplitAnomalyMapd",

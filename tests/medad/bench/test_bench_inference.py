@@ -48,6 +48,21 @@ def test_the_bundle_with_another_setting_is_a_row_of_its_own(
     assert "no_such_key" in told and "mode: no value given" in told
 
 
+def test_two_networks_are_measured_in_turn(tmp_path: Path) -> None:
+    first, second = (str(next(path for path in BUNDLES if path.name == name)) for name in ("dtunet", "anoddpm"))
+    out = tmp_path / "table.csv"
+    options = ["--config", "variant_one_step", "smoke", *TINY, "--set", "start_levels=[8]", "--out", str(out)]
+    assert main(["inference", "--bundle", first, "--against", second, *options, "--also", "batch_size=1"]) == 0
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    found = [(row["bundle"], row["implementation"]) for row in rows[:5]]
+    each = ["medad", "medad, batch_size=1"]
+    expected = [(name, text) for name in ("dtunet", "anoddpm") for text in each]
+    assert found == [*expected, ("dtunet", "MONAI's stock transforms")]
+    parameters = {row["bundle"]: row["parameters"] for row in rows}
+    assert len(rows) == 10 and parameters["dtunet"] != parameters["anoddpm"]
+
+
 @pytest.mark.parametrize(("dims", "size"), [(2, (40, 48)), (3, (40, 48, 16))])
 def test_the_script_saves_results_on_the_grid_of_the_file(dims: int, size: tuple[int, ...], tmp_path: Path) -> None:
     write_phantoms(tmp_path / "data", dims, size, seed=0, test=1)

@@ -5,7 +5,16 @@ import math
 
 import pytest
 import torch
-from medad.diffusion import Schedule
+from medad.diffusion import (
+    Prediction,
+    Schedule,
+    add_noise,
+    clean_from_noise,
+    ddim_step,
+    noise_from_clean,
+    posterior_mean,
+    posterior_variance,
+)
 from monai.networks.schedulers import DDPMScheduler
 
 
@@ -28,11 +37,36 @@ def test_linear_schedule_against_its_closed_form() -> None:
 def test_cosine_schedule_against_its_closed_form() -> None:
     """Nichol and Dhariwal, arXiv:2102.09672, equation 17, up to the limit 0.999 of a step."""
     schedule = _schedule("cosine")
-    start = math.cos(0.008 / 1.008 * math.pi / 2) ** 2
-    for level in (1, 10, 250, 500, 900, 990):
-        share = math.cos((level / 1000 + 0.008) / 1.008 * math.pi / 2) ** 2 / start
-        assert float(schedule.alpha_bars[level]) == pytest.approx(share, rel=2e-3, abs=1e-6)
+    shares = [math.cos((level / 1000 + 0.008) / 1.008 * math.pi / 2) ** 2 for level in range(1001)]
+    for level in range(1, 1001):
+        beta = min(1 - shares[level] / shares[level - 1], 0.999)
+        # MONAI takes the difference from 1 in float32
+        assert float(schedule.betas[level]) == pytest.approx(beta, rel=1e-3, abs=2e-7), level
+        if level < 1000:
+            assert float(schedule.alpha_bars[level]) == pytest.approx(shares[level] / shares[0], rel=1e-2), level
     assert float(schedule.betas[1000]) == pytest.approx(0.999)
+    assert float(schedule.alpha_bars[1000]) == pytest.approx(0.001 * float(schedule.alpha_bars[999]), rel=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 4, 4), (2, 1, 4, 4, 4)])
+def test_both_ends_of_the_cosine_schedule_lead_back_to_the_image(shape: tuple[int, ...]) -> None:
+    schedule = _schedule("cosine")
+    clean, noise = torch.rand(2, *shape, dtype=torch.float64).unbind(0)
+    for level in (1, 2, 800, 999, 1000):
+        noisy = add_noise(schedule, clean, noise, level)
+        torch.testing.assert_close(clean_from_noise(schedule, noisy, noise, level), clean, rtol=0, atol=1e-9)
+        torch.testing.assert_close(noise_from_clean(schedule, noisy, clean, level), noise, rtol=0, atol=1e-9)
+        for kind in ("fixed_small", "fixed_large"):
+            assert 0 <= float(posterior_variance(schedule, level, noisy, kind)) < 1
+        below = add_noise(schedule, clean, noise, level - 1)
+        torch.testing.assert_close(
+            ddim_step(schedule, Prediction(clean, noise_from_clean(schedule, noisy, clean, level)), level - 1),
+            below,
+            rtol=0,
+            atol=1e-9,
+        )
+        assert posterior_mean(schedule, clean, noisy, level).isfinite().all()
+    torch.testing.assert_close(posterior_mean(schedule, clean, noisy, 1), clean)
 
 
 def test_level_and_timestep_differ_by_one() -> None:

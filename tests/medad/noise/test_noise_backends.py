@@ -58,6 +58,17 @@ def test_processor_and_torch_agree(dims: int, time_axis: bool, monkeypatch: pyte
 
 
 @needs_compiler
+@pytest.mark.parametrize("channels", ["independent", "correlated"])
+def test_channels_as_coordinate_agree(channels: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise, seeds = FractalSimplexNoise(2, octaves=3, frequency=16.0, dims=4, channels=channels), torch.arange(3)
+    fields = []
+    for form in ("compiled", "torch"):
+        monkeypatch.setenv("MEDAD_NOISE_BACKEND", form)
+        fields.append(noise(torch.zeros(3, 3, 37, 45), seeds, seeds * 40.0))
+    assert torch.equal(*fields)
+
+
+@needs_compiler
 @pytest.mark.parametrize("threads", [1, 3, 64])
 def test_threads_share_one_image_and_change_nothing(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # AnoDDPM fault F7: a parallel loop whose range was wrong, and slow serial fields

@@ -221,6 +221,51 @@ def test_channels_are_independent_and_near_times_are_not() -> None:
     assert torch.corrcoef(near)[0, 1] > 0.9
 
 
+@pytest.mark.parametrize("time_axis", [True, False])
+def test_the_channel_as_coordinate_makes_images_slices_of_volumes(time_axis: bool) -> None:
+    seeds, times = torch.tensor([3, 4]), torch.tensor([0.0, 7.5])
+    options = {"time_axis": time_axis, "dims": 3 + time_axis, "octaves": 3, "frequency": 16.0, "spacing": (0.5, 3.0)}
+    volumes = _noise(3, time_axis, spacing=(1.0, 0.5, 3.0))
+    images, origin = torch.zeros(2, 3, 20, 12), (5, -4)
+    one_field = volumes(torch.zeros(2, 1, 3, 20, 12), seeds, times, (0, *origin))[:, 0]
+    correlated = FractalSimplexNoise(2, channels="correlated", **options)
+    assert torch.equal(correlated(images, seeds, times, origin), one_field)
+    own_fields = volumes(torch.zeros(2, 3, 1, 20, 12), seeds, times, (0, *origin))[:, :, 0]
+    independent = FractalSimplexNoise(2, **options)
+    assert torch.equal(independent(images, seeds, times, origin), own_fields)
+    assert torch.equal(independent(images, seeds, times)[:, :2], independent(images[:, :2], seeds, times))
+    assert torch.equal(correlated(images, seeds, times)[:, :2], correlated(images[:, :2], seeds, times))
+
+
+def test_channels_correlate_as_in_the_published_noise() -> None:
+    # DTU-Net fault F9: neighboring channels of one field differ little, and one field served the batch
+    def fields(channels: str) -> Tensor:
+        noise = FractalSimplexNoise(2, octaves=6, persistence=0.9, frequency=64.0, dims=4, channels=channels)
+        return noise(torch.zeros(64, 3, 128, 128), torch.arange(64))
+
+    correlated, independent = fields("correlated"), fields("independent")
+    found = torch.corrcoef(correlated.transpose(0, 1).flatten(1))
+    assert float(found[0, 1]) == pytest.approx(0.92, abs=0.02)  # 0.92 and 0.81 were measured with the authors' code
+    assert float(found[0, 2]) == pytest.approx(0.81, abs=0.03)
+    for each in (correlated, independent):
+        assert 0.44 < float(each.std()) < 0.5  # theirs: 0.48
+        samples = torch.corrcoef(each[:, 0, ::4, ::4].flatten(1)).fill_diagonal_(0)
+        assert abs(float(samples.mean())) < 0.02 and float(samples.abs().max()) < 0.9
+    apart = torch.corrcoef(independent.transpose(0, 1).flatten(1)).fill_diagonal_(0)
+    assert float(apart.abs().max()) < 0.05
+
+
+def test_a_channel_has_a_coordinate_only_where_one_is_left() -> None:
+    with pytest.raises(ValueError, match=r"dims=4.$"):
+        FractalSimplexNoise(2, channels="correlated")
+    with pytest.raises(ValueError, match="at most 4; volumes with time have independent channels"):
+        FractalSimplexNoise(3, channels="correlated", dims=4)
+    for dims in (3, 5):
+        with pytest.raises(ValueError, match=f"dims={dims}: must be 4, the axes of space and time"):
+            FractalSimplexNoise(3, dims=dims)
+    FractalSimplexNoise(3, dims=4, channels="correlated", time_axis=False)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_dtype_of_the_images(dtype: torch.dtype) -> None:
     noise, seeds = _noise(2), torch.tensor([1])
@@ -259,6 +304,9 @@ def test_odd_shapes_and_far_positions() -> None:
         {"spacing": (1.0, 2.0, 3.0)},
         {"spacing": 0.0},
         {"normalize": "max"},
+        {"dims": 2},
+        {"dims": 5},
+        {"channels": "shared"},
     ],
 )
 def test_bad_arguments(arguments: dict[str, object]) -> None:
@@ -271,3 +319,6 @@ def test_is_a_noise_and_says_its_parameters() -> None:
     assert isinstance(noise, Noise)
     assert "persistence=0.7" in repr(noise)
     assert "spacing=(1.0, 1.0)" in repr(noise)
+    assert repr(noise) == repr(FractalSimplexNoise(2, persistence=0.7, dims=3)) and ", dims=" not in repr(noise)
+    texts = {repr(FractalSimplexNoise(2, dims=4, channels=name)) for name in ("independent", "correlated")}
+    assert len({repr(FractalSimplexNoise(2)), *texts}) == 3
