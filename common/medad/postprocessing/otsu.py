@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from monai.transforms import Transform
-from skimage.filters import threshold_otsu
 
 from ..keys import Keys
 from .grid import entry, like, on_grid_of, plain
@@ -50,6 +49,8 @@ class OtsuThresholdd(Transform):
             inside = on_grid_of(entry(data, self.foreground_key, "OtsuThresholdd"), x) > 0
         labels = torch.zeros_like(values, dtype=torch.uint8)
         if inside.any():
+            from skimage.filters import threshold_otsu  # slow to import, and seldom needed
+
             threshold = float(threshold_otsu(values[inside].cpu().numpy()))
             labels = ((values > threshold) & inside).to(torch.uint8)
         return {**data, self.pred_key: like(labels, x)}
