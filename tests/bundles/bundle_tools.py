@@ -75,9 +75,9 @@ def train_in(bundle: Path, data: Path, folder: Path, names: str = "train smoke",
 
 
 def same_weights(one: State, other: State, prefix: str = "") -> bool:
-    """Ask whether two state dicts hold the same names, and the same values in all that begin with ``prefix``."""
-    assert one.keys() == other.keys()
-    return all(torch.equal(value, other[name]) for name, value in one.items() if name.startswith(prefix))
+    """Ask whether two state dicts hold the same names and values where names begin with ``prefix``."""
+    first, second = ({name: state[name] for name in state if name.startswith(prefix)} for state in (one, other))
+    return first.keys() == second.keys() and all(torch.equal(value, second[name]) for name, value in first.items())
 
 
 @dataclass(frozen=True)

@@ -82,8 +82,8 @@ def test_a_training_of_anoddpm_is_one_of_thor(phantom_2d: Path, trained: Path, t
     scores = {}
     for bundle in (BUNDLE, ANODDPM):
         out = tmp_path / bundle.name
-        overrides = {"ckpt_path": trained / "model.pt", "output_dir": out, "threshold": 0.1, "bundle": bundle}
-        _workflow(phantom_2d, tmp_path, "inference smoke", **overrides).run()
+        overrides = {"ckpt_path": trained / "model.pt", "output_dir": out, "threshold": 0.1}
+        build_in(bundle, phantom_2d, tmp_path, "inference smoke", **overrides).run()
         scores[bundle.name] = (out / "scores.csv").read_bytes()
     assert len(set(scores.values())) == 2
 
