@@ -54,11 +54,14 @@ TRANSFORMER: dict[int, dict[str, Any]] = {
         "max_epochs": epochs,
         "learning_rate": 0.005,
         "foreground_erosion": erosion,
-        "score_fraction": 0.05,
+        "score_fraction": fraction,
         **ONE_STEP,
-        "start_levels": [150, 250, 350],
+        "start_levels": levels,
     }
-    for dims, size, epochs, erosion in ((2, 24, 32, 4), (3, 16, 24, 2))
+    for dims, size, epochs, erosion, fraction, levels in (
+        (2, 24, 28, 4, 0.05, [150, 250, 350]),
+        (3, 16, 36, 2, 0.02, [100, 200, 300]),
+    )
 }
 # in 2D what encoding and decoding do not bring back, which a few seconds of training suffice for, while
 # test_bundle_guided_ddim.py asks whether guidance was learned; in 3D the guidance, which finds more there
