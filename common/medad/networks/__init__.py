@@ -17,6 +17,7 @@ from .perceptual import EncoderDistance, PerceptualDistance, SpatialLPIPS, perce
 from .perceptual_autoencoder import PerceptualAutoencoder
 from .placement import place_network
 from .spatial_autoencoder import SpatialAutoencoder
+from .uniad import UniAD
 from .variational_autoencoder import VariationalAutoencoder
 from .weights import read_weights
 
@@ -36,6 +37,7 @@ __all__ = [
     "PerceptualDistance",
     "SpatialAutoencoder",
     "SpatialLPIPS",
+    "UniAD",
     "VariationalAutoencoder",
     "perceptual_distance",
     "place_network",
