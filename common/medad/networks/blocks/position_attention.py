@@ -35,8 +35,6 @@ class PositionAttention(nn.Module):
 
     def forward(self, tokens: Tensor, memory: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
         """Let ``tokens`` ask ``memory``."""
-        attended, _ = self.attention(
-            tokens + positions, memory + positions, memory, need_weights=False, attn_mask=mask
-        )
+        attended, _ = self.attention(tokens + positions, memory + positions, memory, need_weights=False, attn_mask=mask)
         normalized: Tensor = self.norm(tokens + self.dropout(attended))
         return normalized
