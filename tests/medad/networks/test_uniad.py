@@ -31,16 +31,16 @@ GRIDS = [(5, 4), (4, 3, 5)]
 OTHER_GRIDS = [(7, 4), (6, 3, 4)]
 
 
-def _network(grid: tuple[int, ...] = (5, 4), random: bool = True, **arguments: Any) -> UniAD:
-    """In evaluation mode, with nothing that starts at zero or one."""
-    network = UniAD(len(grid), feature_size=grid, **{**SMALL, **arguments}).eval()
-    return _random(network, 0.3) if random else network
-
-
-def _random(module: Any, std: float = 0.5) -> Any:
-    for parameter in module.parameters():
-        nn.init.normal_(parameter, std=std)
+def _random(module: Any) -> Any:
+    """Nothing starts at zero or one, and what comes out depends on what goes in as strongly as in a trained network."""
+    for name, parameter in module.named_parameters():
+        nn.init.normal_(parameter, mean=float(name.endswith("norm.weight")), std=0.5)
     return module
+
+
+def _network(grid: tuple[int, ...] = (5, 4), **arguments: Any) -> UniAD:
+    """In evaluation mode, with random weights."""
+    return _random(UniAD(len(grid), feature_size=grid, **{**SMALL, **arguments}).eval())
 
 
 def _places(grid: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -242,7 +242,7 @@ def test_shortcuts_start_at_the_query(grid: tuple[int, ...]) -> None:
     """Without attention nothing of the input is left; the last layer's normalized query is all there is."""
     network = _network(grid)
     first, second = torch.randn(2, 2, 6, *grid)
-    assert float((network(first) - network(second)).abs().max()) > 1e-3
+    assert float((network(first) - network(second)).abs().max()) > 0.1
     for layer in network.decoder:
         for block in (layer.encoder_attention, layer.layer_attention):
             block.attention.out_proj.weight.zero_(), block.attention.out_proj.bias.zero_()
@@ -273,9 +273,10 @@ def test_published_size() -> None:
     assert count == total == 7_717_392
 
 
+@torch.no_grad()
 def test_initial_weights() -> None:
     torch.manual_seed(0)
-    network = _network(random=False, hidden_size=64, mlp_dim=96, num_layers=1)
+    network = UniAD(2, feature_size=(5, 4), **{**SMALL, "hidden_size": 64, "mlp_dim": 96, "num_layers": 1})
     dense = [module for module in network.modules() if isinstance(module, nn.Linear)]
     assert len(dense) == 2 + 3 + 2 * 2  # ends, outputs of attention, feed-forward
     weights = [module.weight for module in dense]
