@@ -17,6 +17,7 @@ from .perceptual import EncoderDistance, PerceptualDistance, SpatialLPIPS, perce
 from .perceptual_autoencoder import PerceptualAutoencoder
 from .placement import place_network
 from .spatial_autoencoder import SpatialAutoencoder
+from .tensor_hash import tensor_hash
 from .variational_autoencoder import VariationalAutoencoder
 from .weights import read_weights
 
@@ -40,4 +41,5 @@ __all__ = [
     "perceptual_distance",
     "place_network",
     "read_weights",
+    "tensor_hash",
 ]
