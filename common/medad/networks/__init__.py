@@ -10,6 +10,7 @@ from .denoising_unet import DenoisingUNet
 from .diffusion_classifier import DiffusionClassifier
 from .diffusion_unet import DiffusionUNet
 from .dtunet import DTUNet
+from .frozen_features import FrozenFeatures
 from .guided_diffusion import GuidedDiffusion
 from .memory_autoencoder import MemoryAutoencoder
 from .onnx_network import OnnxNetwork
@@ -30,6 +31,7 @@ __all__ = [
     "DiffusionClassifier",
     "DiffusionUNet",
     "EncoderDistance",
+    "FrozenFeatures",
     "GuidedDiffusion",
     "MemoryAutoencoder",
     "OnnxNetwork",
