@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from .anomaly_map import AnomalyMapInferer
 from .base import AnomalyInferer
 from .gradient import GradientInferer
 from .guided_ddim import GuidedDDIMInferer
@@ -14,6 +15,7 @@ from .uncertainty import UncertaintyInferer
 
 __all__ = [
     "AnomalyInferer",
+    "AnomalyMapInferer",
     "GradientInferer",
     "GuidedDDIMInferer",
     "HarmonizedPartialDiffusionInferer",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from .attention_entropy import AttentionEntropy
+from .feature_reconstruction import FeatureReconstructionLoss
 from .foreground import ForegroundLoss
 from .guided_diffusion import GuidedDiffusionLoss
 from .hybrid_diffusion import HybridDiffusionLoss
@@ -15,6 +16,7 @@ from .uncertainty import UncertaintyLoss, split_uncertainty, squared_error_in_va
 
 __all__ = [
     "AttentionEntropy",
+    "FeatureReconstructionLoss",
     "ForegroundLoss",
     "GuidedDiffusionLoss",
     "HybridDiffusionLoss",

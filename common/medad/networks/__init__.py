@@ -10,6 +10,8 @@ from .denoising_unet import DenoisingUNet
 from .diffusion_classifier import DiffusionClassifier
 from .diffusion_unet import DiffusionUNet
 from .dtunet import DTUNet
+from .feature_reconstruction import FeatureReconstruction
+from .frozen_features import FrozenFeatures
 from .guided_diffusion import GuidedDiffusion
 from .memory_autoencoder import MemoryAutoencoder
 from .onnx_network import OnnxNetwork
@@ -17,6 +19,7 @@ from .perceptual import EncoderDistance, PerceptualDistance, SpatialLPIPS, perce
 from .perceptual_autoencoder import PerceptualAutoencoder
 from .placement import place_network
 from .spatial_autoencoder import SpatialAutoencoder
+from .tensor_hash import tensor_hash
 from .uniad import UniAD
 from .variational_autoencoder import VariationalAutoencoder
 from .weights import read_weights
@@ -30,6 +33,8 @@ __all__ = [
     "DiffusionClassifier",
     "DiffusionUNet",
     "EncoderDistance",
+    "FeatureReconstruction",
+    "FrozenFeatures",
     "GuidedDiffusion",
     "MemoryAutoencoder",
     "OnnxNetwork",
@@ -42,4 +47,5 @@ __all__ = [
     "perceptual_distance",
     "place_network",
     "read_weights",
+    "tensor_hash",
 ]

@@ -14,7 +14,7 @@ import torch
 
 from ..errors import CalibrationError
 from ..keys import Keys
-from ..networks import read_weights
+from ..networks import read_weights, tensor_hash
 
 Weights = str | Path | Mapping[str, torch.Tensor]
 
@@ -98,9 +98,4 @@ def _hash_tensors(state: Any, where: str) -> str:
         raise refusal(
             where, "holds something other than tensors", "a state dict of tensors", "Save network.state_dict() alone."
         )
-    digest = hashlib.sha256()
-    for name in sorted(state):
-        tensor = state[name].detach().cpu().contiguous()
-        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+    return tensor_hash(state)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random weights of a backbone that are the same everywhere and give every level values of about one size."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+_SEED = 0
+_SIZE = {2: 64, 3: 32}  # of the noise image, by spatial axes
+
+
+def draw_backbone_weights(network: nn.Module, spatial_dims: int, in_channels: int) -> None:
+    """Draw the weights of all convolutions from a fixed seed and fit the scale of all batch normalizations.
+
+    Left as constructed, a normalization in evaluation mode does nothing, and each level of MONAI's EfficientNet is some
+    fifty times smaller than the one before.
+
+    The hash of the weights is the same on every machine: uniform numbers need no rounding, and scales that come from
+    a computation are powers of two. Call it where drawing random numbers is not seen outside.
+
+    Args:
+        network: network of convolutions and batch normalizations, in evaluation mode.
+        spatial_dims: spatial axes, 2 or 3.
+        in_channels: channels of its input.
+    """
+    torch.manual_seed(_SEED)
+    hooks = []
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.Conv3d)):
+            nn.init.kaiming_uniform_(module.weight, nonlinearity="linear")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, _BatchNorm):
+            hooks.append(module.register_forward_pre_hook(_fit_scale))
+    with torch.no_grad():
+        network(torch.randn(1, in_channels, *[_SIZE[spatial_dims]] * spatial_dims))
+    for hook in hooks:
+        hook.remove()
+
+
+def _fit_scale(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    variance = module.get_buffer("running_var")
+    variance.fill_(inputs[0].var().log2().round().exp2())
