@@ -29,9 +29,9 @@ def load_backbone_weights(backbone: Backbone, path: str | Path, sha256: str | No
 
     Args:
         backbone: network to fill; stays as it is if the file does not fit.
-        path: file with a state dict, bare or under ``"state_dict"`` or ``"model"``. Names are those of the network, also
-            behind ``module.``, or for EfficientNets those of lukemelas/EfficientNet-PyTorch. The file may hold the
-            head of the classifier, which is left out.
+        path: file with a state dict, bare or under ``"state_dict"`` or ``"model"``. Names are those of the network,
+            also behind ``module.``, or for EfficientNets those of lukemelas/EfficientNet-PyTorch. The file may hold
+            the head of the classifier, which is left out.
         sha256: hash that the file must have.
 
     Raises:

@@ -39,8 +39,8 @@ def make_backbone(backbone_name: str, spatial_dims: int, in_channels: int) -> Ba
     """Build the network that a name stands for. Nothing is ever fetched, so its weights are random.
 
     Args:
-        backbone_name: MONAI's ``"efficientnet-b0"`` to ``"efficientnet-l2"`` and ``"resnet10"`` to ``"resnet200"`` in 2D
-            and 3D; in 2D also ``"torchvision:NAME"`` for a ResNet, and ``"timm:NAME"``, where these are installed.
+        backbone_name: MONAI's ``"efficientnet-b0"`` to ``"efficientnet-l2"`` and ``"resnet10"`` to ``"resnet200"`` in
+            2D and 3D; in 2D also ``"torchvision:NAME"`` for a ResNet, and ``"timm:NAME"``, where these are installed.
         spatial_dims: spatial axes, 2 or 3.
         in_channels: channels of its input.
 

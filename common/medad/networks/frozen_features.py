@@ -27,7 +27,8 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class FrozenFeatures(nn.Module):
     """What methods based on features see of an image: chosen levels of a frozen backbone, resized and concatenated.
 
-    Weights come from a file on this machine; nothing is ever fetched. The defaults are the features of UniAD.
+    Weights come from a file on this machine; nothing is ever fetched. The defaults are the features of UniAD. TorchScript
+    takes every backbone but MONAI's resnet18 and resnet34.
 
     Args:
         spatial_dims: spatial axes, 2 or 3.
@@ -51,9 +52,6 @@ class FrozenFeatures(nn.Module):
     References:
         You et al., "A Unified Model for Multi-class Anomaly Detection", NeurIPS 2022, arXiv:2206.03687, section 4.1.
     """
-
-    mean: Tensor
-    std: Tensor
 
     def __init__(
         self,
@@ -90,6 +88,8 @@ class FrozenFeatures(nn.Module):
         self.mode = "bilinear" if spatial_dims == 2 else "trilinear"
         self.backbone = backbone.network
         axes = [1] * spatial_dims
+        self.mean: Tensor  # here, because TorchScript cannot read it as an annotation of the class
+        self.std: Tensor
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, *axes), persistent=False)
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, *axes), persistent=False)
         self.requires_grad_(False)
