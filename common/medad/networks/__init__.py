@@ -19,10 +19,10 @@ from .perceptual import EncoderDistance, PerceptualDistance, SpatialLPIPS, perce
 from .perceptual_autoencoder import PerceptualAutoencoder
 from .placement import place_network
 from .spatial_autoencoder import SpatialAutoencoder
-from .tensor_hash import tensor_hash
 from .uniad import UniAD
 from .variational_autoencoder import VariationalAutoencoder
 from .weights import read_weights
+from .weights_hash import tensor_hash
 
 __all__ = [
     "Autoencoder",

@@ -16,7 +16,7 @@ from ..errors import InputError
 from .backbone_weights import load_backbone_weights
 from .backbones import make_backbone
 from .random_backbone import draw_backbone_weights
-from .tensor_hash import tensor_hash
+from .weights_hash import tensor_hash
 
 _logger = logging.getLogger(__name__)
 
