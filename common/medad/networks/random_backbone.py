@@ -15,7 +15,7 @@ def draw_backbone_weights(network: nn.Module, spatial_dims: int, in_channels: in
     """Draw the weights of all convolutions from a fixed seed and fit the scale of all batch normalizations.
 
     Left as constructed, a normalization in evaluation mode does nothing, and each level of MONAI's EfficientNet is some
-    fifty times smaller than the one before. Fitted, its levels 0 to 3 lie within two orders of magnitude.
+    fifty times smaller than the one before. Fitted, its levels 0 to 3 lie within two orders of magnitude in 2D, three in 3D.
 
     The hash of the weights is the same on every machine: uniform numbers need no rounding, and scales that come from
     a computation are powers of two. Call it where drawing random numbers is not seen outside.
