@@ -28,7 +28,7 @@ class FrozenFeatures(nn.Module):
     """What methods based on features see of an image: chosen levels of a frozen backbone, resized and concatenated.
 
     Weights come from a file on this machine; nothing is ever fetched. The defaults are the features of UniAD.
-    TorchScript takes every backbone but MONAI's resnet18 and resnet34.
+    TorchScript takes every backbone but resnet18 and resnet34 of MONAI.
 
     Args:
         spatial_dims: spatial axes, 2 or 3.
