@@ -241,3 +241,10 @@ def test_no_weights_are_committed(bundle: Path) -> None:
 def test_license_is_apache(bundle: Path) -> None:
     assert "Apache License" in (bundle / "LICENSE").read_text("utf-8")
     assert ConfigParser.load_config_file(str(bundle / "configs" / "metadata.json"))["copyright"]
+
+
+def test_the_card_names_the_version_of_the_metadata(bundle: Path) -> None:
+    metadata = _config(bundle, "metadata")
+    card = (bundle / "docs" / "README.md").read_text("utf-8")
+    assert f"| Version | {metadata['version']}, for MONAI {metadata['monai_version']} and PyTorch" in card
+    assert metadata["version"] == next(iter(metadata["changelog"]))

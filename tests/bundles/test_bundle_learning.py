@@ -46,8 +46,10 @@ HARMONIZED: dict[str, Any] = {
 TRANSFORMER: dict[int, dict[str, Any]] = {
     dims: {
         "image_size": [size] * dims,
+        "patch_size": 4,
         "hidden_size": 32,
         "depth": 2,
+        "norm_groups": 4,
         "time_channels": 16,
         "train_timesteps": 400,
         "augmentation": 0.0,
