@@ -61,7 +61,9 @@ def _by_hand(features: FrozenFeatures, images: Tensor, modules: list[str], mean:
         network.get_submodule(name).register_forward_hook(lambda _m, _i, out: seen.append(out.clone().numpy()))
         for name in modules
     ]
-    channels = [(images[:, i if images.shape[1] > 1 else 0] - m) / s for i, (m, s) in enumerate(zip(mean, std))]
+    channels = [
+        (images[:, i if images.shape[1] > 1 else 0] - m) / s for i, (m, s) in enumerate(zip(mean, std, strict=True))
+    ]
     network(torch.stack(channels, dim=1).double())
     for hook in hooks:
         hook.remove()
