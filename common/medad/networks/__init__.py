@@ -10,6 +10,7 @@ from .denoising_unet import DenoisingUNet
 from .diffusion_classifier import DiffusionClassifier
 from .diffusion_unet import DiffusionUNet
 from .dtunet import DTUNet
+from .feature_pyramid import FeaturePyramid
 from .feature_reconstruction import FeatureReconstruction
 from .frozen_features import FrozenFeatures
 from .guided_diffusion import GuidedDiffusion
@@ -33,6 +34,7 @@ __all__ = [
     "DiffusionClassifier",
     "DiffusionUNet",
     "EncoderDistance",
+    "FeaturePyramid",
     "FeatureReconstruction",
     "FrozenFeatures",
     "GuidedDiffusion",

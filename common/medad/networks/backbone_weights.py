@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from torch import Tensor
@@ -22,7 +22,9 @@ _REMEDY = "Give the file of the backbone that backbone_name names, with as many 
 _LISTED = 3  # names of tensors that an error shows of each kind
 
 
-def load_backbone_weights(backbone: Backbone, path: str | Path, sha256: str | None = None) -> None:
+def load_backbone_weights(
+    backbone: Backbone, path: str | Path, sha256: str | None = None, unused: Sequence[str] = ()
+) -> None:
     """Fill a backbone with the weights in a file.
 
     MONAI's own loading leaves what is missing or has another shape random, and says nothing.
@@ -33,6 +35,7 @@ def load_backbone_weights(backbone: Backbone, path: str | Path, sha256: str | No
             also behind ``module.``, or for EfficientNets those of lukemelas/EfficientNet-PyTorch. The file may hold
             the head of the classifier, which is left out.
         sha256: hash that the file must have.
+        unused: modules whose weights may be missing.
 
     Raises:
         InputError: if the file is missing, has another hash, holds something else, or any tensor is missing, left over
@@ -48,7 +51,12 @@ def load_backbone_weights(backbone: Backbone, path: str | Path, sha256: str | No
     names = {name: name if name in given else _lukemelas_name(name) for name in wanted}
     # evaluation does not use this count, and files of before 2018 have none
     found = {name: given[other] for name, other in names.items() if other in given}
-    missing = [name for name in wanted if name not in found and not name.endswith(".num_batches_tracked")]
+    optional = tuple(f"{name}." for name in unused)
+    missing = [
+        name
+        for name in wanted
+        if name not in found and not name.endswith(".num_batches_tracked") and not name.startswith(optional)
+    ]
     head = [name for name in given if name.partition(".")[0] in backbone.head]
     left_over = sorted(given.keys() - {names[name] for name in found} - set(head))
     misshaped = [

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from monai.networks.nets import EfficientNetBNFeatures, ResNetFeatures
@@ -18,6 +20,7 @@ _EFFICIENTNETS = dict(
     zip(EfficientNetEncoder.get_encoder_names(), EfficientNetEncoder.num_channels_per_output(), strict=True)
 )
 _RESNETS = dict(zip(ResNetEncoder.get_encoder_names(), ResNetEncoder.num_channels_per_output(), strict=True))
+_RESNET_STAGES = ((), ("layer1",), ("layer2",), ("layer3",), ("layer4",))
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,23 @@ class Backbone:
         network: from images ``(B, C, *spatial)`` to a list of levels ``(B, F, *grid)``, fine to coarse.
         channels: F of every level.
         head: modules of the classifier that it was cut from; their weights are in files, and not in ``network``.
+        stages: modules that each level needs beyond those of the level before; empty if they cannot be told apart.
     """
 
     network: nn.Module
     channels: tuple[int, ...]
     head: tuple[str, ...]
+    stages: tuple[tuple[str, ...], ...] = ()
+
+    def deeper_than(self, level: int) -> tuple[str, ...]:
+        """Name the modules that this level and all finer ones do without."""
+        return tuple(chain.from_iterable(self.stages[level + 1 :]))
+
+    def cut(self, level: int) -> None:
+        """Take these modules out; what the network gives for deeper levels means nothing then."""
+        for name in self.deeper_than(level):
+            parent, _, child = name.rpartition(".")
+            setattr(self.network.get_submodule(parent), child, nn.Identity())
 
 
 def make_backbone(backbone_name: str, spatial_dims: int, in_channels: int) -> Backbone:
@@ -53,7 +68,7 @@ def make_backbone(backbone_name: str, spatial_dims: int, in_channels: int) -> Ba
         return _monai_efficientnet(name, spatial_dims, in_channels)
     if not package and name in _RESNETS:
         network = ResNetFeatures(name, pretrained=False, spatial_dims=spatial_dims, in_channels=in_channels)
-        return Backbone(network, tuple(_RESNETS[name]), ("fc",))
+        return Backbone(network, tuple(_RESNETS[name]), ("fc",), _RESNET_STAGES)
     if package not in ("torchvision", "timm"):
         known = ", ".join([*_EFFICIENTNETS, *_RESNETS])
         raise ValueError(f"backbone_name={backbone_name!r}: must be torchvision:NAME, timm:NAME or one of {known}.")
@@ -69,7 +84,13 @@ def _monai_efficientnet(name: str, spatial_dims: int, in_channels: int) -> Backb
     head = ("_conv_head", "_bn1", "_fc")
     for part in (*head, "_conv_head_padding", "_avg_pooling", "_dropout"):  # no level depends on them
         delattr(network, part)
-    return Backbone(network, tuple(_EFFICIENTNETS[name]), head)
+    return Backbone(network, tuple(_EFFICIENTNETS[name]), head, _efficientnet_stages(network.extract_stacks))
+
+
+def _efficientnet_stages(ends: Sequence[int]) -> tuple[tuple[str, ...], ...]:
+    """Blocks between the ends of two levels."""
+    starts = (0, *ends[:-1])
+    return tuple(tuple(f"_blocks.{i}" for i in range(*level)) for level in zip(starts, ends, strict=True))
 
 
 class _TorchvisionResNet(nn.Module):
@@ -97,7 +118,8 @@ def _torchvision_resnet(name: str, in_channels: int) -> Backbone:
     if in_channels != network.conv1.in_channels:
         network.conv1 = nn.Conv2d(in_channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
     wide = network.fc.in_features
-    return Backbone(_TorchvisionResNet(network), (64, wide // 8, wide // 4, wide // 2, wide), ("fc",))
+    channels = (64, wide // 8, wide // 4, wide // 2, wide)
+    return Backbone(_TorchvisionResNet(network), channels, ("fc",), _RESNET_STAGES)
 
 
 def _timm_network(name: str, in_channels: int) -> Backbone:

@@ -23,7 +23,11 @@ class FeatureReconstruction(nn.Module):
 
     Shape:
         ``(B, C, *spatial)`` to the map ``(B, 1, *spatial)``, at least 0, interpolated from the grid of the features. In
-        training mode the reconstructed features and the true ones, each ``(B, F, *grid)``.
+        training mode images, or their features ``(B, F, *grid)`` where those are kept, to the reconstructed features
+        and the true ones, each ``(B, F, *grid)``.
+
+    Raises:
+        InputError: in a training on features that are random, and were not asked to be.
 
     References:
         You et al., "A Unified Model for Multi-class Anomaly Detection", NeurIPS 2022, arXiv:2206.03687.
@@ -38,7 +42,9 @@ class FeatureReconstruction(nn.Module):
     @torch.jit.unused
     def training_outputs(self, x: Tensor) -> Any:
         """Give what the loss needs: the reconstructed features, and those of the image."""
-        features = self.features(x)
+        self.features.require_weights()
+        of_images = x.shape[1] == self.features.in_channels
+        features = self.features(x) if of_images else x
         return self.reconstruction(features), features
 
     def anomaly_map(self, x: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from medad.errors import InputError
 from medad.inferers import AnomalyMapInferer
 from medad.losses import FeatureReconstructionLoss
 from medad.networks import FeatureReconstruction, FrozenFeatures, UniAD
@@ -85,6 +86,23 @@ def test_a_2d_network_maps_a_volume_slice_by_slice() -> None:
     assert found.shape == volume.shape
     for index in range(3):
         torch.testing.assert_close(found[..., index], network(volume[..., index]), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_a_training_takes_features_for_images(dims: int) -> None:
+    features, images = _features(dims), _images(dims)
+    network = FeatureReconstruction(features, _Half()).train()
+    kept = features(images)
+    for found, right in zip(network(kept), network(images), strict=True):
+        assert torch.equal(found, right)
+
+
+def test_a_training_on_weights_that_nobody_chose_is_refused() -> None:
+    waiting = FrozenFeatures(2, 1, "resnet10", layers=(0, 2), feature_size=GRIDS[2])
+    network = FeatureReconstruction(waiting, _Half())
+    with pytest.raises(InputError, match="no file with weights"):
+        network.train()(_images(2))
+    assert network.eval()(_images(2)).shape == _images(2).shape
 
 
 def test_a_loss_of_other_features_is_not_zero() -> None:

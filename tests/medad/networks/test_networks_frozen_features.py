@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from medad.errors import InputError
-from medad.networks import FrozenFeatures, tensor_hash
+from medad.networks import FeaturePyramid, FrozenFeatures, tensor_hash
 from torch import Tensor, nn
 
 SMALL = "efficientnet-b0"
@@ -100,7 +100,7 @@ def test_the_defaults_are_the_features_of_uniad() -> None:
     images = torch.rand(1, 1, 224, 224)
     assert features(images).shape == (1, 272, 14, 14) and features.out_channels == 272
     shapes = [tuple(level.shape[1:]) for level in features.backbone(images.expand(-1, 3, -1, -1))]
-    assert shapes == [(24, 112, 112), (32, 56, 56), (56, 28, 28), (160, 14, 14), (448, 7, 7)]
+    assert shapes[:4] == [(24, 112, 112), (32, 56, 56), (56, 28, 28), (160, 14, 14)]
 
 
 def test_a_gray_image_gives_what_its_three_equal_channels_give(small: FrozenFeatures) -> None:
@@ -162,6 +162,21 @@ def test_no_level_of_random_features_is_lost(spatial_dims: int) -> None:
     assert max(sizes) / min(sizes) < 1000 and min(sizes) > 0.1
 
 
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+def test_a_pyramid_is_trained_and_its_backbone_frozen_then(spatial_dims: int, tmp_path: Path) -> None:
+    arguments: dict[str, Any] = {"layers": (0, 2), "feature_size": (4,) * spatial_dims}
+    pyramid = FeaturePyramid(spatial_dims, 1, SMALL, **arguments)
+    before, image = tensor_hash(pyramid.backbone.state_dict()), torch.rand(2, 1, *[32] * spatial_dims)
+    assert before == _random(spatial_dims, layers=(0, 2)).weights_hash()
+    pyramid(image).square().mean().backward()
+    assert all(parameter.grad is not None for parameter in pyramid.parameters())
+    torch.optim.SGD(pyramid.parameters(), 0.01).step()
+    torch.save(pyramid.backbone.state_dict(), tmp_path / "backbone.pt")
+    frozen = FrozenFeatures(spatial_dims, 1, SMALL, weights=tmp_path / "backbone.pt", **arguments)
+    assert frozen.weights_hash() == tensor_hash(pyramid.backbone.state_dict()) != before
+    assert torch.equal(frozen(image), pyramid.eval()(image))
+
+
 def test_hash_is_that_of_the_tensors(small: FrozenFeatures) -> None:
     state = small.backbone.state_dict()
     assert small.weights_hash() == tensor_hash(dict(reversed(state.items()))) and len(small.weights_hash()) == 64
@@ -199,7 +214,7 @@ WRAPPINGS: dict[str, Any] = {
 
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 def test_weights_from_a_file(wrapping: str, small: FrozenFeatures, tmp_path: Path) -> None:
-    state = _state(small)
+    state = _state(_random(layers=(4,)))  # files hold all levels
     torch.save(WRAPPINGS[wrapping](state), tmp_path / "weights.pth")
     sha256 = hashlib.sha256((tmp_path / "weights.pth").read_bytes()).hexdigest()
     before = torch.get_rng_state()
@@ -270,10 +285,90 @@ def test_weights_of_2d_are_refused_in_3d(small: FrozenFeatures, tmp_path: Path) 
 # arguments
 
 
-@pytest.mark.parametrize("arguments", [{}, {"allow_random": True, "sha256": "0" * 64}])
-def test_random_weights_only_where_asked_for(arguments: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="no file with weights"):
-        FrozenFeatures(2, 1, SMALL, **arguments)
+def test_a_training_on_random_weights_only_where_asked_for(small: FrozenFeatures) -> None:
+    waiting = FrozenFeatures(2, 1, SMALL)
+    for step in (waiting.require_weights, waiting.key):
+        with pytest.raises(InputError, match="no file with weights"):
+            step()
+    small.require_weights()
+    with pytest.raises(ValueError, match="belongs to a file"):
+        FrozenFeatures(2, 1, SMALL, allow_random=True, sha256="0" * 64)
+
+
+# weights from a state dict
+
+
+def _from_file(folder: Path, **arguments: Any) -> FrozenFeatures:
+    """Features of weights unlike the random ones, in a file ``backbone.pt``."""
+    folder.mkdir(exist_ok=True)
+    torch.save(_state(_random()), folder / "backbone.pt")
+    return FrozenFeatures(2, 1, SMALL, feature_size=(4, 4), weights=folder / "backbone.pt", **arguments)
+
+
+def test_a_state_dict_brings_the_weights_and_their_hash(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    state = nn.Sequential(_from_file(tmp_path)).state_dict()
+    caplog.clear()
+    again = nn.Sequential(FrozenFeatures(2, 1, SMALL, feature_size=(4, 4)))
+    again.load_state_dict(state, strict=True)
+    again[0].require_weights()
+    assert bytes(state["0.backbone_sha256"].tolist()).hex() == again[0].weights_hash() == again[0].describe()["sha256"]
+    assert not again[0].describe()["random"] and "RANDOM" not in caplog.text
+
+
+def test_random_weights_are_known_in_a_state_dict(small: FrozenFeatures, caplog: pytest.LogCaptureFixture) -> None:
+    again = FrozenFeatures(2, 1, SMALL, feature_size=(4, 4))
+    assert "RANDOM" not in caplog.text
+    again.load_state_dict(small.state_dict())
+    assert "RANDOM" in caplog.text and again.describe()["random"]
+
+
+def test_a_backbone_outside_the_state_dict(tmp_path: Path) -> None:
+    features = nn.Sequential(_from_file(tmp_path, in_state_dict=False))
+    state = features.state_dict()
+    assert list(state) == ["0.backbone_sha256"]
+    again = nn.Sequential(_from_file(tmp_path, in_state_dict=False))
+    again.load_state_dict(state, strict=True)
+    assert again[0].weights_hash() == features[0].weights_hash()
+    for other in (FrozenFeatures(2, 1, SMALL), _random()):
+        with pytest.raises(
+            RuntimeError, match=f"needs a file with weights of the SHA-256 {features[0].weights_hash()}"
+        ):
+            nn.Sequential(other).load_state_dict(state, strict=True)
+
+
+def test_a_state_dict_without_features_is_refused(small: FrozenFeatures) -> None:
+    with pytest.raises(RuntimeError, match="backbone_sha256"):
+        small.load_state_dict({}, strict=True)
+
+
+@pytest.mark.parametrize(("name", "deepest"), [(SMALL, "_blocks.4."), ("resnet10", "layer3.")])
+def test_what_is_deeper_than_the_levels_is_left_out(name: str, deepest: str, tmp_path: Path) -> None:
+    whole, part = (_random(backbone_name=name, layers=layers) for layers in ((0, 3, 4), (0, 3)))
+    image = torch.rand(1, 1, 64, 64)
+    torch.save(whole.backbone.state_dict(), tmp_path / "whole.pt")
+    torch.save(part.backbone.state_dict(), tmp_path / "part.pt")
+    assert any(key.startswith(deepest) for key in part.backbone.state_dict())
+    assert len(part.backbone.state_dict()) < len(whole.backbone.state_dict())
+    assert torch.equal(part(image), whole(image)[:, : part.out_channels])
+    for file in ("whole.pt", "part.pt"):
+        again = FrozenFeatures(2, 1, name, (0, 3), (4, 4), weights=tmp_path / file)
+        assert torch.equal(again(image), part(image)) and again.weights_hash() == part.weights_hash()
+    with pytest.raises(InputError, match="missing"):
+        FrozenFeatures(2, 1, name, (0, 4), (4, 4), weights=tmp_path / "part.pt")
+
+
+def test_key_tells_features_apart(small: FrozenFeatures, tmp_path: Path) -> None:
+    others = [
+        _from_file(tmp_path),
+        _random(layers=(0, 1)),
+        _random(layers=(1, 0, 2, 3)),
+        _random(feature_size=(5, 4)),
+        _random(mean=(0.5, 0.5, 0.5)),
+        _random(std=(0.5, 0.5, 0.5)),
+        _random(backbone_name="resnet10"),
+    ]
+    assert len({features.key() for features in others} | {small.key()}) == len(others) + 1
+    assert _random().key() == small.key() and len(small.key()) == 64
 
 
 @pytest.mark.parametrize(
