@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """One number per image: the anomaly map reduced over the foreground.
 
-``mean``: average over the foreground; ``max``: its largest value;
-``top_fraction``: average of the ``ceil(fraction * n)`` largest of its ``n`` voxels.
+``mean``: average over the foreground; ``max``: its largest value; ``std``: its standard deviation;
+``top_fraction``: average of the ``ceil(fraction * n)`` largest of its ``n`` voxels;
+``window_max``: largest average over a window, at all places of the window inside the image.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
 from monai.transforms import Transform
+from torch.nn import functional as F
 
 from ..errors import InputError
 from ..keys import Keys
 from .grid import entry, on_grid_of, plain
 
-REDUCTIONS = ("mean", "max", "top_fraction")
+REDUCTIONS = ("mean", "max", "std", "top_fraction", "window_max")
 
 
 def anomaly_score(
@@ -26,6 +28,7 @@ def anomaly_score(
     foreground: torch.Tensor | None = None,
     reduction: str = "mean",
     fraction: float = 0.01,
+    window_size: Sequence[int] = (16, 16),
 ) -> torch.Tensor:
     """Reduce a map to the score of its image.
 
@@ -35,8 +38,11 @@ def anomaly_score(
     Args:
         anomaly_map: map ``(1, *spatial)``.
         foreground: 0/1 mask ``(1, *spatial)`` of the voxels that count; ``None`` counts all.
-        reduction: ``"mean"``, ``"max"`` or ``"top_fraction"``.
+        reduction: ``"mean"``, ``"max"``, ``"std"``, ``"top_fraction"`` or ``"window_max"``.
         fraction: share of the foreground that ``"top_fraction"`` averages, in (0, 1].
+        window_size: voxels of the window of ``"window_max"`` along each axis, 1 along axes that are not named: two
+            numbers make it go through a volume slice by slice. Voxels outside the foreground count as 0 there, and the
+            window is no larger than the image.
 
     Returns:
         Scalar float32 tensor on the map's device.
@@ -44,16 +50,22 @@ def anomaly_score(
     Raises:
         ValueError: if an argument is out of its range or the shapes differ.
     """
-    _check_settings(reduction, fraction)
+    _check_settings(reduction, fraction, window_size)
     values = plain(anomaly_map).float()
     if foreground is not None:
         inside = on_grid_of(foreground, values)
+        if reduction == "window_max":
+            return _window_max(values * inside, window_size)
         values = values[inside]
+    elif reduction == "window_max":
+        return _window_max(values, window_size)
     values = values.reshape(-1)
     if values.numel() == 0:
         return values.new_zeros(())
     if reduction == "max":
         return values.max()
+    if reduction == "std":
+        return values.double().std(correction=0).float()
     if reduction == "top_fraction":
         # the tolerance keeps 0.01 * 700 = 7.000000000000001 at 7 voxels
         values = values.topk(math.ceil(fraction * values.numel() * (1 - 1e-12)), sorted=False).values
@@ -66,6 +78,7 @@ class AnomalyScored(Transform):
     Args:
         reduction: see :func:`anomaly_score`.
         fraction: see :func:`anomaly_score`.
+        window_size: see :func:`anomaly_score`.
         map_key: the map.
         foreground_key: the mask of the voxels that count; ``None`` counts all.
         score_key: where the score goes.
@@ -83,13 +96,15 @@ class AnomalyScored(Transform):
         self,
         reduction: str = "mean",
         fraction: float = 0.01,
+        window_size: Sequence[int] = (16, 16),
         map_key: str = Keys.ANOMALY_MAP,
         foreground_key: str | None = None,
         score_key: str = Keys.ANOMALY_SCORE,
     ) -> None:
-        _check_settings(reduction, fraction)
+        _check_settings(reduction, fraction, window_size)
         self.reduction = reduction
         self.fraction = fraction
+        self.window_size = tuple(window_size)
         self.map_key = map_key
         self.foreground_key = foreground_key
         self.score_key = score_key
@@ -106,7 +121,7 @@ class AnomalyScored(Transform):
                 expected="an object brighter than its background and larger than the erosion",
                 remedy="Check the image, lower foreground_threshold or foreground_erosion, or give a foreground mask.",
             )
-        score = anomaly_score(x, mask, self.reduction, self.fraction)
+        score = anomaly_score(x, mask, self.reduction, self.fraction, self.window_size)
         if not bool(torch.isfinite(score)):
             raise InputError(
                 "the anomaly map is not finite",
@@ -117,8 +132,21 @@ class AnomalyScored(Transform):
         return {**data, self.score_key: score}
 
 
-def _check_settings(reduction: str, fraction: float) -> None:
+def _window_max(values: torch.Tensor, window_size: Sequence[int]) -> torch.Tensor:
+    shape = values.shape[1:]
+    if len(window_size) > len(shape):
+        raise ValueError(f"window_size={tuple(window_size)}: the map has {len(shape)} axes.")
+    window = [min(width, size) for width, size in zip(window_size, shape, strict=False)]
+    window += [1] * (len(shape) - len(window))
+    pool = F.avg_pool2d if len(shape) == 2 else F.avg_pool3d
+    means: torch.Tensor = pool(values, window, stride=1)
+    return means.max()
+
+
+def _check_settings(reduction: str, fraction: float, window_size: Sequence[int]) -> None:
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}")
     if not 0.0 < fraction <= 1.0:
         raise ValueError(f"fraction must lie in (0, 1], got {fraction}")
+    if len(window_size) not in (2, 3) or min(window_size) < 1:
+        raise ValueError(f"window_size must have 2 or 3 entries, each at least 1, got {tuple(window_size)}")

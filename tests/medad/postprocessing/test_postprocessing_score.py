@@ -17,6 +17,8 @@ def brute_force(values: npt.NDArray[np.float32], reduction: str, fraction: float
     ordered = np.sort(values.astype(np.float64))[::-1]
     if reduction == "max":
         return float(ordered[0])
+    if reduction == "std":
+        return float(np.sqrt((ordered**2).mean() - ordered.mean() ** 2))
     if reduction == "top_fraction":
         ordered = ordered[: math.ceil(round(fraction * ordered.size, 9))]
     return float(ordered.mean())
@@ -24,7 +26,8 @@ def brute_force(values: npt.NDArray[np.float32], reduction: str, fraction: float
 
 @pytest.mark.parametrize("shape", [(20, 35), (8, 9, 10)])
 @pytest.mark.parametrize(
-    ("reduction", "fraction"), [("mean", 0.01), ("max", 0.01), ("top_fraction", 0.01), ("top_fraction", 1.0)]
+    ("reduction", "fraction"),
+    [("mean", 0.01), ("max", 0.01), ("std", 0.01), ("top_fraction", 0.01), ("top_fraction", 1.0)],
 )
 def test_equals_sorting(shape: tuple[int, ...], reduction: str, fraction: float) -> None:
     x, mask = torch.rand(1, *shape), torch.rand(1, *shape) > 0.5
@@ -32,6 +35,30 @@ def test_equals_sorting(shape: tuple[int, ...], reduction: str, fraction: float)
         score = anomaly_score(x, foreground, reduction, fraction)
         assert score.shape == () and score.dtype == torch.float32
         assert score.item() == pytest.approx(brute_force(values.numpy().ravel(), reduction, fraction), rel=1e-6)
+
+
+def largest_window_mean(values: npt.NDArray[np.float32], window: tuple[int, ...]) -> float:
+    views = np.lib.stride_tricks.sliding_window_view(values.astype(np.float64), window)
+    return float(views.mean(axis=tuple(range(values.ndim, 2 * values.ndim))).max())
+
+
+@pytest.mark.parametrize(
+    ("shape", "window_size", "window"),
+    [
+        ((20, 35), (5, 3), (5, 3)),
+        ((8, 9, 10), (3, 2, 4), (3, 2, 4)),
+        ((8, 9, 10), (3, 2), (3, 2, 1)),  # slice by slice
+        ((6, 20), (16, 16), (6, 16)),  # larger than the image
+    ],
+)
+def test_window_max_equals_every_window(
+    shape: tuple[int, ...], window_size: tuple[int, ...], window: tuple[int, ...]
+) -> None:
+    x, mask = torch.rand(1, *shape), torch.rand(1, *shape) > 0.5
+    for foreground, values in ((None, x), (mask, x * mask)):
+        score = anomaly_score(x, foreground, "window_max", window_size=window_size)
+        assert score.item() == pytest.approx(largest_window_mean(values[0].numpy(), window), rel=1e-5)
+        assert AnomalyScored("window_max", window_size=window_size)({"anomaly_map": values})["anomaly_score"] == score
 
 
 def test_top_fraction_counts() -> None:
@@ -76,6 +103,11 @@ def test_errors() -> None:
     for fraction in (0.0, 1.1, math.nan):
         with pytest.raises(ValueError, match="fraction"):
             AnomalyScored("top_fraction", fraction)
+    for window_size in ((4,), (0, 4), (4, 4, 4, 4)):
+        with pytest.raises(ValueError, match="window_size"):
+            AnomalyScored("window_max", window_size=window_size)
+    with pytest.raises(ValueError, match="the map has 2 axes"):
+        anomaly_score(torch.ones(1, 4, 4), None, "window_max", window_size=(2, 2, 2))
     with pytest.raises(KeyError, match="no entry 'foreground'"):
         AnomalyScored(foreground_key="foreground")({"anomaly_map": torch.ones(1, 4, 4)})
     with pytest.raises(ValueError, match="use one grid"):
