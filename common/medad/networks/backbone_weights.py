@@ -19,6 +19,10 @@ _logger = logging.getLogger(__name__)
 
 _EXPECTED = "a state dict of this backbone, written by torch.save"
 _REMEDY = "Give the file of the backbone that backbone_name names, with as many channels and spatial axes."
+_NO_FILE = (
+    "Correct the path, train a backbone with train_backbone.json, or fetch one with python -m medad.fetch_backbone; "
+    "nothing is fetched here."
+)
 _LISTED = 3  # names of tensors that an error shows of each kind
 
 
@@ -43,7 +47,7 @@ def load_backbone_weights(
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError("no such file", where=path, expected=_EXPECTED, remedy="Correct the path; nothing is fetched.")
+        raise InputError("no such file", where=path, expected=_EXPECTED, remedy=_NO_FILE)
     if sha256 is not None:
         _check_hash(path, sha256)
     given = _read(path)
