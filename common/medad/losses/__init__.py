@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from .attention_entropy import AttentionEntropy
+from .cell_cross_entropy import CellCrossEntropy
 from .feature_reconstruction import FeatureReconstructionLoss
 from .foreground import ForegroundLoss
 from .guided_diffusion import GuidedDiffusionLoss
@@ -16,6 +17,7 @@ from .uncertainty import UncertaintyLoss, split_uncertainty, squared_error_in_va
 
 __all__ = [
     "AttentionEntropy",
+    "CellCrossEntropy",
     "FeatureReconstructionLoss",
     "ForegroundLoss",
     "GuidedDiffusionLoss",
