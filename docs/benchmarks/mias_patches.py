@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cut the patches that ``patches_64.csv`` lists out of mammograms: ``python mias_patches.py MIAS OUT``.
 
-``MIAS`` holds ``patches_64.csv`` (``file, x0, y0, size, label, split``) and the mammograms that it names. ``OUT`` becomes
-a data set with ``datalist.json``; the film is the subject.
+``MIAS`` holds ``patches_64.csv`` (``file, x0, y0, size, label, split``) and the mammograms that it names. ``OUT``
+becomes a data set with ``datalist.json``; the film is the subject.
 """
 
 from __future__ import annotations

@@ -101,7 +101,9 @@ def test_features_are_computed_once_and_never_taken_from_another_backbone(
 def test_one_model_for_two_organs(phantom_2d: Path, tmp_path: Path) -> None:
     """From a list of data sets to metrics of each and of all, with thresholds of each."""
     counts = {"training": 6, "calibration": 20, "validation": 0, "test": 6}
-    write_phantom_dataset(tmp_path / "second", spatial_dims=2, image_size=(48, 48), counts=counts, seed=1, progress=False)
+    write_phantom_dataset(
+        tmp_path / "second", spatial_dims=2, image_size=(48, 48), counts=counts, seed=1, progress=False
+    )
     sets = {"first": str(phantom_2d), "second": str(tmp_path / "second")}
     _workflow(phantom_2d, tmp_path, dataset_dir=sets).run()
     _workflow(phantom_2d, tmp_path, "train evaluate smoke", dataset_dir=sets).run()
@@ -123,7 +125,7 @@ def test_scores_the_wrong_way_round_have_an_auroc_below_one_half() -> None:
 
 
 def test_training_sees_no_test_data(phantom_2d: Path, tmp_path: Path) -> None:
-    """Fault F2: the best checkpoint is chosen on the test set. Here the split may be missing, and the last step counts."""
+    """Fault F2: the best checkpoint is chosen on the test set. Here the last step counts."""
     data = tmp_path / "data"
     shutil.copytree(phantom_2d, data)
     rows = json.loads((data / "datalist.json").read_text())

@@ -10,6 +10,7 @@ from .dataset import CaseDataset, last_batch_is_single, loader_batch_size, train
 from .dicom_geometry import planes_of_frames
 from .dicom_image import dicom_series_files
 from .dicom_source import DicomSource, is_dicom_source, read_dicom_source
+from .feature_dataset import FeatureDataset
 from .formats import is_dicom, is_nifti, is_raster, stem_of
 from .items import Item, Splits
 from .layouts import Layout, known_layouts
@@ -25,6 +26,7 @@ __all__ = [
     "CaseLoader",
     "CheckImaged",
     "DicomSource",
+    "FeatureDataset",
     "Item",
     "Layout",
     "LoadImageFiled",
