@@ -25,6 +25,8 @@ class Keys(StrEnum):
     """Where the object is (head, breast, ...), 0/1."""
     SUBJECT_ID = "subject_id"
     """Whose image it is; images of one subject are not exchangeable with others."""
+    DATASET = "dataset"
+    """Which of several data sets it is from; a case of a single data set has no such entry."""
     CASE = "case"
     """Unique, file-name-safe name of the image; names its output folder."""
     PRED = "pred"

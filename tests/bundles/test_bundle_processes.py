@@ -151,6 +151,34 @@ def test_two_ranks_evaluate_as_one(smoke_model: SmokeModel, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+def test_two_ranks_judge_several_data_sets_as_one(smoke_model: SmokeModel, tmp_path: Path) -> None:
+    """Given as a user types it; calibration and evaluation of each set, whichever rank its images come to."""
+    other = shutil.copytree(smoke_model.data, tmp_path / "other")
+    paths = {"ckpt_path": smoke_model.models / "model.pt", "dataset_dir": {"a": str(smoke_model.data), "b": str(other)}}
+    options = {name: {**paths, "calibration_path": tmp_path / f"{name}.json"} for name in ("one", "two")}
+    build(smoke_model.bundle, "train calibrate smoke", **options["one"], output_dir=tmp_path).run()
+    build(smoke_model.bundle, "train evaluate smoke", **options["one"], output_dir=tmp_path / "one").run()
+    for overlay, folder in (("calibrate", tmp_path), ("evaluate", tmp_path / "two")):
+        names = f"train {overlay} smoke multi_gpu_evaluate"
+        done = _on_two_ranks(smoke_model.bundle, names, **options["two"], output_dir=folder)
+        assert done.returncode == 0, done.stderr
+    one, two = (json.loads((tmp_path / f"{name}.json").read_text())["groups"] for name in ("one", "two"))
+    assert list(one) == list(two) == ["a", "b"]
+    for name in one:
+        assert one[name]["scores"] == pytest.approx(two[name]["scores"], rel=1e-5)
+        assert one[name]["data_sha256"] == two[name]["data_sha256"]
+    one, two = (json.loads((tmp_path / name / "metrics.json").read_text())["datasets"] for name in ("one", "two"))
+    for name in ("a", "b"):
+        assert one[name]["n"] == two[name]["n"] and one[name]["n"]["images"] == 6
+        for metric in ("image_auroc", "pixel_ap", "false_positive_rate"):
+            assert one[name][metric]["value"] == pytest.approx(two[name][metric]["value"], abs=1e-6)
+    tables = [(tmp_path / name / "scores.csv").read_text().splitlines() for name in ("one", "two")]
+    assert [[row.split(",")[:2] for row in rows] for rows in tables] == [
+        [["case", "dataset"], *([f"{name}_test_{i:05d}", name] for name in "ab" for i in range(6))]
+    ] * 2
+
+
+@pytest.mark.slow
 def test_two_ranks_infer_as_one_with_a_bad_case(smoke_model: SmokeModel, tmp_path: Path) -> None:
     """The second rank has the bad case; its failure must not cost what the first rank still has to write."""
     images = tmp_path / "images"

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from .config import PathLike, build, config_files, goes_on, read_config
-from .overrides import parse_value, split_overrides
+from .overrides import parse_paths, parse_value, split_overrides
 from .workflow import open_workflow
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "config_files",
     "goes_on",
     "open_workflow",
+    "parse_paths",
     "parse_value",
     "read_config",
     "split_overrides",

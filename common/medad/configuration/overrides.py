@@ -58,3 +58,20 @@ def parse_value(text: str) -> Any:
     with suppress(ValueError, SyntaxError):
         return ast.literal_eval(text)
     return text
+
+
+def parse_paths(text: str) -> Any:
+    """Read what stands for data: a path, or several as a list or a mapping, as ``monai.bundle run`` reads them.
+
+    Args:
+        text: as given on the command line.
+
+    Returns:
+        List or dictionary; any other text is a path and stays as it is.
+
+    Example:
+        >>> [parse_paths(text) for text in ("2024", "['a', 'b']", "{'brain': 'a'}")]
+        ['2024', ['a', 'b'], {'brain': 'a'}]
+    """
+    value = parse_value(text)
+    return value if isinstance(value, (list, dict)) else text

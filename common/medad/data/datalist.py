@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a path to a checked list of items: the layout is recognized, said in the log, and can be forced."""
+"""From paths to a checked list of items: the layout is recognized, said in the log, and can be forced."""
 
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 from ..errors import InputError
@@ -21,15 +22,16 @@ from .items import (
     describe,
     name_cases,
 )
-from .layouts import Layout, known_layouts
+from .layouts import choose_layout
 from .openable import is_file, require_openable
+from .several_datasets import DatasetDirs, PathLike, check_images_apart, join_datasets, name_datasets
 from .splits import check_files_exist, check_splits, hold_out_subjects, mark_normals_without_mask
 
 logger = logging.getLogger(__name__)
 
 
 def load_datalist(
-    dataset_dir: str | Path,
+    dataset_dir: PathLike | DatasetDirs,
     split: str,
     layout: str = "auto",
     recursive: bool = False,
@@ -37,14 +39,16 @@ def load_datalist(
     holdout_fraction: float = 0.0,
     seed: int = 0,
 ) -> list[Item]:
-    """List the images of one split of a data set, whatever its layout.
+    """List the images of one split of a data set, or of several as one, whatever their layouts.
 
     Args:
-        dataset_dir: folder or file; a relative path starts at the working directory.
+        dataset_dir: folder or file; a relative path starts at the working directory. Several are a list, named like
+            their folders (see :mod:`.several_datasets`), or a mapping from names to paths. Each is read and checked
+            like a single one, and must have the split.
         split: ``training`` (normals), ``training_abnormal``, ``validation``, ``calibration``, ``test`` or
             ``inference``. ``calibration`` falls back on the normals of ``validation`` and never holds abnormal images.
             ``inference`` is all images of an unlabeled data set, or those of ``test`` without label and mask.
-        layout: name of a layout, or ``auto`` to recognize it.
+        layout: name of a layout, or ``auto`` to recognize it; the same for all.
         recursive: search a plain folder at any depth, not only flat.
         normals_only: leave abnormal images out.
         holdout_fraction: above 0, that fraction of the training subjects becomes the validation split of a data set
@@ -54,10 +58,11 @@ def load_datalist(
 
     Returns:
         Items ``{"image", "case", "subject_id", "label"?, "mask"?, "foreground"?}`` with absolute paths. In a split with
-        masks, normal images without one have the mask ``""``: nothing is marked.
+        masks, normal images without one have the mask ``""``: nothing is marked. With several data sets every item also
+        has its ``"dataset"``, ``case`` is ``<dataset>_<case>`` and ``subject_id`` is ``<dataset>/<subject>``.
 
     Raises:
-        InputError: if the data set cannot be used, or does not have the split.
+        InputError: if a data set cannot be used, or does not have the split, or an image is in two of them.
     """
     if split not in SPLITS:
         raise InputError(
@@ -66,50 +71,43 @@ def load_datalist(
             expected=f"one of {', '.join(SPLITS)}",
             remedy="Correct the name.",
         )
-    path = Path(dataset_dir).expanduser()
+    if isinstance(dataset_dir, (str, os.PathLike)):
+        path = Path(dataset_dir).expanduser()
+        splits = _read(path, layout, recursive, holdout_fraction, seed)
+        return _checked(splits, split, normals_only, str(path.resolve()))
+    paths = name_datasets(dataset_dir)
+    datasets = {name: _read(path, layout, recursive, holdout_fraction, seed) for name, path in paths.items()}
+    check_images_apart(datasets)
+    return join_datasets(
+        {
+            name: _checked(splits, split, normals_only, f"data set {name} ({paths[name].resolve()})")
+            for name, splits in datasets.items()
+        }
+    )
+
+
+def _read(path: Path, layout: str, recursive: bool, holdout_fraction: float, seed: int) -> Splits:
+    """Read all splits of one data set."""
     if not is_file(path):  # a file that cannot be read costs its case only
         require_openable(path)
     path = path.resolve()
-    chosen = _choose_layout(path, layout, recursive)
+    chosen = choose_layout(path, layout, recursive)
     splits = chosen.read(path)
     name_cases(splits, path if path.is_dir() else path.parent)
     check_splits(splits, path)
     counts = ", ".join(f"{name} {describe(items)}" for name, items in splits.items() if items)
     logger.info("%s: layout %s; %s", path, chosen.name, counts)
-    if holdout_fraction:
-        splits = _held_out(splits, holdout_fraction, seed)
-    items = _select(splits, split, path)
+    return _held_out(splits, holdout_fraction, seed) if holdout_fraction else splits
+
+
+def _checked(splits: Splits, split: str, normals_only: bool, where: str) -> list[Item]:
+    """Take one split of a data set."""
+    items = _select(splits, split, where)
     if normals_only:
-        items = _normals(items, f"{split} of {path}")
+        items = _normals(items, f"{split} of {where}")
     if split != INFERENCE:  # there a missing file costs its case only
-        check_files_exist(items, path)
+        check_files_exist(items, where)
     return mark_normals_without_mask(items)
-
-
-def _choose_layout(path: Path, name: str, recursive: bool) -> Layout:
-    layouts = known_layouts(recursive)
-    supported = "; ".join(f"{layout.name}: {layout.description}" for layout in layouts)
-    if name == "auto":
-        found = next((layout for layout in layouts if layout.matches(path)), None)
-        if found is None:
-            raise InputError(
-                "no known layout recognized",
-                where=path,
-                expected=supported,
-                remedy="Arrange the data in one of these ways; a plain folder is searched flat, unless recursive.",
-            )
-        return found
-    forced = next((layout for layout in layouts if layout.name == name), None)
-    if forced is None:
-        raise InputError(f"unknown layout {name!r}", where="layout", expected=supported, remedy="Correct the name.")
-    if not forced.matches(path):
-        raise InputError(
-            f"it does not have the layout {name}",
-            where=path,
-            expected=forced.description,
-            remedy="Correct dataset_dir, or let the layout be recognized with layout auto.",
-        )
-    return forced
 
 
 def _held_out(splits: Splits, fraction: float, seed: int) -> Splits:
@@ -123,13 +121,13 @@ def _held_out(splits: Splits, fraction: float, seed: int) -> Splits:
     return held
 
 
-def _select(splits: Splits, split: str, path: Path) -> list[Item]:
+def _select(splits: Splits, split: str, where: str) -> list[Item]:
     if split == INFERENCE:
         items = splits.get(INFERENCE) or splits.get(TEST, [])
         items = [{key: value for key, value in item.items() if key not in (LABEL, MASK)} for item in items]
     elif split == CALIBRATION:
         name = CALIBRATION if splits.get(CALIBRATION) else VALIDATION
-        items = _normals(splits.get(name, []), f"{name} of {path}")
+        items = _normals(splits.get(name, []), f"{name} of {where}")
     else:
         items = splits.get(split, [])
     if not items:
@@ -138,7 +136,7 @@ def _select(splits: Splits, split: str, path: Path) -> list[Item]:
         normal = "normal " if split == CALIBRATION else ""
         raise InputError(
             f"the split {split} is missing or has no {normal}images; there are images in {present}",
-            where=path,
+            where=where,
             expected=f"{normal}images in {'calibration or validation' if split == CALIBRATION else split}",
             remedy="Set holdout_fraction (for instance 0.2) to hold out training subjects, or add the split."
             if held_out

@@ -25,8 +25,8 @@ TRAINING, TRAINING_ABNORMAL, VALIDATION, CALIBRATION, TEST, INFERENCE = (
 )
 SPLITS = (TRAINING, TRAINING_ABNORMAL, VALIDATION, CALIBRATION, TEST, INFERENCE)
 
-IMAGE, LABEL, MASK, FOREGROUND, SUBJECT_ID, CASE = (
-    key.value for key in (Keys.IMAGE, Keys.LABEL, Keys.MASK, Keys.FOREGROUND, Keys.SUBJECT_ID, Keys.CASE)
+IMAGE, LABEL, MASK, FOREGROUND, SUBJECT_ID, DATASET, CASE = (
+    key.value for key in (Keys.IMAGE, Keys.LABEL, Keys.MASK, Keys.FOREGROUND, Keys.SUBJECT_ID, Keys.DATASET, Keys.CASE)
 )
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -72,7 +72,7 @@ def name_cases(splits: Splits, root: Path) -> None:
         InputError: if two items ask for the same ``case`` themselves.
     """
     items = [item for split in splits.values() for item in split]
-    given = Counter(_safe(str(item[CASE])) for item in items if CASE in item)
+    given = Counter(safe_name(str(item[CASE])) for item in items if CASE in item)
     double = sorted(name for name, count in given.items() if count > 1)
     if double:
         raise InputError(
@@ -82,16 +82,16 @@ def name_cases(splits: Splits, root: Path) -> None:
             remedy="Rename the cases in the data list.",
         )
     taken = {name.casefold() for name in given}
-    stems = Counter(_safe(stem_of(image_paths(item)[0])).casefold() for item in items)
+    stems = Counter(safe_name(stem_of(image_paths(item)[0])).casefold() for item in items)
     for item in items:
         if CASE in item:
-            item[CASE] = _safe(str(item[CASE]))
+            item[CASE] = safe_name(str(item[CASE]))
         else:
             path = image_paths(item)[0]
-            name = _safe(stem_of(path))
+            name = safe_name(stem_of(path))
             if stems[name.casefold()] > 1:
-                name = _safe(_relative_name(path, root))
-            item[CASE] = _untaken(name, taken)
+                name = safe_name(_relative_name(path, root))
+            item[CASE] = untaken(name, taken)
         taken.add(item[CASE].casefold())
         item[SUBJECT_ID] = str(item.get(SUBJECT_ID, item[CASE]))
 
@@ -104,8 +104,25 @@ def describe(items: list[Item]) -> str:
     return f"{len(items)} ({labels[0]} normal, {labels[1]} abnormal{unknown}, {subjects} subjects)"
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
+    """Make a name that is safe as part of a file name on every system; never empty."""
     return _UNSAFE.sub("_", name).strip("._") or "case"
+
+
+def untaken(name: str, taken: set[str]) -> str:
+    """Add a number to a name if it is taken.
+
+    Args:
+        name: the name wanted.
+        taken: names in use, casefolded: some file systems know no upper case.
+
+    Returns:
+        The name, or ``<name>_2``, ``<name>_3``, ...
+    """
+    candidate, number = name, 2
+    while candidate.casefold() in taken:
+        candidate, number = f"{name}_{number}", number + 1
+    return candidate
 
 
 def _relative_name(path: str, root: Path) -> str:
@@ -114,10 +131,3 @@ def _relative_name(path: str, root: Path) -> str:
     if parent.is_relative_to(root):
         parent = parent.relative_to(root)
     return "_".join([*(part for part in parent.parts if part != parent.anchor), stem_of(full)])
-
-
-def _untaken(name: str, taken: set[str]) -> str:
-    candidate, number = name, 2
-    while candidate.casefold() in taken:
-        candidate, number = f"{name}_{number}", number + 1
-    return candidate

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 
 from ..errors import InputError
 from ..keys import Keys
-from ..postprocessing import CalibrationBuilder, data_hash, images_per_subject, weights_hash
+from ..postprocessing import Calibration, GroupedCalibrationBuilder, weights_hash
 from .evaluator import AnomalyEvaluator, load_weights
 from .unwrapping import plain_network
 
@@ -30,6 +30,8 @@ _FEW_SUBJECTS = 19  # what a rate of 5 % needs
 
 class Calibrator:
     """Run the trained network over normal images and store what normal looks like.
+
+    Images of several data sets give a calibration over all of them and one for each data set, in one file.
 
     Uses the inference path itself (same preprocessing, inferer and post-processing up to the map), so that a threshold
     means the same here and there. A normal image that fails stops the calibration: its rates would not be what they
@@ -94,35 +96,34 @@ class Calibrator:
         """
         idist.barrier()  # the first rank may still be writing the weights
         load_weights(self.network, self.weights_path, self.device)
-        self.builder = CalibrationBuilder(images_per_subject(self.datalist))
+        self.builder = GroupedCalibrationBuilder(self.datalist)
         self.evaluator.run()
-        builders: list[CalibrationBuilder] = idist.all_gather(self.builder)
+        builders: list[GroupedCalibrationBuilder] = idist.all_gather(self.builder)
         if idist.get_rank() == 0:
-            calibration = reduce(_merged, builders).build(
-                data_hash(self.datalist), weights_hash(self.weights_path), self.settings
-            )
+            calibration = reduce(_merged, builders).build(weights_hash(self.weights_path), self.settings)
             calibration.save(self.calibration_path)
-            if calibration.subjects < _FEW_SUBJECTS:
-                _logger.warning(
-                    "calibration: only %d subjects; decisions at rates below %.2g are rough or refused",
-                    calibration.subjects,
-                    1 / (calibration.subjects + 1),
-                )
-            _logger.info(
-                "calibration: %d normal images of %d subjects -> %s",
-                calibration.images,
-                calibration.subjects,
-                self.calibration_path,
-            )
+            for name, group in calibration.groups.items():
+                _report(f"calibration of the data set {name}", group)
+            _report("calibration", calibration)
+            _logger.info("calibration: %s", self.calibration_path)
         idist.barrier()
 
     def _update(self, engine: Engine) -> None:
         for case in engine.state.output:
-            self.builder.update(
-                case[Keys.ANOMALY_SCORE], case[Keys.ANOMALY_MAP], case.get(Keys.FOREGROUND), str(case[Keys.SUBJECT_ID])
-            )
+            self.builder.update(case)
 
 
-def _merged(first: CalibrationBuilder, second: CalibrationBuilder) -> CalibrationBuilder:
+def _report(what: str, calibration: Calibration) -> None:
+    if calibration.subjects < _FEW_SUBJECTS:
+        _logger.warning(
+            "%s: only %d subjects; decisions at rates below %.2g are rough or refused",
+            what,
+            calibration.subjects,
+            1 / (calibration.subjects + 1),
+        )
+    _logger.info("%s: %d normal images of %d subjects", what, calibration.images, calibration.subjects)
+
+
+def _merged(first: GroupedCalibrationBuilder, second: GroupedCalibrationBuilder) -> GroupedCalibrationBuilder:
     first.merge(second)
     return first

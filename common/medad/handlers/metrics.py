@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import resource
 import sys
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from .files import write_json
 _logger = logging.getLogger(__name__)
 
 _SHOWN = ("image_auroc", "image_ap", "pixel_ap", "dice", "oracle_dice", "false_positive_rate", "lesion_sensitivity")
+_NO_DATASET = ""
 
 
 def peak_memory_mb(device: torch.device) -> float:
@@ -34,7 +36,8 @@ class MetricsHandler:
     """Collect map, mask, score and decision of every labeled case and write ``metrics.json`` at the end.
 
     All pixel metrics are taken on the grid of the file. The result is also in ``engine.state.report``, and the values
-    that are defined in ``engine.state.metrics``, where tracking and federated learning look for them.
+    that are defined in ``engine.state.metrics``, where tracking and federated learning look for them. Where cases name
+    their ``dataset``, the entry ``"datasets"`` holds the same metrics for each data set by its name.
 
     Args:
         output_dir: folder of the run.
@@ -46,7 +49,7 @@ class MetricsHandler:
         self.path = Path(output_dir) / "metrics.json"
         self.bootstrap = bootstrap
         self.seed = seed
-        self.metrics = AnomalyMetrics()
+        self.metrics: defaultdict[str, AnomalyMetrics] = defaultdict(AnomalyMetrics)
         self.seconds: list[float] = []
 
     def attach(self, engine: Engine) -> None:
@@ -57,7 +60,7 @@ class MetricsHandler:
 
     def start(self, engine: Engine) -> None:
         """Forget an earlier run."""
-        self.metrics = AnomalyMetrics()
+        self.metrics = defaultdict(AnomalyMetrics)
         self.seconds = []
 
     def update(self, engine: Engine) -> None:
@@ -68,12 +71,13 @@ class MetricsHandler:
             if mask is None and label is not None and int(label) == 0:
                 mask = torch.zeros_like(case[Keys.ANOMALY_MAP], dtype=torch.uint8)
             subject = str(case[Keys.SUBJECT_ID])
+            metrics = self.metrics[case.get(Keys.DATASET, _NO_DATASET)]
             if mask is not None:
-                self.metrics.update(
+                metrics.update(
                     case[Keys.ANOMALY_MAP], mask, case.get(Keys.PRED), subject_id=subject, case=str(case[Keys.CASE])
                 )
             if label is not None:
-                self.metrics.update_image(
+                metrics.update_image(
                     float(case[Keys.ANOMALY_SCORE]),
                     int(label),
                     case.get(Keys.DECISION),
@@ -84,18 +88,29 @@ class MetricsHandler:
 
     def finish(self, engine: Engine) -> None:
         """Merge the ranks, compute and write."""
-        states = idist.all_gather(self.metrics.state_dict())
+        found = idist.all_gather({name: metrics.state_dict() for name, metrics in self.metrics.items()})
         seconds = [value for part in idist.all_gather(self.seconds) for value in part]
-        result: dict[str, Any] = AnomalyMetrics.merge(states).compute(bootstrap=self.bootstrap, seed=self.seed)
+        states = [(name, state) for part in found for name, state in part.items()]
+        result = self._joined([state for _, state in states])
         result["seconds_per_case"] = {"value": sum(seconds) / max(1, len(seconds)), "low": None, "high": None}
         result["peak_memory_mb"] = {"value": peak_memory_mb(engine.state.device), "low": None, "high": None}
-        engine.state.report = result
         values = {name: metric.get("value") for name, metric in result.items() if isinstance(metric, dict)}
         engine.state.metrics.update({name: float(value) for name, value in values.items() if value is not None})
+        datasets = {
+            name: self._joined([state for other, state in states if other == name])
+            for name in sorted({name for name, _ in states} - {_NO_DATASET})
+        }
+        engine.state.report = result | ({"datasets": datasets} if datasets else {})
         if idist.get_rank() == 0:
-            write_json(self.path, result)
-            for name in _SHOWN:
-                _logger.info("%s", _line(name, result[name]))
+            write_json(self.path, engine.state.report)
+            for start, metrics in (("", result), *((f"{name}: ", metrics) for name, metrics in datasets.items())):
+                for name in _SHOWN:
+                    _logger.info("%s%s", start, _line(name, metrics[name]))
+
+    def _joined(self, states: list[dict[str, Any]]) -> dict[str, Any]:
+        """Compute the metrics of cases that were counted in several parts, or of no case at all."""
+        merged = AnomalyMetrics.merge([AnomalyMetrics().state_dict(), *states])
+        return merged.compute(bootstrap=self.bootstrap, seed=self.seed)
 
 
 def _line(name: str, metric: dict[str, Any]) -> str:

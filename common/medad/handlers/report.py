@@ -149,6 +149,7 @@ class ReportHandler:
             voxel_false_positive_rate=self.voxel_false_positive_rate,
             images=calibration.images,
             subjects=calibration.subjects,
+            datasets=tuple(calibration.groups),
         )
 
     def _provenance(self) -> dict[str, object]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,30 @@ FAILURE_COLUMNS = ("case", "failure")
 
 
 def score_row(case: dict[str, Any]) -> dict[str, str]:
-    """One row of ``scores.csv``; p-value and decision are empty where there is no calibration."""
+    """One row of ``scores.csv``; p-value and decision are empty where there is no calibration.
+
+    With ``dataset`` where the case names one.
+    """
     p_value, decision = case.get(Keys.P_VALUE), case.get(Keys.DECISION)
     return {
         "case": str(case[Keys.CASE]),
+        **({"dataset": case[Keys.DATASET]} if Keys.DATASET in case else {}),
         "score": f"{float(case[Keys.ANOMALY_SCORE]):.9g}",
         "p_value": "" if p_value is None else f"{float(p_value):.6g}",
         "decision": "" if decision is None else str(int(decision)),
     }
 
 
+def score_columns(rows: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
+    """Columns of a table of scores: with ``dataset`` after ``case`` if a case names one."""
+    first, *others = SCORE_COLUMNS
+    return (first, "dataset", *others) if any("dataset" in row for row in rows) else SCORE_COLUMNS
+
+
 class ScoreTable:
     """Write ``scores.csv``: a row as soon as a case is done, and the whole table, sorted by case, at the end.
+
+    Cases of several data sets have the column ``dataset``.
 
     Args:
         output_dir: folder of the run.
@@ -53,22 +66,30 @@ class ScoreTable:
         self.rows, self.kept = {}, {}
         if idist.get_rank() == 0:
             self.kept = {row["case"]: row for row in read_csv(self.path)} if self.resume else {}
-            write_csv(self.path, SCORE_COLUMNS, list(self.kept.values()))
+            self._write(list(self.kept.values()))
 
     def append(self, engine: Engine) -> None:
         """Add the cases of this iteration."""
         rows = [score_row(case) for case in engine.state.output]
         self.rows.update((row["case"], row) for row in rows)
-        if idist.get_rank() == 0 and rows:
-            with self.path.open("a", newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, SCORE_COLUMNS).writerows(rows)
+        if idist.get_rank() != 0 or not rows:
+            return
+        if len(score_columns(rows)) > len(self.columns):  # the first case that names its data set
+            self._write([*self.kept.values(), *self.rows.values()])
+            return
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, self.columns).writerows(rows)
 
     def finish(self, engine: Engine) -> None:
         """Write the table of all ranks in order."""
         gathered = idist.all_gather(self.rows)
         if idist.get_rank() == 0:
             rows = {case: row for part in (self.kept, *gathered) for case, row in part.items()}
-            write_csv(self.path, SCORE_COLUMNS, [rows[case] for case in sorted(rows)])
+            self._write([rows[case] for case in sorted(rows)])
+
+    def _write(self, rows: list[dict[str, str]]) -> None:
+        self.columns = score_columns(rows)
+        write_csv(self.path, self.columns, rows)
 
 
 class FailureTable:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..configuration import split_overrides
+from ..configuration import parse_paths, split_overrides
 from ..errors import InputError, MedadError, find_medad_error
 from ..handlers.files import write_csv
 from .knee_point import knee
@@ -23,13 +23,18 @@ _DEFAULT_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 def run(
-    bundle: Path, dataset_dir: str, out: Path, sizes: Sequence[int], overlays: Sequence[str], overrides: dict[str, Any]
+    bundle: Path,
+    dataset_dir: str | list[str] | dict[str, str],
+    out: Path,
+    sizes: Sequence[int],
+    overlays: Sequence[str],
+    overrides: dict[str, Any],
 ) -> tuple[list[Trial], int]:
     """Sweep, find the knee, and write ``latent_size.csv`` and ``latent_size.png``.
 
     Args:
         bundle: folder of the bundle.
-        dataset_dir: data set with normal images for training and calibration.
+        dataset_dir: data set, or several, with normal images for training and calibration.
         out: folder for everything that is written.
         sizes: at least 3 latent sizes, rising.
         overlays: overlays of the bundle.
@@ -76,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle of an autoencoder")
-    parser.add_argument("--dataset_dir", required=True, help="data set with normal images")
+    parser.add_argument("--dataset_dir", required=True, type=parse_paths, help="data set with normal images")
     parser.add_argument("--out", type=Path, required=True, help="folder for everything that is written")
     parser.add_argument("--sizes", type=int, nargs="+", default=list(_DEFAULT_SIZES), help="latent sizes, rising")
     parser.add_argument("--overlay", action="append", default=[], help="overlay, such as cpu; repeatable")

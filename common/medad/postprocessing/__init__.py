@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
-from .calibration import Calibration, load_calibration, voxel_rate_grid
+from .calibration import Calibration, voxel_rate_grid
 from .calibration_builder import CalibrationBuilder, images_per_subject
+from .calibration_file import load_calibration
 from .components import RemoveSmallComponentsd, remove_small_components
-from .decision import Calibrated, Thresholdd, calibration_of_weights
+from .decision import Calibrated
 from .foreground import MaskForegroundd, erode
+from .grouped_calibration_builder import GroupedCalibrationBuilder
 from .hashing import as_json_holds_it, data_hash, weights_hash
 from .heatmap import HeatmapPredd, ScoreBinPredd
+from .matching_calibration import calibration_of_weights
 from .otsu import OtsuThresholdd
 from .score import AnomalyScored, anomaly_score
 from .smoothing import GaussianSmoothMapd, MedianSmoothMapd, gaussian_smooth, median_smooth
 from .split import SplitAnomalyMapd
+from .threshold import Thresholdd
 
 __all__ = [
     "AnomalyScored",
@@ -21,6 +25,7 @@ __all__ = [
     "Calibration",
     "CalibrationBuilder",
     "GaussianSmoothMapd",
+    "GroupedCalibrationBuilder",
     "HeatmapPredd",
     "MaskForegroundd",
     "MedianSmoothMapd",

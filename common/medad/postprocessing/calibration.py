@@ -25,7 +25,9 @@ from .hashing import refusal
 FORMAT = "medad.calibration/1"
 HIGHEST_VOXEL_RATE, LOWEST_VOXEL_RATE = 0.5, 1e-5
 _USUAL_RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5)
-_LISTS = ("scores", "score_weights", "voxel_rates", "voxel_thresholds")
+LISTS = ("scores", "score_weights", "voxel_rates", "voxel_thresholds")
+SHARED = ("format", "medad_version", "weights_sha256", "settings")
+"""Entries that the calibrations of single data sets have in common with that of all of them; written once."""
 _SLACK = 1e-12
 _RECALIBRATE = "Run calibrate.json on your own normal images"
 
@@ -57,6 +59,9 @@ class Calibration:
         medad_version: version of medad that wrote it.
         settings: what else makes the map and the score, by name, as JSON holds it.
         axes: spatial axes of the images, rising: 2 for slices, 3 for volumes; empty if not known.
+        groups: beside this calibration over all images, those over the images of one data set each, by its name; empty
+            if the images come from one data set.
+        dataset: data set of the images, for the entries of ``groups``; empty for all images.
 
     Raises:
         ValueError: if the entries do not fit together.
@@ -80,10 +85,12 @@ class Calibration:
     medad_version: str
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     axes: tuple[int, ...] = ()
+    groups: Mapping[str, Calibration] = dataclasses.field(default_factory=dict)
+    dataset: str = ""
 
     def __post_init__(self) -> None:
         """Check that the entries fit together."""
-        for name in _LISTS:
+        for name in LISTS:
             values = getattr(self, name)
             if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values):
                 raise ValueError(f"{name} must hold finite numbers")
@@ -99,6 +106,8 @@ class Calibration:
             raise ValueError("scores and voxel_thresholds must rise")
         if list(self.voxel_rates) != sorted(self.voxel_rates, reverse=True):
             raise ValueError("voxel_rates must fall")
+        if any(not name or group.dataset != name or group.groups for name, group in self.groups.items()):
+            raise ValueError("groups must hold calibrations by their dataset, without groups of their own")
 
     @property
     def images(self) -> int:
@@ -114,6 +123,21 @@ class Calibration:
     def _weight_from(self) -> list[float]:
         """Weight of the i-th score and all higher ones, for every i, and 0 at the end."""
         return [*np.cumsum(self.score_weights[::-1])[::-1].tolist(), 0.0]
+
+    @property
+    def _where(self) -> str:
+        return f"calibration of the data set {self.dataset}" if self.dataset else "calibration"
+
+    def of(self, dataset: str | None) -> Calibration:
+        """Give the calibration that a case is judged by.
+
+        Args:
+            dataset: data set of the case, ``None`` if it has none.
+
+        Returns:
+            That of its data set where there is one, else this one.
+        """
+        return self if dataset is None else self.groups.get(dataset, self)
 
     def p_value(self, score: float) -> float:
         """Give the conformal p-value of a score.
@@ -151,7 +175,7 @@ class Calibration:
         needed = math.ceil(1.0 / rate * (1 - _SLACK)) - 1
         if self.images < needed:
             raise refusal(
-                "calibration",
+                self._where,
                 f"{self.images} normal images cannot support an image false-positive rate of {rate:g}",
                 f"at least {needed} normal images",
                 f"{_RECALIBRATE}, or set image_false_positive_rate to {1.0 / (self.images + 1):.3g} or more.",
@@ -190,7 +214,7 @@ class Calibration:
         check_rate("rate", rate)
         if not LOWEST_VOXEL_RATE * (1 - _SLACK) <= rate <= HIGHEST_VOXEL_RATE:
             raise refusal(
-                "calibration",
+                self._where,
                 f"voxel false-positive rate of {rate:g} asked for",
                 f"a rate from {LOWEST_VOXEL_RATE:g} to {HIGHEST_VOXEL_RATE:g}",
                 "Set voxel_false_positive_rate in this range, or give --threshold.",
@@ -199,21 +223,24 @@ class Calibration:
             if tabulated <= rate * (1 + _SLACK):
                 return threshold
         raise refusal(
-            "calibration",
+            self._where,
             f"{self.effective_voxels:.0f} effective voxels cannot support a voxel false-positive rate of {rate:g}",
             f"at least {math.ceil(1.0 / rate * (1 - _SLACK)) - 1} normal ones",
             f"{_RECALIBRATE}, raise voxel_false_positive_rate, or give --threshold.",
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """List the entries of the JSON file, in its order."""
-        rest = dataclasses.asdict(self)
+        """List the entries of the JSON file, in its order; without groups there is no entry for them."""
+        rest = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        groups = {name: group.to_dict() for name, group in rest.pop("groups").items()}
+        del rest["dataset"]
         head = {"format": FORMAT, "images": self.images, "subjects": rest.pop("subjects")}
         head |= {"approximate": self.approximate, "voxels": rest.pop("voxels")}
         head |= {
             name: rest.pop(name) for name in ("axes", "medad_version", "data_sha256", "weights_sha256", "settings")
         }
-        return head | rest
+        own = {name: {key: group[key] for key in group if key not in SHARED} for name, group in groups.items()}
+        return head | rest | ({"groups": own} if own else {})
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the JSON file whole or not at all; equal calibrations give equal files."""
@@ -227,30 +254,6 @@ class Calibration:
             partial.unlink(missing_ok=True)
 
 
-def load_calibration(path: str | os.PathLike[str]) -> Calibration:
-    """Read a calibration file; kept in memory until the file changes.
-
-    Args:
-        path: the JSON file.
-
-    Returns:
-        The calibration.
-
-    Raises:
-        CalibrationError: if the file is missing or broken.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise refusal(
-            file,
-            "no calibration found",
-            "calibration.json, written from held-out normal images",
-            "Run train.json to its end or calibrate.json, or give --threshold for a mask without a decision.",
-        )
-    status = file.stat()
-    return _load(str(file.resolve()), status.st_mtime_ns, status.st_size)
-
-
 def check_rate(name: str, rate: float) -> None:
     """Refuse a rate outside (0, 1).
 
@@ -259,23 +262,3 @@ def check_rate(name: str, rate: float) -> None:
     """
     if not 0.0 < rate < 1.0:
         raise ValueError(f"{name} must lie in (0, 1), got {rate}")
-
-
-@functools.lru_cache(maxsize=8)
-def _load(path: str, _mtime_ns: int, _size: int) -> Calibration:
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        if content.get("format") != FORMAT:
-            raise ValueError(f"format must be {FORMAT!r}, got {content.get('format')!r}")
-        content.setdefault("axes", ())  # files of the first version do not say
-        values: dict[str, Any] = {field.name: content[field.name] for field in dataclasses.fields(Calibration)}
-        for name in (*_LISTS, "axes"):
-            values[name] = tuple(values[name])
-        return Calibration(**values)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise refusal(
-            path,
-            f"cannot be read as a calibration ({type(error).__name__}: {error})",
-            f"a JSON file of the format {FORMAT}",
-            "Run calibrate.json again; it writes the file anew.",
-        ) from error

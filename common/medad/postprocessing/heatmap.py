@@ -15,7 +15,8 @@ import torch
 
 from ..keys import Keys
 from .calibration import check_rate
-from .decision import PathLike, Thresholdd, calibration_of_weights
+from .matching_calibration import PathLike
+from .threshold import Thresholdd
 
 BIN_RATES = (0.05, 0.02, 0.01, 0.002, 0.0005)
 
@@ -24,10 +25,10 @@ class HeatmapPredd(Thresholdd):
     """Turn the map into a heatmap on a fixed scale, the same for every image.
 
     0 is 0, 127 is the threshold of the mask and 255 is twice that or more: the voxels above 127 are exactly those of
-    the mask that :class:`~.decision.Thresholdd` makes with the same arguments.
+    the mask that :class:`~.threshold.Thresholdd` makes with the same arguments.
 
     Args:
-        calibration_path: see :class:`~.decision.Thresholdd`.
+        calibration_path: see :class:`~.threshold.Thresholdd`.
         weights_path: see there.
         settings: see there.
         voxel_false_positive_rate: see there.
@@ -40,9 +41,9 @@ class HeatmapPredd(Thresholdd):
         anomaly_map: ``(1, *spatial)``; pred: ``(1, *spatial)``, uint8 0..255.
     """
 
-    def label(self, values: torch.Tensor) -> torch.Tensor:
+    def label(self, values: torch.Tensor, dataset: str | None = None) -> torch.Tensor:
         """Scale map values to 0..255."""
-        scale = self.resolve()
+        scale = self.resolve(dataset)
         if scale <= 0:  # normal voxels are all 0: any other is off the scale
             return (values > scale).to(torch.uint8) * 255
         return (values.double() / scale * 127.0).ceil().clamp(0, 255).to(torch.uint8)
@@ -63,7 +64,7 @@ class ScoreBinPredd(Thresholdd):
     ===== ============================================
 
     Args:
-        calibration_path: see :class:`~.decision.Thresholdd`.
+        calibration_path: see :class:`~.threshold.Thresholdd`.
         weights_path: see there.
         settings: see there.
         rates: voxel false-positive rates, falling, each from 1e-5 to 0.5.
@@ -103,8 +104,7 @@ class ScoreBinPredd(Thresholdd):
             raise ValueError(f"rates must fall, 1 to 255 of them, got {list(rates)}")
         self.rates = tuple(rates)
 
-    def label(self, values: torch.Tensor) -> torch.Tensor:
+    def label(self, values: torch.Tensor, dataset: str | None = None) -> torch.Tensor:
         """Count the thresholds that map values exceed."""
-        calibration = calibration_of_weights(self.calibration_path, self.weights_path, self.settings)
-        thresholds = [calibration.voxel_threshold(rate) for rate in self.rates]
+        thresholds = [self._calibrated(rate, dataset) for rate in self.rates]
         return torch.bucketize(values, torch.tensor(thresholds, device=values.device)).to(torch.uint8)

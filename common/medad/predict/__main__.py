@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..configuration import build, open_workflow, read_config, split_overrides
+from ..configuration import build, open_workflow, parse_paths, read_config, split_overrides
 from ..engines import CohortError
 from ..errors import CalibrationError, InputError, MedadError, find_medad_error
 from ..handlers.files import read_csv
@@ -104,7 +104,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         epilog="Any other --KEY VALUE sets a key of inference.json, such as --image_false_positive_rate 0.1.",
         allow_abbrev=False,
     )
-    parser.add_argument("input", metavar="INPUT", help="a file, a folder of images, DICOM series, or a data set")
+    parser.add_argument(
+        "input",
+        metavar="INPUT",
+        type=parse_paths,
+        help="a file, a folder of images, DICOM series, or a data set; several as \"['a','b']\" or \"{'name':'a'}\"",
+    )
     parser.add_argument("--bundle", type=Path, required=True, help="folder of a trained bundle")
     parser.add_argument("--out", type=Path, required=True, help="folder for everything that is written")
     parser.add_argument(

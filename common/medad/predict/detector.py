@@ -57,7 +57,12 @@ class AnomalyDetector:
         load_weights(self.network, build(config, "ckpt_path"), self.device)
 
     def __call__(
-        self, image: Image, *, channel_axis: int | None = None, affine: ArrayLike | None = None
+        self,
+        image: Image,
+        *,
+        channel_axis: int | None = None,
+        affine: ArrayLike | None = None,
+        dataset: str | None = None,
     ) -> AnomalyResult:
         """Judge one image.
 
@@ -66,6 +71,8 @@ class AnomalyDetector:
                 channel; or an array or tensor: a picture ``(rows, columns)`` or a volume ``(x, y, z)``.
             channel_axis: which axis of an array holds the channels; ``None`` if there is none.
             affine: of a volume given as an array; see :func:`medad.predict.arrays.image_from_array`.
+            dataset: data set whose calibration judges the image, for a bundle that was calibrated on several; by
+                default the calibration over all images.
 
         Returns:
             The result, on the grid of the input.
@@ -73,9 +80,11 @@ class AnomalyDetector:
         Raises:
             InputError: if the image cannot be used; it says why and what to do.
         """
-        return self._finish([self._prepare(image, channel_axis, affine)])[0]
+        return self._finish([self._prepare(image, channel_axis, affine, dataset)])[0]
 
-    def map(self, images: Iterable[Image], *, channel_axis: int | None = None) -> Iterator[AnomalyResult]:
+    def map(
+        self, images: Iterable[Image], *, channel_axis: int | None = None, dataset: str | None = None
+    ) -> Iterator[AnomalyResult]:
         """Judge many images, ``batch_size`` at a time.
 
         Neighbors of one shape share a batch; volumes of a 2D network go through alone, since their slices are a batch.
@@ -83,6 +92,7 @@ class AnomalyDetector:
         Args:
             images: as in a call.
             channel_axis: that of all arrays.
+            dataset: that of all images.
 
         Yields:
             The results, in order.
@@ -92,7 +102,7 @@ class AnomalyDetector:
         """
         batch: list[Prepared] = []
         for image in images:
-            prepared = self._prepare(image, channel_axis)
+            prepared = self._prepare(image, channel_axis, dataset=dataset)
             if batch and not self._fits(prepared, batch):
                 yield from self._finish(batch)
                 batch = []
@@ -100,8 +110,12 @@ class AnomalyDetector:
         if batch:
             yield from self._finish(batch)
 
-    def _prepare(self, image: Image, channel_axis: int | None, affine: ArrayLike | None = None) -> Prepared:
+    def _prepare(
+        self, image: Image, channel_axis: int | None, affine: ArrayLike | None = None, dataset: str | None = None
+    ) -> Prepared:
         item, layout = item_of_image(image, channel_axis, affine)
+        if dataset is not None:
+            item[Keys.DATASET] = dataset
         try:
             case = self.preprocessing(item)
         except Exception as error:

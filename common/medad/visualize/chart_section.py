@@ -60,6 +60,8 @@ def charts(metrics: Mapping[str, object] | None, table: ScoreTable, calibration:
     if any(scores.size for scores, _ in groups.values()):
         drawn.append(_chart("Scores", "scores", score_histogram_figure(groups, threshold), wide=True))
     lead = "Scores of the images; a calibration is made of normal images that were not used for training."
+    if calibration is not None and calibration.datasets:
+        lead += " All data sets are drawn together, with the threshold over all; each has one of its own."
     return section("Curves", f'<div class="charts">{"".join(drawn)}</div>' if drawn else "", lead if drawn else "")
 
 

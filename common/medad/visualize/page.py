@@ -110,8 +110,10 @@ footer { color: var(--muted); font-size: .85rem; }
   tr { display: grid; grid-template-columns: minmax(0, 1fr) 4.6rem 6.6rem; gap: 0 .6rem; padding: .5rem 0; }
   tbody tr { border-top: 1px solid var(--line); }
   th, td { border: 0; padding: 0; }
+  .datasets tr { display: table-row; }
+  .datasets th, .datasets td { padding: .4rem .8rem .4rem 0; }
   tbody th { min-width: 0; }
-  thead th:nth-child(4) { display: none; }
+  :not(.datasets) > table thead th:nth-child(4) { display: none; }
   td.text { grid-column: 1 / -1; font-size: .95em; }
   .case { grid-template-columns: minmax(0, 1fr); }
   .panels { grid-template-columns: repeat(2, minmax(0, 192px)); }

@@ -54,6 +54,7 @@ class CalibrationSummary:
         voxel_false_positive_rate: intended share of normal voxels in the mask.
         images: number of calibration images; by default the number of scores.
         subjects: number of calibration subjects, if known.
+        datasets: data sets with calibrations of their own, which their cases are judged by instead.
     """
 
     scores: Sequence[float]
@@ -63,6 +64,7 @@ class CalibrationSummary:
     voxel_false_positive_rate: float | None = None
     images: int | None = None
     subjects: int | None = None
+    datasets: Sequence[str] = ()
 
     @property
     def image_count(self) -> int:

@@ -13,12 +13,14 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from .case_section import case_gallery
 from .chart_section import charts
+from .dataset_section import dataset_table
 from .gallery import select_cases
 from .page import page
 from .panels import encode_jpeg
@@ -36,7 +38,7 @@ def write_report(
     *,
     title: str,
     cases: Iterable[CaseRecord],
-    metrics: Mapping[str, object] | None,
+    metrics: Mapping[str, Any] | None,
     scores: Iterable[Mapping[str, object]],
     provenance: Mapping[str, object],
     calibration: CalibrationSummary | None = None,
@@ -50,7 +52,8 @@ def write_report(
         title: heading of the report.
         cases: records of one or several ``CaseGallery.records()``; ``select_cases`` chooses among them.
         metrics: name to ``{"value", "low", "high", "reason"?}``, and ``lesion_sensitivity_by_size`` as a list of
-            ``{"low", "high", "n", "value"}``; ``None`` without labels.
+            ``{"low", "high", "n", "value"}``; ``None`` without labels. Those of several data sets by name under
+            ``datasets``.
         scores: rows as in ``scores.csv``: ``anomaly_score`` (or ``score``), ``label``, ``decision``; other columns are
             ignored.
         provenance: ``bundle``, ``version``, ``date``, ``weights_sha256``, ``config_sha256``, ``calibration_sha256``,
@@ -69,11 +72,13 @@ def write_report(
     if len({record.map_max for record in chosen}) > 1:
         raise ValueError("The cases were drawn with different map_max: their colors cannot be compared.")
     table = read_scores(scores)
+    overall = None if metrics is None else {key: value for key, value in metrics.items() if key != "datasets"}
     above = [
         header(title, provenance, table),
-        summary(metrics, table, calibration, len(failures)),
-        metric_table(metrics),
-        charts(metrics, table, calibration),
+        summary(overall, table, calibration, len(failures)),
+        dataset_table((metrics or {}).get("datasets")),
+        metric_table(overall),
+        charts(overall, table, calibration),
     ]
     below = [failure_table(failures), reading_guide()]
     voxel_threshold = None if calibration is None else calibration.voxel_threshold

@@ -277,4 +277,7 @@ def _calibration_note(calibration: CalibrationSummary | None) -> str:
             sentences.append(f"{name} threshold {threshold:.4g}{intended}.")
     if calibration.is_approximate:
         sentences.append("Some subjects have several images, weighted by subject: the intended rate is approximate.")
+    if calibration.datasets:
+        names = ", ".join(calibration.datasets)
+        sentences.append(f"These are those over all images; cases of {names} are judged by those of their data set.")
     return f'<p class="quiet" style="margin-top:.9rem">{escape(" ".join(sentences))}</p>'

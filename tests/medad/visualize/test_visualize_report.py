@@ -205,6 +205,31 @@ def test_unknown_metrics_are_shown_as_they_are(tmp_path: Path) -> None:
     assert "not computed" not in parsed.words.split("Metrics")[1]
 
 
+def test_several_data_sets(tmp_path: Path) -> None:
+    none = {"value": None, "reason": "no masks"}
+    datasets = {
+        "brain": {"image_auroc": {"value": 0.75, "low": 0.5, "high": 0.875}, "n": {"normal": 3, "abnormal": 4}},
+        HOSTILE: {"image_auroc": {"value": 0.25}, "pixel_ap": none, "n": {"normal": 1, "abnormal": 0}},
+    }
+    calibration = replace(CALIBRATION, datasets=("brain", HOSTILE))
+    document, parsed = report(
+        tmp_path, with_charts=True, metrics={**METRICS, "datasets": datasets}, calibration=calibration
+    )
+    assert "Data set Images Image AUROC" in parsed.words
+    assert "brain 3 normal, 4 abnormal 0.750 0.500\u20130.875 n/a" in parsed.words
+    assert "1 normal, 0 abnormal 0.250 n/a n/a n/a" in parsed.words and "<script>alert('x')</script>" in parsed.words
+    assert "<script" not in document
+    assert "cases of brain, " in parsed.words and "judged by those of their data set" in parsed.words
+    assert "All data sets are drawn together" in parsed.words
+    _, parsed = report(tmp_path, with_charts=True)
+    assert "Data sets" not in parsed.words and "data set" not in parsed.words.split("Curves")[0]
+
+
+def test_a_data_set_may_be_called_like_a_part_of_a_metric(tmp_path: Path) -> None:
+    _, parsed = report(tmp_path, metrics={**METRICS, "datasets": {"value": {}, "reason": {}}})
+    assert "value 0 normal, 0 abnormal" in parsed.words
+
+
 def test_without_labels(tmp_path: Path) -> None:
     _, parsed = report(
         tmp_path,

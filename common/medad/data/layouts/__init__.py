@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from .registry import Layout, known_layouts
+from .registry import Layout, choose_layout, known_layouts
 
-__all__ = ["Layout", "known_layouts"]
+__all__ = ["Layout", "choose_layout", "known_layouts"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError, brief
-from ..items import FOREGROUND, IMAGE, LABEL, MASK, SPLITS, TRAINING, TRAINING_ABNORMAL, Item, Splits
+from ..items import DATASET, FOREGROUND, IMAGE, LABEL, MASK, SPLITS, TRAINING, TRAINING_ABNORMAL, Item, Splits
 
 _NAME = "datalist.json"
 _PATH_KEYS = (IMAGE, MASK, FOREGROUND)
@@ -57,7 +57,7 @@ def _rows(rows: Any, file: Path, name: str) -> list[Any]:
 def _item(row: Any, file: Path, name: str, index: int) -> Item:
     if not isinstance(row, dict) or not row.get(IMAGE):
         raise _malformed(file, f"entry {index} of {name} has no {IMAGE!r}")
-    item = {key: value for key, value in row.items() if value is not None}
+    item = {key: value for key, value in row.items() if value is not None and key != DATASET}
     for key in _PATH_KEYS:
         if item.get(key):
             if not _is_path(item[key]):

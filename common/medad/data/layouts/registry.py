@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ...errors import InputError
 from ..items import Splits
 from . import datalist_json, dicom, files, folders, medianomaly, medmnist, mvtec
 
@@ -67,3 +68,42 @@ def known_layouts(recursive: bool = False) -> list[Layout]:
             partial(files.read, recursive=recursive),
         ),
     ]
+
+
+def choose_layout(path: Path, name: str = "auto", recursive: bool = False) -> Layout:
+    """Recognize the layout of a data set, or check the one that is asked for.
+
+    Args:
+        path: folder or file.
+        name: of a layout, or ``auto``.
+        recursive: see :func:`known_layouts`.
+
+    Returns:
+        The layout.
+
+    Raises:
+        InputError: if the path has none, or not this one, or there is no such layout.
+    """
+    layouts = known_layouts(recursive)
+    supported = "; ".join(f"{layout.name}: {layout.description}" for layout in layouts)
+    if name == "auto":
+        found = next((layout for layout in layouts if layout.matches(path)), None)
+        if found is None:
+            raise InputError(
+                "no known layout recognized",
+                where=path,
+                expected=supported,
+                remedy="Arrange the data in one of these ways; a plain folder is searched flat, unless recursive.",
+            )
+        return found
+    forced = next((layout for layout in layouts if layout.name == name), None)
+    if forced is None:
+        raise InputError(f"unknown layout {name!r}", where="layout", expected=supported, remedy="Correct the name.")
+    if not forced.matches(path):
+        raise InputError(
+            f"it does not have the layout {name}",
+            where=path,
+            expected=forced.description,
+            remedy="Correct dataset_dir, or let the layout be recognized with layout auto.",
+        )
+    return forced

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read ``calibration.json``."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .calibration import FORMAT, LISTS, SHARED, Calibration
+from .hashing import refusal
+
+
+def load_calibration(path: str | os.PathLike[str]) -> Calibration:
+    """Read a calibration file; kept in memory until the file changes.
+
+    Args:
+        path: the JSON file.
+
+    Returns:
+        The calibration.
+
+    Raises:
+        CalibrationError: if the file is missing or broken.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise refusal(
+            file,
+            "no calibration found",
+            "calibration.json, written from held-out normal images",
+            "Run train.json to its end or calibrate.json, or give --threshold for a mask without a decision.",
+        )
+    status = file.stat()
+    return _load(str(file.resolve()), status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=8)
+def _load(path: str, _mtime_ns: int, _size: int) -> Calibration:
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        if content.get("format") != FORMAT:
+            raise ValueError(f"format must be {FORMAT!r}, got {content.get('format')!r}")
+        shared = {name: content[name] for name in SHARED}
+        groups = content.get("groups", {})  # none where the images came from one data set, and in older files
+        own = {name: _read({**group, **shared}, dataset=name, groups={}) for name, group in groups.items()}
+        return _read(content, dataset="", groups=own)
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        raise refusal(
+            path,
+            f"cannot be read as a calibration ({type(error).__name__}: {error})",
+            f"a JSON file of the format {FORMAT}",
+            "Run calibrate.json again; it writes the file anew.",
+        ) from error
+
+
+def _read(content: Mapping[str, Any], **rest: Any) -> Calibration:
+    content = {"axes": (), **content, **rest}  # files of the first version do not say the axes
+    values = {field.name: content[field.name] for field in dataclasses.fields(Calibration) if field.name in content}
+    for name in (*LISTS, "axes"):
+        values[name] = tuple(values[name])
+    return Calibration(**values)
