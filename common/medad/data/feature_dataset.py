@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 import ignite.distributed as idist
 import torch
-from monai.data import DataLoader, MetaTensor
 from monai.data import Dataset as TransformedDataset
+from monai.data import MetaTensor
 from torch import Tensor
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
 
 from ..errors import find_medad_error

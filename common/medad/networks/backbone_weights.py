@@ -51,16 +51,13 @@ def load_backbone_weights(
     if sha256 is not None:
         _check_hash(path, sha256)
     given = _read(path)
-    wanted = backbone.network.state_dict()
-    names = {name: name if name in given else _lukemelas_name(name) for name in wanted}
+    whole = backbone.network.state_dict()
+    names = {name: name if name in given else _lukemelas_name(name) for name in whole}
     # evaluation does not use this count, and files of before 2018 have none
     found = {name: given[other] for name, other in names.items() if other in given}
     optional = tuple(f"{name}." for name in unused)
-    missing = [
-        name
-        for name in wanted
-        if name not in found and not name.endswith(".num_batches_tracked") and not name.startswith(optional)
-    ]
+    wanted = {name: value for name, value in whole.items() if name in found or not name.startswith(optional)}
+    missing = [name for name in wanted if name not in found and not name.endswith(".num_batches_tracked")]
     head = [name for name in given if name.partition(".")[0] in backbone.head]
     left_over = sorted(given.keys() - {names[name] for name in found} - set(head))
     misshaped = [
@@ -81,7 +78,7 @@ def load_backbone_weights(
             expected=_EXPECTED,
             remedy=_REMEDY,
         )
-    backbone.network.load_state_dict({**wanted, **found})
+    backbone.network.load_state_dict({**whole, **found})
     _logger.info("%s: %d of %d tensors loaded, %d of the head left out", path, len(found), len(wanted), len(head))
 
 
