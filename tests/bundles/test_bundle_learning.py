@@ -129,10 +129,35 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
     "dtunet": TRANSFORMER,
     "guided_ddim": {dims: {**DIFFUSION[dims], **GUIDED[dims]} for dims in (2, 3)},
     "thor": {dims: {**DIFFUSION[dims], **HARMONIZED} for dims in (2, 3)},
+    # the weights of the network bring the backbone, which is trained first (see TWO_STAGES)
+    "uniad": {
+        dims: {
+            "image_size": [size] * dims,
+            "backbone_weights": None,
+            "allow_random_backbone": True,
+            "hidden_size": 64,
+            "num_layers": 1,
+            "mlp_dim": 128,
+            "score_window": window,
+            "max_epochs": epochs,
+            "batch_size": 16,
+            "learning_rate": 0.003,
+            "pretext_epochs": 16,
+            "pretext_batch_size": 16,
+            **settings,
+        }
+        for dims, size, window, epochs, settings in (
+            (2, 32, 4, 15, {"backbone_layers": [1]}),
+            (3, 32, 4, 15, {"backbone_layers": [1]}),
+        )
+    },
 }
 # bundles whose training is that of another one, bit for bit, as the tests of thor show: its weights are taken
 SAME_TRAINING = {"thor": "anoddpm"}
 
+
+# bundles that train what they see with first, by train_backbone.json
+TWO_STAGES = ("uniad",)
 
 # how many normal heads a bundle sees; an autoencoder needs more of them, since it copies nothing past its code
 HEADS = {
@@ -141,6 +166,7 @@ HEADS = {
     "denoising_autoencoder": {2: 160, 3: 64},
     "dtunet": {2: 160, 3: 240},
     "guided_ddim": {2: 240, 3: 240},
+    "uniad": {2: 240, 3: 160},
 }
 # and how many with a lesion, where it learns from both
 ABNORMAL_HEADS = {"guided_ddim": {2: 16, 3: 240}}
@@ -165,7 +191,11 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int], tu
         bundle = next(bundle for bundle in BUNDLES if bundle.name == name)
         abnormal = ABNORMAL_HEADS.get(name, {}).get(spatial_dims, 0)
         data = _phantom(folder / "data", spatial_dims, PHANTOM_SIZE[spatial_dims], HEADS[name][spatial_dims], abnormal)
-        workflow = build(bundle, _names(spatial_dims), **_overrides(name, spatial_dims, data, folder))
+        overrides = _overrides(name, spatial_dims, data, folder)
+        if name in TWO_STAGES:
+            build(bundle, _names(spatial_dims, "train_backbone"), **overrides).run()
+            overrides["backbone_weights"] = folder / "backbone.pt"
+        workflow = build(bundle, _names(spatial_dims), **overrides)
         workflow.parser.get_parsed_content("train#trainer").run()
         return data, folder / "model.pt"
 
