@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from .anomaly_segmentation import AnomalySegmentation
 from .autoencoder import Autoencoder
 from .class_conditional_unet import ClassConditionalUNet
 from .constrained_autoencoder import ConstrainedAutoencoder
@@ -26,6 +27,7 @@ from .weights import read_weights
 from .weights_hash import tensor_hash
 
 __all__ = [
+    "AnomalySegmentation",
     "Autoencoder",
     "ClassConditionalUNet",
     "ConstrainedAutoencoder",
