@@ -3,12 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from monai.networks.layers.factories import Pool
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-_POOLS: dict[int, Callable[..., Tensor]] = {4: F.adaptive_avg_pool2d, 5: F.adaptive_avg_pool3d}
 
 
 class CellCrossEntropy(nn.Module):
@@ -41,10 +38,10 @@ class CellCrossEntropy(nn.Module):
         Returns:
             Scalar.
         """
-        if logits.ndim not in _POOLS or logits.ndim != mask.ndim or logits.shape[:2] != mask.shape[:2]:
+        if logits.ndim not in (4, 5) or logits.ndim != mask.ndim or logits.shape[:2] != mask.shape[:2]:
             raise ValueError(f"logits of shape {tuple(logits.shape)}, mask {tuple(mask.shape)}: (B, 1, *grid) and "
                              "(B, 1, *spatial) with 2 or 3 axes are expected.")  # fmt: skip
-        share = _POOLS[logits.ndim](mask.float(), logits.shape[2:])
+        share = Pool["adaptiveavg", logits.ndim - 2](logits.shape[2:])(mask.float())
         anomalous, normal = share * F.softplus(-logits.float()), (1.0 - share) * F.softplus(logits.float())
         if not self.balanced:
             return (anomalous + normal).mean()
