@@ -197,6 +197,8 @@ def test_calibration_of_another_score_is_refused(
 ) -> None:
     if value == "other":
         config = json.loads((smoke_model.bundle / "configs" / "inference.json").read_text())
+        if config["inferer"]["_target_"].endswith(".AnomalyMapInferer"):
+            pytest.skip("the map of the network is taken as it is")
         value = "l1" if config["inferer"].get("residual") == "l2" else "l2"
     # of a long description only what differs is quoted
     named = key.replace("#", " ")

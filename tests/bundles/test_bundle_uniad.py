@@ -15,6 +15,7 @@ import pytest
 import torch
 from bundle_tools import ROOT, State, build_in, fails_with, same_weights, train_in
 from medad.errors import InputError
+from medad.export.release import export_bundle
 from medad.metrics import AnomalyMetrics
 from medad.networks import tensor_hash
 from medad.phantom import write_phantom_dataset
@@ -73,13 +74,27 @@ def test_the_backbone_may_stay_outside_of_the_weights(phantom_2d: Path, backbone
     _workflow(phantom_2d, tmp_path, **overrides).run()
     state: State = torch.load(tmp_path / "model.pt", weights_only=True)
     assert _hash_in(state) == tensor_hash(torch.load(backbone, weights_only=True))
-    assert {name.partition(".")[2] for name in state if name.startswith("features.")} == {"backbone_sha256"}
+    assert {name.partition(".")[2] for name in state if name.startswith("features.")} == {
+        "backbone_sha256",
+        "mean",
+        "std",
+    }
     inferred = {**overrides, "dataset_dir": phantom_2d / "images"} if (phantom_2d / "images").is_dir() else overrides
     _workflow(phantom_2d, tmp_path, "inference smoke", **inferred).run()
     assert (tmp_path / "log" / "scores.csv").read_text().count("\n") > 2
     for other in ({"allow_random_backbone": False}, {"allow_random_backbone": True}):
         with fails_with(InputError, "needs a file with weights of the SHA-256"):
             _workflow(phantom_2d, tmp_path, "inference smoke", save_backbone=False, **other).run()
+
+
+@pytest.mark.parametrize("random", [True, False])
+def test_a_release_says_where_its_features_come_from(
+    random: bool, phantom_2d: Path, backbone: Path, tmp_path: Path
+) -> None:
+    state = _train(phantom_2d, tmp_path, **({} if random else _with_file(backbone)))
+    release = export_bundle(BUNDLE, tmp_path / "dist", ["smoke"], tmp_path / "model.pt")
+    metadata = json.loads((release.folder / "configs" / "metadata.json").read_text())
+    assert metadata["backbone"] == {"name": "resnet10", "sha256": _hash_in(state), "random": random}
 
 
 def test_features_are_computed_once_and_never_taken_from_another_backbone(

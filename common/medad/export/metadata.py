@@ -10,13 +10,20 @@ from typing import Any
 from ..keys import Keys
 
 
-def release_metadata(metadata: Mapping[str, Any], image_shape: Sequence[int], out_channels: int) -> dict[str, Any]:
+def release_metadata(
+    metadata: Mapping[str, Any],
+    image_shape: Sequence[int],
+    out_channels: int,
+    backbone: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Describe a release, whose overlays may have changed dimension, size and channels.
 
     Args:
         metadata: metadata of the bundle.
         image_shape: ``(C, *spatial)`` of an image on the grid of the network.
         out_channels: channels that the network gives for such an image.
+        backbone: what frozen features come from, where the network has some
+            (:meth:`medad.networks.FrozenFeatures.describe`).
 
     Returns:
         The metadata with these numbers, and without medad among the required packages, since the release brings it.
@@ -34,4 +41,6 @@ def release_metadata(metadata: Mapping[str, Any], image_shape: Sequence[int], ou
         entry["spatial_shape"] = ["*"] * len(image_size)
         if name == Keys.RECONSTRUCTION:
             entry |= {"num_channels": in_channels, "channel_def": image["channel_def"]}
+    if backbone is not None:
+        released["backbone"] = dict(backbone)
     return released

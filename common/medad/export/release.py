@@ -98,7 +98,7 @@ def export_bundle(
         )
     configs = release_configs(root, overlays)
     metadata = read_json(root / "configs" / "metadata.json")
-    configs["metadata.json"] = release_metadata(metadata, source.image_shape, source.out_channels())
+    configs["metadata.json"] = release_metadata(metadata, source.image_shape, source.out_channels(), source.backbone())
     archive = folder.with_name(f"{root.name}_v{metadata['version']}.zip")
     forms: list[tuple[bool, str, Callable[..., None]]]
     forms = [(torchscript, "model.ts", export_torchscript), (onnx, "model.onnx", export_onnx)]

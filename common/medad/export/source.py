@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from monai.bundle import ConfigParser
@@ -15,6 +16,7 @@ from torch import nn
 from ..configuration import PathLike, build, read_config
 from ..engines import load_weights
 from ..errors import InputError
+from ..networks import FrozenFeatures
 from ..postprocessing import calibration_of_weights
 from .configs import require_bakeable
 from .destination import is_release
@@ -49,6 +51,11 @@ class Source:
         """Count the channels that the network gives."""
         with eval_mode(self.network):
             return int(self.network(torch.zeros(1, *self.image_shape)).shape[1])
+
+    def backbone(self) -> dict[str, Any] | None:
+        """Say which weights frozen features come from: name, hash, and whether they are random."""
+        frozen = (module for module in self.network.modules() if isinstance(module, FrozenFeatures))
+        return next((features.describe() for features in frozen), None) if self.weights else None
 
 
 def open_source(

@@ -81,8 +81,8 @@ class FeaturePyramid(nn.Module):
         axes = [1] * spatial_dims
         self.mean: Tensor  # here, because TorchScript cannot read it as an annotation of the class
         self.std: Tensor
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, *axes), persistent=False)
-        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, *axes), persistent=False)
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, *axes))
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, *axes))
 
     def levels_on_grid(self, x: Tensor) -> Tensor:
         """Give the features of images ``x``."""

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from .blocks import FactorizedPosition, FeatureJitter, NeighborMaskedLayer, QueryDecoderLayer, neighbor_mask
@@ -86,9 +88,11 @@ class UniAD(nn.Module):
         if jitter_scale < 0:
             raise ValueError(f"jitter_scale={jitter_scale}: must not be negative.")
         self.spatial_dims, self.in_channels = spatial_dims, in_channels
+        self.mask: Tensor
         self.feature_size, self.window = list(feature_size), window
-        # of the settings, not learned: weights fit a network with another window
-        self.register_buffer("mask", neighbor_mask(self.feature_size, window), persistent=False)
+        # not learned, and yet in the state dict: weights belong to the window that they were trained with
+        self.register_buffer("mask", neighbor_mask(self.feature_size, window))
+        self.register_load_state_dict_pre_hook(_require_same_window)
         self.jitter = FeatureJitter(jitter_scale)
         self.to_tokens = nn.Linear(in_channels, hidden_size)
         self.position = FactorizedPosition(feature_size, hidden_size)
@@ -125,6 +129,17 @@ class UniAD(nn.Module):
             decoded = layer(tokens, decoded, positions, mask, grid)
         reconstruction: Tensor = self.to_features(self.norm(decoded)).transpose(1, 2).unflatten(2, grid)
         return reconstruction
+
+
+def _require_same_window(
+    module: nn.Module, state: dict[str, Any], prefix: str, _metadata: Any, _strict: bool, _missing: list[str],
+    _unexpected: list[str], errors: list[str],
+) -> None:  # fmt: skip
+    """Refuse weights of another neighbor_size, which have the shapes of this one."""
+    assert isinstance(module, UniAD)
+    mask = state.get(f"{prefix}mask")
+    if mask is not None and mask.shape == module.mask.shape and not torch.equal(mask.cpu(), module.mask.cpu()):
+        errors.append(f"weights of another neighbor_size than {module.window}")
 
 
 def _initialize(module: nn.Module) -> None:

@@ -75,3 +75,6 @@ def test_metadata_describe_the_network_of_the_release() -> None:
     outputs = form["post_processed_outputs"]
     assert all(entry["spatial_shape"] == ["*"] * 3 for entry in outputs.values())
     assert [entry["num_channels"] for entry in outputs.values()] == [1, 1, 2]
+    assert "backbone" not in released
+    backbone = {"name": "resnet10", "sha256": "0" * 64, "random": True}
+    assert release_metadata(metadata, (2, 32, 32, 16), 4, backbone)["backbone"] == backbone
