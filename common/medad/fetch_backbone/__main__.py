@@ -14,11 +14,12 @@ from ..errors import MedadError
 from .fetch import fetch_weights
 from .sources import published_channels
 
-_MEANS = {
+_EXPECTED_IMAGES = {
     1: """
-These weights expect images of mean 0 and standard deviation 1, and the two last options pass images on as they are.
-For images in [0, 1], as medad's preprocessing gives them, put the mean and standard deviation of your normal images.""",
-    3: "\nThese weights expect the mean and standard deviation of ImageNet: the defaults of backbone_mean, backbone_std.",
+These weights expect images of mean 0 and standard deviation 1; the two last options pass images on as they are.
+For images in [0, 1], as the preprocessing of medad gives them, put the mean and standard deviation of your images.""",
+    3: """
+These weights expect the mean and standard deviation of ImageNet: the defaults of backbone_mean and backbone_std.""",
 }
 
 
@@ -41,7 +42,7 @@ def usage(backbone_name: str, path: Path, sha256: str) -> str:
     ]
     if channels == 1:
         lines += ['--backbone_mean "[0.0]"', '--backbone_std "[1.0]"']
-    return "".join(f"    {line}\n" for line in lines) + _MEANS[channels]
+    return "".join(f"    {line}\n" for line in lines) + _EXPECTED_IMAGES[channels]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
