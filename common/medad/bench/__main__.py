@@ -15,6 +15,7 @@ from ..errors import MedadError
 
 BENCHES = {
     "metrics": "voxel metrics of one volume against scikit-learn",
+    "features": "training on kept features of a frozen backbone against training on images",
     "training": "training of a bundle against a plain PyTorch loop",
     "inference": "inference of a bundle, files to files, against MONAI's stock transforms",
     "postprocessing": "median, erosion and small components of one map against SciPy",
