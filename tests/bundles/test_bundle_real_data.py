@@ -20,13 +20,16 @@ Infer = Callable[..., Path]
 def test_lgg_volumes_and_their_metrics(infer: Infer, smoke_model: SmokeModel, real_data: Path, tmp_path: Path) -> None:
     out = infer(tmp_path / "out", dataset_dir=real_data / "lgg_3d")
     items = json.loads((real_data / "lgg_3d" / "datalist.json").read_text())["test"]
+    metadata = json.loads((smoke_model.bundle / "configs" / "metadata.json").read_text())
+    described = metadata["network_data_format"]["post_processed_outputs"]
+    images = [name for name in ("anomaly_map", "reconstruction") if name in described]
     with (out / "scores.csv").open() as file:
         cases = [row["case"] for row in csv.DictReader(file)]
     assert len(cases) == len(items) == 8
     for item in items:
         source = nibabel.load(real_data / "lgg_3d" / item["image"])
         case = next(case for case in cases if case in item["image"] or item["subject_id"] in case)
-        for name in ("anomaly_map", "mask", "reconstruction"):
+        for name in ("mask", *images):
             written = nibabel.load(out / case / f"{case}_{name}.nii.gz")
             assert written.shape == source.shape
             np.testing.assert_allclose(written.affine, source.affine, atol=1e-4)
