@@ -132,24 +132,23 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
     # the weights of the network bring the backbone, which is trained first (see TWO_STAGES)
     "uniad": {
         dims: {
-            "image_size": [size] * dims,
+            "image_size": [32] * dims,
             "backbone_weights": None,
             "allow_random_backbone": True,
+            "backbone_layers": [1],
+            "feature_size": [size] * dims,
             "hidden_size": 64,
             "num_layers": 1,
             "mlp_dim": 128,
-            "score_window": window,
+            "score_window": 4,
             "max_epochs": epochs,
             "batch_size": 16,
             "learning_rate": 0.003,
-            "pretext_epochs": 16,
+            "pretext_epochs": 40,
             "pretext_batch_size": 16,
-            **settings,
+            "pretext_learning_rate": 0.003,
         }
-        for dims, size, window, epochs, settings in (
-            (2, 32, 4, 15, {"backbone_layers": [1]}),
-            (3, 32, 4, 15, {"backbone_layers": [1]}),
-        )
+        for dims, size, epochs in ((2, 8, 15), (3, 6, 30))
     },
 }
 # bundles whose training is that of another one, bit for bit, as the tests of thor show: its weights are taken
@@ -166,7 +165,7 @@ HEADS = {
     "denoising_autoencoder": {2: 160, 3: 64},
     "dtunet": {2: 160, 3: 240},
     "guided_ddim": {2: 240, 3: 240},
-    "uniad": {2: 240, 3: 160},
+    "uniad": {2: 240, 3: 240},
 }
 # and how many with a lesion, where it learns from both
 ABNORMAL_HEADS = {"guided_ddim": {2: 16, 3: 240}}
