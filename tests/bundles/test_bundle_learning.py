@@ -140,7 +140,8 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
             "hidden_size": 64,
             "num_layers": 1,
             "mlp_dim": 128,
-            "score_window": 4,
+            "score_window": window,
+            "foreground_erosion": erosion,
             "max_epochs": epochs,
             "batch_size": 16,
             "learning_rate": 0.003,
@@ -148,7 +149,7 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
             "pretext_batch_size": 16,
             "pretext_learning_rate": 0.003,
         }
-        for dims, size, epochs in ((2, 8, 15), (3, 6, 30))
+        for dims, size, epochs, window, erosion in ((2, 8, 15, 4, 0), (3, 6, 30, 8, 2))
     },
 }
 # bundles whose training is that of another one, bit for bit, as the tests of thor show: its weights are taken
