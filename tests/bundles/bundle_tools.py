@@ -74,6 +74,11 @@ def train_in(bundle: Path, data: Path, folder: Path, names: str = "train smoke",
     return state
 
 
+def other_weights(state: State) -> State:
+    """Change every learned number a little; masks and hashes in a state dict stay."""
+    return {name: value + 1e-3 if value.is_floating_point() else value for name, value in state.items()}
+
+
 def same_weights(one: State, other: State, prefix: str = "") -> bool:
     """Ask whether two state dicts hold the same names and values where names begin with ``prefix``."""
     first, second = ({name: state[name] for name in state if name.startswith(prefix)} for state in (one, other))

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import torch
-from bundle_tools import SmokeModel, build
+from bundle_tools import SmokeModel, build, other_weights
 from medad.errors import CalibrationError, InputError
 from medad.export import Release, export_bundle
 from medad.export.parity import takes_timesteps
@@ -261,7 +261,7 @@ def test_weights_that_do_not_fit_are_refused(smoke_model: SmokeModel, tmp_path: 
 def test_a_calibration_of_other_weights_or_another_score_is_refused(smoke_model: SmokeModel, tmp_path: Path) -> None:
     models = Path(shutil.copytree(smoke_model.models, tmp_path / "models"))
     state = torch.load(models / "model.pt", weights_only=True)
-    torch.save({name: value * 1.01 for name, value in state.items()}, models / "model.pt")
+    torch.save(other_weights(state), models / "model.pt")
     settings = tmp_path / "settings.json"
     settings.write_text('{"score_fraction": 0.123}')
     for overlays, weights, what in (

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bundle_tools import ROOT, SmokeModel, build, fails_with
+from bundle_tools import ROOT, SmokeModel, build, fails_with, other_weights
 from malformed import write_good, write_malformed
 from medad.errors import InputError
 
@@ -98,7 +98,7 @@ def test_a_wish_for_the_network_is_noticed(tmp_path: Path) -> None:
 def test_a_run_is_not_continued_with_other_weights(infer: Infer, smoke_model: SmokeModel, tmp_path: Path) -> None:
     infer(tmp_path / "out")
     state = torch.load(smoke_model.models / "model.pt", weights_only=True)
-    torch.save({name: value + 1e-3 for name, value in state.items()}, tmp_path / "other.pt")
+    torch.save(other_weights(state), tmp_path / "other.pt")
     (next((tmp_path / "out").glob("*/*_mask.npy"))).unlink()
     before = (tmp_path / "out" / "scores.csv").read_bytes()
     with fails_with(InputError, "the earlier run had weights_sha256"):

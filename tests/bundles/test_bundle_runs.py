@@ -13,7 +13,7 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from bundle_tools import SmokeModel, build, fails_with, real_inputs, to_torchscript
+from bundle_tools import SmokeModel, build, fails_with, other_weights, real_inputs, to_torchscript
 from medad.engines import CohortError
 from medad.errors import CalibrationError, InputError
 from monai.bundle import ckpt_export, verify_metadata, verify_net_in_out
@@ -184,7 +184,7 @@ def test_calibration_takes_normal_images_only(smoke_model: SmokeModel, tmp_path:
 
 def test_calibration_of_other_weights_is_refused(infer: Infer, smoke_model: SmokeModel, tmp_path: Path) -> None:
     state = torch.load(smoke_model.models / "model.pt", weights_only=True)
-    torch.save({name: value + 1e-3 for name, value in state.items()}, tmp_path / "other.pt")
+    torch.save(other_weights(state), tmp_path / "other.pt")
     with fails_with(CalibrationError, "weights"):
         infer(tmp_path / "out", ckpt_path=tmp_path / "other.pt")
 
