@@ -87,6 +87,7 @@ class FeatureDataset(Dataset[dict[str, Tensor]]):
                 raise
             raise known from None
         parts = idist.all_gather(keys) if ranks > 1 else [keys]
+        self.store.clean()
         self.keys = [parts[index % ranks][index // ranks] for index in range(len(self.data))]
 
     def __len__(self) -> int:

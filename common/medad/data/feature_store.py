@@ -95,7 +95,17 @@ class FeatureStore:
         path.parent.mkdir(exist_ok=True)
         partial = path.with_name(f".{path.stem}.{os.getpid()}.partial.npy")
         np.save(partial, half.numpy())
-        partial.replace(path)
+        try:
+            partial.replace(path)
+        except FileNotFoundError:  # another process had written the same and cleaned up
+            if not path.is_file():
+                raise
+
+    def clean(self) -> None:
+        """Remove what killed runs left of features that are there by now."""
+        for partial in [] if self.folder is None else self.folder.glob("*/.*.partial.npy"):
+            if self._path(partial.name.split(".")[1]).is_file():
+                partial.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         assert self.folder is not None

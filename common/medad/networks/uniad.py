@@ -90,8 +90,9 @@ class UniAD(nn.Module):
         self.spatial_dims, self.in_channels = spatial_dims, in_channels
         self.mask: Tensor
         self.feature_size, self.window = list(feature_size), window
-        # not learned, and yet in the state dict: weights belong to the window that they were trained with
-        self.register_buffer("mask", neighbor_mask(self.feature_size, window))
+        # not learned, and yet in the state dict: weights belong to the window that they were trained with. As numbers,
+        # because federated learning takes differences of all entries
+        self.register_buffer("mask", neighbor_mask(self.feature_size, window).to(torch.uint8))
         self.register_load_state_dict_pre_hook(_require_same_window)
         self.jitter = FeatureJitter(jitter_scale)
         self.to_tokens = nn.Linear(in_channels, hidden_size)
@@ -119,7 +120,8 @@ class UniAD(nn.Module):
             raise ValueError(f"features of shape {features.shape}: must have a batch, {self.in_channels} channels and "
                              f"{self.spatial_dims} spatial axes.")  # fmt: skip
         grid = list(features.shape[2:])
-        mask = self.mask if grid == self.feature_size else neighbor_mask(grid, self.window).to(features.device)
+        known = grid == self.feature_size
+        mask = self.mask.bool() if known else neighbor_mask(grid, self.window).to(features.device)
         positions = self.position(grid)
         tokens = self.to_tokens(self.jitter(features).flatten(2).transpose(1, 2))
         for layer in self.encoder:

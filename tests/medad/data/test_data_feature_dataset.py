@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Features are computed once per image, backbone and preprocessing, and never met by anything else."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from medad.data import FeatureDataset
+from medad.errors import InputError
+from monai.data import MetaTensor
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class _Features(nn.Module):
+    """Stand-in for a frozen backbone that says how many images it has seen."""
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weight = weight
+        self.seen: list[int] = []
+
+    def key(self) -> str:
+        return hashlib.sha256(str(self.weight).encode()).hexdigest()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.append(len(x))
+        pooled = F.interpolate(x, size=[3] * (x.ndim - 2), mode="nearest")
+        return torch.cat([self.weight * pooled, pooled.square()], dim=1)
+
+
+def _images(count: int = 7, size: tuple[int, ...] = (8, 6)) -> list[dict[str, Any]]:
+    generator = torch.Generator().manual_seed(4)
+    return [{"image": torch.rand(1, *size, generator=generator), "case": f"case-{n}"} for n in range(count)]
+
+
+def _make(
+    data: list[dict[str, Any]], features: _Features, folder: Path | None, transform: Callable[[Any], Any] = dict
+) -> FeatureDataset:
+    return FeatureDataset(data, transform, features, folder, batch_size=3, progress=False)
+
+
+def _all(dataset: FeatureDataset) -> Tensor:
+    return torch.stack([dataset[index]["image"] for index in range(len(dataset))])
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("size", [(8, 6), (6, 5, 4)])
+def test_values_are_those_of_the_network_in_half_precision(size: tuple[int, ...], tmp_path: Path) -> None:
+    data, features = _images(size=size), _Features()
+    exact = _Features()(torch.stack([item["image"] for item in data]))
+    first, again, memory = (_make(data, features, folder) for folder in (tmp_path, tmp_path, None))
+    assert features.seen == [3, 3, 1] * 2 and len(first) == len(_files(tmp_path)) == 7  # none for the second one
+    for dataset in (first, again, memory):
+        assert dataset[2].keys() == {"image"} and type(dataset[2]["image"]) is Tensor
+        assert torch.equal(_all(dataset), exact.half().float())
+    torch.testing.assert_close(_all(first), exact, rtol=2**-11, atol=2**-24)
+
+
+def test_only_what_is_missing_is_computed(tmp_path: Path) -> None:
+    data, features = _images(), _Features()
+    _make(data[1:4], features, tmp_path)
+    shuffled = [data[index] for index in (6, 2, 0, 1, 5, 3, 4, 6)]  # one of them twice
+    whole = _make(shuffled, features, tmp_path)
+    assert sum(features.seen) == 7 and len(_files(tmp_path)) == 7
+    assert torch.equal(_all(whole), _all(_make(shuffled, _Features(), None)))
+
+
+def test_another_backbone_or_preprocessing_is_computed_anew(tmp_path: Path) -> None:
+    data = _images()
+    _make(data, _Features(), tmp_path)
+    changes: list[tuple[_Features, Callable[[Any], Any]]] = [
+        (_Features(weight=2.0), dict),
+        (_Features(), lambda item: {"image": item["image"] / 2}),
+        (_Features(), lambda item: {"image": item["image"].reshape(1, 6, 8)}),
+    ]
+    for features, transform in changes:
+        made = _make(data, features, tmp_path, transform)
+        assert sum(features.seen) == 7
+        assert torch.equal(_all(made), _all(_make(data, features, None, transform)))
+
+
+def test_metadata_change_nothing(tmp_path: Path) -> None:
+    data, features = _images(3), _Features()
+    _make(data, features, tmp_path)
+    made = _make([{"image": MetaTensor(item["image"], meta={"a": 1})} for item in data], features, tmp_path)
+    assert features.seen == [3] and type(made[0]["image"]) is Tensor
+
+
+def test_a_killed_run_leaves_nothing_behind(tmp_path: Path) -> None:
+    data, features = _images(), _Features()
+    right = _all(_make(data, features, tmp_path))
+    lost, kept = _files(tmp_path)[:2]
+    for path in (lost, kept):
+        path.with_name(f".{path.stem}.99999.partial.npy").write_bytes(b"half")
+    lost.unlink()
+    assert torch.equal(_all(_make(data, features, tmp_path)), right)
+    assert features.seen[-1] == 1 and len(_files(tmp_path)) == 7
+
+
+@pytest.mark.parametrize("content", [b"", b"no features"])
+def test_a_file_that_cannot_be_read_is_computed_again(content: bytes, tmp_path: Path) -> None:
+    data, features = _images(), _Features()
+    right = _all(_make(data, features, tmp_path))
+    _files(tmp_path)[2].write_bytes(content)
+    assert torch.equal(_all(_make(data, features, tmp_path)), right) and features.seen == [3, 3, 1, 1]
+
+
+def _fill(folder: Path) -> None:
+    _make(_images(40), _Features(), folder)
+
+
+def test_two_processes_fill_one_folder(tmp_path: Path) -> None:
+    processes = [multiprocessing.get_context("fork").Process(target=_fill, args=(tmp_path,)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0] and len(_files(tmp_path)) == 40
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
+@pytest.mark.parametrize("to_disk", [True, False])
+def test_features_that_half_precision_cannot_hold(value: float, to_disk: bool, tmp_path: Path) -> None:
+    data = _images()
+    data[4]["image"][0, 0, 0] = value
+    with pytest.raises(InputError, match=r"case-4: a feature of .*65504"):
+        _make(data, _Features(), tmp_path if to_disk else None)
+
+
+def test_an_image_that_cannot_be_used_gives_its_own_error() -> None:
+    def refuse(_item: Any) -> Any:
+        raise InputError("constant image", where="b.png", expected="contrast", remedy="Leave it out.")
+
+    with pytest.raises(InputError, match=r"^b.png: constant image"):
+        _make(_images(), _Features(), None, refuse)
