@@ -121,7 +121,7 @@ class UniAD(nn.Module):
                              f"{self.spatial_dims} spatial axes.")  # fmt: skip
         grid = list(features.shape[2:])
         known = grid == self.feature_size
-        mask = self.mask.bool() if known else neighbor_mask(grid, self.window).to(features.device)
+        mask = self.mask > 0 if known else neighbor_mask(grid, self.window).to(features.device)
         positions = self.position(grid)
         tokens = self.to_tokens(self.jitter(features).flatten(2).transpose(1, 2))
         for layer in self.encoder:
