@@ -174,7 +174,8 @@ class StockScript:
         self.inferer = content("inferer")
         self.size = list(content("image_size"))
         self.slices = SliceInferer(2, roi_size=self.size, sw_batch_size=int(content("batch_size")))
-        self.median = MedianSmooth(radius=int(content("median_kernel_size")) // 2)
+        smooths = "median_kernel_size" in parser.get()  # a method whose map is smooth does without
+        self.median = MedianSmooth(radius=int(content("median_kernel_size")) // 2 if smooths else 0)
         threshold = load_calibration(content("calibration_path")).voxel_threshold(
             float(content("voxel_false_positive_rate"))
         )
@@ -189,9 +190,13 @@ class StockScript:
                 ScaleIntensityd(Keys.IMAGE),
             ]
         )
-        self.invert = Invertd([Keys.ANOMALY_MAP, Keys.RECONSTRUCTION], self.load, orig_keys=Keys.IMAGE)
+        self.invert = Invertd(
+            [Keys.ANOMALY_MAP, Keys.RECONSTRUCTION], self.load, orig_keys=Keys.IMAGE, allow_missing_keys=True
+        )
         self.savers = [
-            SaveImaged(key, output_dir=out, output_postfix=str(key), resample=False, print_log=False)
+            SaveImaged(
+                key, output_dir=out, output_postfix=str(key), resample=False, print_log=False, allow_missing_keys=True
+            )
             for key in _OUTPUTS
         ]
 
@@ -205,20 +210,21 @@ class StockScript:
         return output
 
     def postprocess(self, case: dict[Any, Any], output: Tensor) -> dict[Any, Any]:
-        """Smooth the map, take it and the reconstruction to the grid of the file, and make the mask."""
+        """Smooth the map, take it and the reconstruction, if any, to the grid of the file, and make the mask."""
         smooth = output[:1]
         if smooth.ndim - 1 > self.dims:  # the slices as channels, so that the median stays within each
             smooth = self.median(smooth[0].movedim(-1, 0)).movedim(0, -1)[None]
         else:
             smooth = self.median(smooth)
         case[Keys.ANOMALY_MAP] = MetaTensor(smooth).copy_meta_from(case[Keys.IMAGE])
-        case[Keys.RECONSTRUCTION] = MetaTensor(output[1:]).copy_meta_from(case[Keys.IMAGE])
+        if len(output) > 1:
+            case[Keys.RECONSTRUCTION] = MetaTensor(output[1:]).copy_meta_from(case[Keys.IMAGE])
         case = self.invert(case)
         case[Keys.PRED] = self.to_mask(case[Keys.ANOMALY_MAP])
         return case
 
     def save(self, case: dict[Any, Any]) -> None:
-        """Write the three results as NIfTI files."""
+        """Write the results as NIfTI files."""
         for saver in self.savers:
             saver(case)
 

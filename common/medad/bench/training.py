@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader as TorchLoader
 from torch.utils.data import TensorDataset
 
+from ..errors import InputError
 from .bundle import add_bundle_arguments, build, parameters, settings, write_phantoms
 from .timing import Stopwatch, machine
 
@@ -45,10 +46,17 @@ def run(args: argparse.Namespace) -> list[dict[str, object]]:
         Two rows for each kind of augmentation.
 
     Raises:
-        InputError: if the bundle has no such config.
+        InputError: if the bundle has no such config, or trains on kept features.
     """
     with tempfile.TemporaryDirectory() as folder:
         workflow = _workflow(args, Path(folder))
+        if str(workflow.parser["train#dataset#_target_"]).endswith(".FeatureDataset"):
+            raise InputError(
+                "its training reads kept features, not images",
+                where=args.bundle,
+                expected="a bundle that trains on images",
+                remedy="Use python -m medad.bench features.",
+            )
         dims = int(workflow.parser.get_parsed_content("spatial_dims"))
         # two abnormal heads, for methods that learn from both classes
         counts = {"training": args.images, "training_abnormal": 2, "calibration": 2}
