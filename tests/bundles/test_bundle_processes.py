@@ -196,7 +196,7 @@ def test_two_ranks_infer_as_one_with_a_bad_case(smoke_model: SmokeModel, tmp_pat
     assert done.stderr.count("error: 1 of 5 cases failed") == 2  # the same outcome on both ranks
     assert (two / "report.html").is_file() and not list(two.rglob("*.partial"))
     files = [path.relative_to(one) for path in one.rglob("*") if path.suffix in (".csv", ".npy")]
-    assert len(files) == 2 + 4 * 3
+    assert len(files) in (2 + 4 * 2, 2 + 4 * 3)  # tables; map, mask and, where there is one, reconstruction
     for file in files:
         assert (one / file).read_bytes() == (two / file).read_bytes(), file
 
