@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 from medad.losses import TTestSeparationLoss
-from torch import Tensor
+from monai.engines import SupervisedTrainer
+from torch import Tensor, nn
 
 SHAPES = [(9,), (6, 7), (4, 5, 6)]
 
@@ -124,6 +125,29 @@ def test_half_precision_is_computed_in_float32(half: torch.dtype) -> None:
     assert found.item() == pytest.approx(expected, rel=1e-5)
     found.backward()
     assert low.grad is not None and low.grad.isfinite().all() and low.grad.any()
+
+
+def test_trains_with_monai() -> None:
+    """A network that sees bright dots learns to leave them out: the residual tells them from the rest."""
+    images = torch.rand(16, 1, 16, 16) * 0.2 + 0.2
+    masks = torch.zeros_like(images)
+    masks[:8, :, 6:9, 6:9] = 1
+    images = images.where(masks == 0, 1.0)
+    network = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 3, padding=1), nn.Sigmoid())
+    trainer = SupervisedTrainer(
+        device=torch.device("cpu"),
+        max_epochs=40,
+        train_data_loader=[{"image": images, "mask": masks}],
+        network=network,
+        optimizer=torch.optim.Adam(network.parameters(), 0.03),
+        loss_function=TTestSeparationLoss(),
+        prepare_batch=lambda batch, *_, **__: (batch["image"], (batch["image"], batch["mask"])),
+        decollate=False,
+    )
+    trainer.run()
+    residual = (network(images) - images).abs().detach()
+    lesions, normals = residual[masks > 0], residual[8:]
+    assert float(lesions.min()) > 2 * float(normals.max())
 
 
 def test_errors() -> None:
