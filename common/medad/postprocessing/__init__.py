@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from .calibration import Calibration, load_calibration, voxel_rate_grid
 from .calibration_builder import CalibrationBuilder, images_per_subject
+from .candidates import Candidates, FindCandidatesd, find_candidates
 from .components import RemoveSmallComponentsd, remove_small_components
+from .crops import crop_around
 from .decision import Calibrated, Thresholdd, calibration_of_weights
 from .foreground import MaskForegroundd, erode
 from .hashing import as_json_holds_it, data_hash, weights_hash
@@ -20,6 +22,8 @@ __all__ = [
     "Calibrated",
     "Calibration",
     "CalibrationBuilder",
+    "Candidates",
+    "FindCandidatesd",
     "GaussianSmoothMapd",
     "HeatmapPredd",
     "MaskForegroundd",
@@ -32,8 +36,10 @@ __all__ = [
     "anomaly_score",
     "as_json_holds_it",
     "calibration_of_weights",
+    "crop_around",
     "data_hash",
     "erode",
+    "find_candidates",
     "gaussian_smooth",
     "images_per_subject",
     "load_calibration",
