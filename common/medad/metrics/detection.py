@@ -75,9 +75,9 @@ def hits_in_components(points: Tensor, components: Tensor, slack: float = 0.0) -
     voxels = (points + 0.5).floor().long()
     if not bool(((voxels >= 0) & (voxels <= last)).all()):
         raise ValueError(f"A point lies outside the grid {tuple(labels.shape)}; expected voxel coordinates.")
-    around = voxels[:, None] + _ball(slack, labels.ndim)
-    within = ((around >= 0) & (around <= last)).all(dim=-1)
-    found = labels[around.clamp(min=0).minimum(last).unbind(-1)].long() * within  # (n, voxels of the ball)
+    # drawn into the grid a neighbor only comes closer: it stays in the ball
+    around = (voxels[:, None] + _ball(slack, labels.ndim)).clamp(min=0).minimum(last)
+    found = labels[around.unbind(-1)].long()  # (n, voxels of the ball)
     hits = torch.zeros(len(points), int(labels.max()) + 1 if labels.numel() else 1, dtype=torch.bool)
     return hits.scatter_(1, found, True)[:, 1:]
 
