@@ -14,7 +14,7 @@ def draw_balls(centers: Tensor, radii: Tensor, spatial_size: Sequence[int]) -> T
 
     A ball cuts each line of voxels along the last axis in one interval. Its two ends are noted, and their running sum
     says how many balls a voxel is in; so large balls cost little more than small ones. scikit-image draws one circle at
-    a time, without its border, and no balls.
+    a time, without its border, and a ball only in a grid of its own.
 
     Args:
         centers: ``(n, axes)``, in voxels; the center of the first voxel is 0. They may lie outside the grid.
