@@ -12,6 +12,7 @@ from .hybrid_diffusion import HybridDiffusionLoss
 from .kl_divergence import KLDivergence, kl_to_standard_normal
 from .perceptual import PerceptualLoss, relative_feature_difference
 from .regularized import RegularizedLoss
+from .separation import TTestSeparationLoss
 from .structural import StructuralDissimilarity, dissimilarity_map
 from .uncertainty import UncertaintyLoss, split_uncertainty, squared_error_in_variances
 
@@ -26,6 +27,7 @@ __all__ = [
     "PerceptualLoss",
     "RegularizedLoss",
     "StructuralDissimilarity",
+    "TTestSeparationLoss",
     "UncertaintyLoss",
     "dissimilarity_map",
     "kl_to_standard_normal",

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from .accumulator import AnomalyMetrics
 from .bootstrap import WeightedHistograms, percentile_interval, resample, subject_weights
+from .detection import DetectionRecord, hits_in_components, hits_near, match_detections
 from .dice import oracle_dice, pooled_dice
+from .froc import FALSE_POSITIVE_RATES, FrocStatistic, froc_curve, sensitivity_at_false_positives
+from .froc_intervals import summarize_froc
 from .histogram import (
     ScoreHistogram,
     add_histograms,
@@ -20,7 +23,10 @@ from .ranking import at_or_above, auroc, average_precision, fpr_at_tpr, score_le
 from .region_overlap import aupro
 
 __all__ = [
+    "FALSE_POSITIVE_RATES",
     "AnomalyMetrics",
+    "DetectionRecord",
+    "FrocStatistic",
     "ScoreHistogram",
     "WeightedHistograms",
     "add_histograms",
@@ -31,9 +37,13 @@ __all__ = [
     "coarsen",
     "false_positive_components",
     "fpr_at_tpr",
+    "froc_curve",
+    "hits_in_components",
+    "hits_near",
     "key_values",
     "label_components",
     "lesion_detection",
+    "match_detections",
     "oracle_dice",
     "percentile_interval",
     "pooled_dice",
@@ -42,6 +52,8 @@ __all__ = [
     "score_histogram",
     "score_keys",
     "score_levels",
+    "sensitivity_at_false_positives",
     "size_stratum",
     "subject_weights",
+    "summarize_froc",
 ]

@@ -6,7 +6,9 @@ from __future__ import annotations
 from .calibration import Calibration, voxel_rate_grid
 from .calibration_builder import CalibrationBuilder, images_per_subject
 from .calibration_file import load_calibration
+from .candidates import Candidates, FindCandidatesd, find_candidates
 from .components import RemoveSmallComponentsd, remove_small_components
+from .crops import crop_around
 from .decision import Calibrated
 from .foreground import MaskForegroundd, erode
 from .grouped_calibration_builder import GroupedCalibrationBuilder
@@ -24,6 +26,8 @@ __all__ = [
     "Calibrated",
     "Calibration",
     "CalibrationBuilder",
+    "Candidates",
+    "FindCandidatesd",
     "GaussianSmoothMapd",
     "GroupedCalibrationBuilder",
     "HeatmapPredd",
@@ -37,8 +41,10 @@ __all__ = [
     "anomaly_score",
     "as_json_holds_it",
     "calibration_of_weights",
+    "crop_around",
     "data_hash",
     "erode",
+    "find_candidates",
     "gaussian_smooth",
     "images_per_subject",
     "load_calibration",

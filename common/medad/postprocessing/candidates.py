@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Candidates for a lesion: the connected components of {map > threshold} that have the size of one."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from monai.transforms import Transform
+from scipy import ndimage
+
+from ..keys import Keys
+from ..transforms.foreground import neighborhood
+from .grid import check_map, check_spatial_dims, entry, plain
+
+
+class Candidates(NamedTuple):
+    """Candidates of one image, the highest mean value first.
+
+    Attributes:
+        centroids: ``(n, axes)`` float64, in voxels: the mean position of the voxels, not weighted with the map, so that
+            a crop around it shows the component in its middle.
+        sizes: ``(n,)`` int64, in voxels.
+        means: ``(n,)`` float64, mean of the map over the component.
+        maxima: ``(n,)`` float64, largest value of the map in the component.
+    """
+
+    centroids: torch.Tensor
+    sizes: torch.Tensor
+    means: torch.Tensor
+    maxima: torch.Tensor
+
+
+def find_candidates(
+    anomaly_map: torch.Tensor,
+    spatial_dims: int,
+    threshold: float,
+    min_size: float = 1,
+    max_size: float | None = None,
+    connectivity: int = 1,
+) -> Candidates:
+    """Find the components of a map above a threshold.
+
+    The components are found on the CPU.
+
+    Args:
+        anomaly_map: ``(1, *spatial)``; with ``spatial_dims=2`` also a volume, treated slice by slice; the last
+            coordinate of a centroid is then its slice.
+        spatial_dims: 2 or 3.
+        threshold: a voxel belongs to a component if the map is larger.
+        min_size: smallest size of a candidate, in voxels.
+        max_size: largest size, in voxels; None for no limit.
+        connectivity: how many axes a neighbor may differ in, 1 (faces) to ``spatial_dims``.
+
+    Returns:
+        The candidates, on the device of the map; candidates of the same mean in the order of their first voxel.
+
+    Raises:
+        ValueError: if an argument is out of its range or the shape does not fit.
+    """
+    check_map(anomaly_map, spatial_dims)
+    if len(anomaly_map) != 1:
+        raise ValueError(f"the anomaly map has {len(anomaly_map)} channels, expected 1")
+    _check_settings(spatial_dims, threshold, min_size, max_size, connectivity)
+    plain_map = plain(anomaly_map)[0].detach()
+    above = (plain_map > threshold).cpu().numpy()  # in the precision of the map, as everywhere
+    labels, count = ndimage.label(above, neighborhood(above.ndim, spatial_dims, connectivity))
+    found, value = labels[above] - 1, plain_map.double().cpu().numpy()[above]
+    sizes = np.bincount(found, minlength=count)
+    sums = [np.bincount(found, weights, minlength=count) for weights in (value, *above.nonzero())]
+    means, *centroids = (total / sizes for total in sums)  # a component has a voxel: no size is 0
+    maxima = np.full(count, -np.inf)
+    np.maximum.at(maxima, found, value)
+    fits = np.flatnonzero((sizes >= min_size) & (sizes <= (np.inf if max_size is None else max_size)))
+    order = fits[np.argsort(-means[fits], kind="stable")]
+    columns = (np.stack(centroids, axis=1), sizes, means, maxima)
+    return Candidates(*(torch.from_numpy(column[order]).to(anomaly_map.device) for column in columns))
+
+
+class FindCandidatesd(Transform):
+    """Add the candidates of a case, see :func:`find_candidates`.
+
+    Args:
+        spatial_dims: 2 or 3; with 2, a volume is treated slice by slice.
+        threshold: a voxel belongs to a component if the map is larger.
+        min_size: smallest size of a candidate, in voxels.
+        max_size: largest size, in voxels; None for no limit.
+        connectivity: how many axes a neighbor may differ in, 1 (faces) to ``spatial_dims``.
+        map_key: the anomaly map.
+        candidates_key: where the :class:`Candidates` go.
+
+    Shape:
+        anomaly_map: ``(1, *spatial)``, unchanged.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        spatial_dims: int,
+        threshold: float,
+        min_size: float = 1,
+        max_size: float | None = None,
+        connectivity: int = 1,
+        map_key: str = Keys.ANOMALY_MAP,
+        candidates_key: str = "candidates",
+    ) -> None:
+        _check_settings(spatial_dims, threshold, min_size, max_size, connectivity)
+        self.spatial_dims = spatial_dims
+        self.threshold = threshold
+        self.min_size = min_size
+        self.max_size = max_size
+        self.connectivity = connectivity
+        self.map_key = map_key
+        self.candidates_key = candidates_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Find the candidates of one case."""
+        anomaly_map = entry(data, self.map_key, "FindCandidatesd")
+        settings = (self.threshold, self.min_size, self.max_size, self.connectivity)
+        return {**data, self.candidates_key: find_candidates(anomaly_map, self.spatial_dims, *settings)}
+
+
+def _check_settings(
+    spatial_dims: int, threshold: float, min_size: float, max_size: float | None, connectivity: int
+) -> None:
+    check_spatial_dims(spatial_dims)
+    if np.isnan(threshold):
+        raise ValueError("threshold is NaN, expected a number")
+    if not min_size >= 0:
+        raise ValueError(f"min_size must be at least 0, got {min_size}")
+    if max_size is not None and not max_size >= min_size:
+        raise ValueError(f"max_size must be at least min_size ({min_size}), got {max_size}")
+    if not 1 <= connectivity <= spatial_dims:
+        raise ValueError(f"connectivity must lie in [1, {spatial_dims}], got {connectivity}")
