@@ -19,7 +19,8 @@ from torch import Tensor, nn
 State = dict[str, Tensor]
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLES = sorted(folder for folder in (ROOT / "bundles").iterdir() if (folder / "configs").is_dir())
-REPRESENTATIVE = "denoising_autoencoder"
+# one bundle of each kind: a reconstruction, diffusion that is trained with labels, features of a frozen backbone
+KINDS = ("denoising_autoencoder", "guided_ddim", "uniad")
 # variants that change the score only build on one that brings its network
 NEEDS = {"variant_grad_kl": "variant_vae", "variant_grad_elbo": "variant_vae", "variant_grad_combi": "variant_vae"}
 VARIANTS = [
@@ -30,14 +31,19 @@ VARIANTS = [
 VARIANT_IDS = [f"{bundle.name}-{names}" for bundle, names in VARIANTS]
 
 
+def of_each_kind() -> list[Path]:
+    """Give one bundle of each kind, for slow tests of what a bundle's configuration changes little."""
+    return [folder for folder in BUNDLES if folder.name in KINDS]
+
+
 def over_bundles() -> list[Any]:
-    """Give all bundles as parameters of a slow test, one of them fast.
+    """Give one bundle of each kind as parameters of a slow test, the first of them fast.
 
     For what a method changes little and takes long, such as commands in processes of their own: `make test` asks one
     bundle, `make test-slow` the others.
     """
     return [
-        folder if folder.name == REPRESENTATIVE else pytest.param(folder, marks=pytest.mark.slow) for folder in BUNDLES
+        folder if folder.name == KINDS[0] else pytest.param(folder, marks=pytest.mark.slow) for folder in of_each_kind()
     ]
 
 

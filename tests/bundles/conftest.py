@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 import torch
-from bundle_tools import BUNDLES, SmokeModel, build, over_bundles, train_smoke_model
+from bundle_tools import BUNDLES, SmokeModel, build, of_each_kind, over_bundles, train_smoke_model
 from medad.networks.blocks import VGG19Features
 from medad.phantom import write_phantom_dataset
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run every test that asks for a bundle over all of them, see :func:`bundle_tools.over_bundles`."""
+    """Run every test that asks for a bundle over all of them, or over fewer where a marker says so."""
     if "bundle" in metafunc.fixturenames:
-        shared = metafunc.definition.get_closest_marker("shared_machinery") is not None
-        bundles = over_bundles() if shared else BUNDLES
+        chosen: dict[str, Callable[[], list[Any]]] = {"shared_machinery": over_bundles, "each_kind": of_each_kind}
+        markers = [name for name in chosen if metafunc.definition.get_closest_marker(name) is not None]
+        bundles = chosen[markers[0]]() if markers else BUNDLES
         metafunc.parametrize("bundle", bundles, ids=lambda folder: folder.name, scope="session")
 
 

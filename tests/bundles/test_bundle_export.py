@@ -166,6 +166,7 @@ NETWORK_CHECK = ("-m", "monai.bundle", "verify_net_in_out", "network_def")
 
 
 @pytest.mark.slow
+@pytest.mark.each_kind
 def test_commands_without_medad(release: Release, smoke_model: SmokeModel, tmp_path: Path) -> None:
     """One epoch of training, inference and MONAI's checks, as typed in the folder of the release."""
     root = shutil.copytree(release.folder, tmp_path / release.folder.name)
@@ -194,6 +195,7 @@ def test_commands_without_medad(release: Release, smoke_model: SmokeModel, tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.each_kind
 def test_inference_without_medad_from_elsewhere(release: Release, smoke_model: SmokeModel, tmp_path: Path) -> None:
     where = ("--bundle_root", str(release.folder), "--config_file", f"{release.folder}/configs/inference.json")
     paths = {"dataset_dir": smoke_model.data, "output_dir": tmp_path / "out"}

@@ -43,6 +43,7 @@ def _cases(table: Path) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.each_kind
 def test_a_cohort_of_malformed_and_good_files(smoke_model: SmokeModel, tmp_path: Path) -> None:
     """The command that a user types: one row per case in one of two tables, no traceback, status 1."""
     malformed = write_malformed(tmp_path / "images", 120)
@@ -71,6 +72,7 @@ def test_a_cohort_of_malformed_and_good_files(smoke_model: SmokeModel, tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.each_kind
 def test_killed_at_any_moment_and_resumed_nothing_is_different(bundle: Path, phantom_2d: Path, tmp_path: Path) -> None:
     done = _python(ROBUSTNESS / "kill_and_resume.py", bundle, phantom_2d, tmp_path, 0)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -130,6 +130,7 @@ def test_two_ranks_train_calibrate_and_resume(bundle: Path, phantom_2d: Path, tm
 
 
 @pytest.mark.slow
+@pytest.mark.each_kind
 def test_two_ranks_evaluate_as_one(smoke_model: SmokeModel, tmp_path: Path) -> None:
     paths = {"ckpt_dir": smoke_model.models, "dataset_dir": smoke_model.data}
     build(smoke_model.bundle, "train evaluate smoke", **paths, output_dir=tmp_path / "one").run()
@@ -151,6 +152,7 @@ def test_two_ranks_evaluate_as_one(smoke_model: SmokeModel, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.each_kind
 def test_two_ranks_judge_several_data_sets_as_one(smoke_model: SmokeModel, tmp_path: Path) -> None:
     """Given as a user types it; calibration and evaluation of each set, whichever rank its images come to."""
     other = shutil.copytree(smoke_model.data, tmp_path / "other")
@@ -179,6 +181,7 @@ def test_two_ranks_judge_several_data_sets_as_one(smoke_model: SmokeModel, tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.each_kind
 def test_two_ranks_infer_as_one_with_a_bad_case(smoke_model: SmokeModel, tmp_path: Path) -> None:
     """The second rank has the bad case; its failure must not cost what the first rank still has to write."""
     images = tmp_path / "images"
@@ -202,6 +205,7 @@ def test_two_ranks_infer_as_one_with_a_bad_case(smoke_model: SmokeModel, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.each_kind
 def test_a_rank_that_breaks_ends_the_run(smoke_model: SmokeModel, tmp_path: Path) -> None:
     broken = ("--evaluator#network", "$@network if dist.get_rank() == 0 else 1 / 0")
     names = "inference smoke multi_gpu_evaluate"

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from bundle_tools import BUNDLES
+from bundle_tools import BUNDLES, of_each_kind
 from byte_mutations import BYTE_MUTATIONS
 from field_mutations import FIELD_MUTATIONS
 from good_files import GOOD
@@ -39,7 +39,7 @@ def read_all(folder: Path, results: Path, bundles: list[Path]) -> list[dict[str,
 
 @pytest.mark.parametrize(
     ("seed", "bundles"),
-    [(0, BUNDLES[:1]), *(pytest.param(seed, BUNDLES, marks=pytest.mark.slow) for seed in (0, 1, 5))],
+    [(0, BUNDLES[:1]), *(pytest.param(seed, of_each_kind(), marks=pytest.mark.slow) for seed in (1, 5))],
 )
 def test_every_malformed_image_has_one_clear_outcome(tmp_path: Path, seed: int, bundles: list[Path]) -> None:
     count = 1000
