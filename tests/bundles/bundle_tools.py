@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,9 +86,16 @@ def other_weights(state: State) -> State:
     return {name: value + 1e-3 if value.is_floating_point() else value for name, value in state.items()}
 
 
+def reconstructs(bundle: Path) -> bool:
+    """Ask whether the metadata of a bundle promise a reconstruction of the image."""
+    metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
+    return "reconstruction" in metadata["network_data_format"]["post_processed_outputs"]
+
+
 def same_weights(one: State, other: State, prefix: str = "") -> bool:
     """Ask whether two state dicts hold the same names and values where names begin with ``prefix``."""
     first, second = ({name: state[name] for name in state if name.startswith(prefix)} for state in (one, other))
+    assert first, f"nothing begins with {prefix!r}"
     return first.keys() == second.keys() and all(torch.equal(value, second[name]) for name, value in first.items())
 
 

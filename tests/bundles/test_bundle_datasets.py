@@ -128,6 +128,8 @@ def test_new_images_are_judged_as_those_of_a_named_set(
         assert (float(row["p_value"]), row["dataset"]) == (pytest.approx(p_value, abs=1e-4), "bright")
         assert p_value != pytest.approx(calibration.p_value(float(row["score"])), abs=1e-4)
         assert (tmp_path / "out" / row["case"] / f"{row['case']}_mask.png").is_file()
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "60 normal images" in report and "120 normal images" not in report  # thresholds of that set, not of both
 
     detector = AnomalyDetector(bundle, ["smoke"], **paths)
     image = few / "test_00000.png"

@@ -20,7 +20,7 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from bundle_tools import BUNDLES, ROOT, SmokeModel
+from bundle_tools import BUNDLES, ROOT, SmokeModel, reconstructs
 from medad.errors import CalibrationError, InputError
 from medad.predict import AnomalyDetector, AnomalyResult
 from medad.predict.__main__ import main
@@ -76,14 +76,13 @@ def _written(folder: Path, case: str, what: str) -> np.ndarray:
     return np.asarray(nibabel.load(nifti).dataobj) if nifti.is_file() else np.load(f"{path}.npy")
 
 
-def _assert_same(result: AnomalyResult, folder: Path) -> None:
-    """The result equals the files and the row of its case bit for bit."""
+def _assert_same(result: AnomalyResult, folder: Path, rebuilt: bool) -> None:
+    """The result, with a reconstruction or without, equals the files and the row of its case bit for bit."""
     row = _rows(folder)[result.case]
     assert (f"{result.score:.9g}", f"{result.p_value:.6g}") == (row["score"], row["p_value"])
     assert str(result.decision) == row["decision"]
-    if result.reconstruction is None:
-        assert not list((folder / result.case).glob("*_reconstruction*"))
-    for what in ("anomaly_map", "mask", *(["reconstruction"] if result.reconstruction is not None else [])):
+    assert (result.reconstruction is not None) == rebuilt == any((folder / result.case).glob("*_reconstruction*"))
+    for what in ("anomaly_map", "mask", *(["reconstruction"] if rebuilt else [])):
         written, array = _written(folder, result.case, what), getattr(result, what)
         assert array.dtype == written.dtype, what
         np.testing.assert_array_equal(array, written, err_msg=what)
@@ -96,9 +95,9 @@ def test_pictures_equal_the_bundle_run(
     results = list(detector.map(_pictures(smoke_model)))
     assert len(results) == 6
     for result in results:
-        _assert_same(result, cohort)
+        _assert_same(result, cohort, reconstructs(smoke_model.bundle))
     path = _pictures(smoke_model)[0]
-    _assert_same(detector(path), infer(tmp_path / "alone", dataset_dir=path))
+    _assert_same(detector(path), infer(tmp_path / "alone", dataset_dir=path), reconstructs(smoke_model.bundle))
 
 
 def test_a_volume_equals_the_bundle_run(
@@ -107,12 +106,12 @@ def test_a_volume_equals_the_bundle_run(
     path = _volume(tmp_path, smoke_model)
     out = infer(tmp_path / "out", dataset_dir=path)
     result = detector(str(path))
-    _assert_same(result, out)
+    _assert_same(result, out, reconstructs(smoke_model.bundle))
     source = nibabel.load(path)
     np.testing.assert_allclose(result.affine, source.affine, atol=1e-6)
     mixed = list(detector.map([_pictures(smoke_model)[0], path, path]))
     for again in mixed[1:]:
-        _assert_same(again, out)
+        _assert_same(again, out, reconstructs(smoke_model.bundle))
 
 
 def test_an_array_goes_the_way_of_its_file(detector: AnomalyDetector, smoke_model: SmokeModel, tmp_path: Path) -> None:

@@ -54,9 +54,8 @@ def test_the_first_stage_trains_a_backbone_and_nothing_else(phantom_2d: Path, ba
 def test_the_second_stage_takes_it_and_keeps_its_hash(phantom_2d: Path, backbone: Path, tmp_path: Path) -> None:
     state = _train(phantom_2d, tmp_path, **_with_file(backbone))
     trained: State = torch.load(backbone, weights_only=True)
-    assert same_weights({f"features.backbone.{name}": value for name, value in trained.items()}, state, "features.b_")
-    kept = {name.removeprefix("features.backbone."): state[name] for name in state if "features.backbone." in name}
-    assert kept.keys() == trained.keys() and all(torch.equal(kept[name], trained[name]) for name in kept)
+    expected = {f"features.backbone.{name}": value for name, value in trained.items()}
+    assert same_weights(expected, state, "features.backbone.")
     assert _hash_in(state) == tensor_hash(trained)
 
 
@@ -79,12 +78,29 @@ def test_the_backbone_may_stay_outside_of_the_weights(phantom_2d: Path, backbone
         "mean",
         "std",
     }
-    inferred = {**overrides, "dataset_dir": phantom_2d / "images"} if (phantom_2d / "images").is_dir() else overrides
-    _workflow(phantom_2d, tmp_path, "inference smoke", **inferred).run()
+    _workflow(phantom_2d, tmp_path, "inference smoke", **overrides).run()
     assert (tmp_path / "log" / "scores.csv").read_text().count("\n") > 2
     for other in ({"allow_random_backbone": False}, {"allow_random_backbone": True}):
         with fails_with(InputError, "needs a file with weights of the SHA-256"):
             _workflow(phantom_2d, tmp_path, "inference smoke", save_backbone=False, **other).run()
+
+
+def test_after_the_training_nothing_asks_for_the_file(phantom_2d: Path, backbone: Path, tmp_path: Path) -> None:
+    """The configurations of evaluation and calibration are those of a training, and model.pt has the backbone."""
+    bundle = shutil.copytree(BUNDLE, tmp_path / "uniad")
+    smoke = json.loads((bundle / "configs" / "smoke.json").read_text())
+    del smoke["backbone_weights"], smoke["allow_random_backbone"]
+    (bundle / "configs" / "smoke.json").write_text(json.dumps(smoke))
+    file = Path(shutil.copy(backbone, tmp_path / "backbone.pt"))
+    build_in(bundle, phantom_2d, tmp_path).run()
+    file.unlink()
+    thresholds = json.loads((tmp_path / "calibration.json").read_text())
+    release = export_bundle(bundle, tmp_path / "dist", ["smoke"], tmp_path / "model.pt").folder
+    for folder, names in ((bundle, "train smoke"), (release, "train")):
+        for overlay in ("calibrate", "evaluate"):
+            build_in(folder, phantom_2d, tmp_path, f"{names} {overlay}").run()
+        assert json.loads((tmp_path / "calibration.json").read_text()) == thresholds
+        (tmp_path / "log" / "metrics.json").unlink()
 
 
 @pytest.mark.parametrize("random", [True, False])

@@ -86,16 +86,18 @@ class ReportHandler:
 
     def start(self, engine: Engine) -> None:
         """Fix the color scale."""
-        self.calibration = self._summary()
+        self.calibration = self._summary(None)
         threshold = None if self.calibration is None else self.calibration.voxel_threshold
         self.gallery = CaseGallery(self.max_cases, map_max=4 * threshold if threshold else self.map_white)
         self.scores: list[dict[str, Any]] = []
+        self.datasets: set[str | None] = set()
 
     def update(self, engine: Engine) -> None:
         """Offer the cases of one iteration to the gallery."""
         for case in engine.state.output:
             label = None if case.get(Keys.LABEL) is None else int(case[Keys.LABEL])
             score = float(case[Keys.ANOMALY_SCORE])
+            self.datasets.add(case.get(Keys.DATASET))
             self.scores.append({"anomaly_score": score, "label": label, "decision": case.get(Keys.DECISION)})
             self.gallery.add(
                 str(case[Keys.CASE]),
@@ -115,9 +117,12 @@ class ReportHandler:
         records = [record for part in idist.all_gather(self.gallery.records()) for record in part]
         scores = [row for part in idist.all_gather(self.scores) for row in part]
         failures = [row for part in idist.all_gather(engine.state.failures) for row in part]
+        datasets = set().union(*idist.all_gather(self.datasets))
         nothing_new = not scores and not failures and self.path.is_file()
         if idist.get_rank() != 0 or nothing_new:  # then the report of the earlier run stands
             return
+        if len(datasets) == 1:
+            self.calibration = self._summary(datasets.pop())
         write_report(
             self.path,
             title=self.title,
@@ -134,9 +139,10 @@ class ReportHandler:
                 save_contact_sheet(partial, spread_over_scores(records))
         _logger.info("report: %s", self.path)
 
-    def _summary(self) -> CalibrationSummary | None:
+    def _summary(self, dataset: str | None) -> CalibrationSummary | None:
+        """Say what cases of a data set, or of all, were judged by."""
         try:
-            calibration = calibration_of_weights(self.calibration_path, self.weights_path, self.settings)
+            calibration = calibration_of_weights(self.calibration_path, self.weights_path, self.settings).of(dataset)
             voxel_threshold = calibration.voxel_threshold(self.voxel_false_positive_rate)
         except CalibrationError as error:
             _logger.warning("report without calibration: %s", error)
