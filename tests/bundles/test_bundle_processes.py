@@ -89,6 +89,7 @@ def _subset(folder: Path, data: Path, **counts: int) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.each_kind
 def test_two_ranks_train_calibrate_and_resume(bundle: Path, phantom_2d: Path, tmp_path: Path) -> None:
     """Seven images for two ranks, an idle rank in validation and calibration, an interruption, and no trace of it."""
     uneven = _subset(tmp_path / "uneven", phantom_2d, training=7, training_abnormal=1, calibration=3)

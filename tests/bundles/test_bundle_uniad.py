@@ -51,6 +51,17 @@ def test_the_first_stage_trains_a_backbone_and_nothing_else(phantom_2d: Path, ba
     assert {"conv1.weight", "bn1.running_mean", "layer2.0.conv1.weight"} <= set(changed)
 
 
+def test_a_last_batch_of_one_image_is_left_out_on_every_rank(phantom_2d: Path, tmp_path: Path) -> None:
+    """Batch normalization cannot train on it; 8 images for one rank, 5 that a sampler gives to one of several."""
+    names, ranks = (
+        "train train_backbone smoke",
+        {"train#dataloader#sampler": "$range(5)", "train#dataloader#shuffle": 0},
+    )
+    for overrides, last in (({}, 4), (ranks, 4), ({"pretext_batch_size": 7}, 7)):
+        loader = _workflow(phantom_2d, tmp_path, names, **overrides).parser.get_parsed_content("train#dataloader")
+        assert [len(batch["image"]) for batch in loader][-1] == last
+
+
 def test_the_second_stage_takes_it_and_keeps_its_hash(phantom_2d: Path, backbone: Path, tmp_path: Path) -> None:
     state = _train(phantom_2d, tmp_path, **_with_file(backbone))
     trained: State = torch.load(backbone, weights_only=True)
