@@ -19,6 +19,7 @@ from medad.export.release import export_bundle
 from medad.metrics import AnomalyMetrics
 from medad.networks import tensor_hash
 from medad.phantom import write_phantom_dataset
+from release_tools import options, run_without_medad
 
 BUNDLE = ROOT / "bundles" / "uniad"
 
@@ -107,11 +108,14 @@ def test_after_the_training_nothing_asks_for_the_file(phantom_2d: Path, backbone
     file.unlink()
     thresholds = json.loads((tmp_path / "calibration.json").read_text())
     release = export_bundle(bundle, tmp_path / "dist", ["smoke"], tmp_path / "model.pt").folder
-    for folder, names in ((bundle, "train smoke"), (release, "train")):
-        for overlay in ("calibrate", "evaluate"):
-            build_in(folder, phantom_2d, tmp_path, f"{names} {overlay}").run()
-        assert json.loads((tmp_path / "calibration.json").read_text()) == thresholds
-        (tmp_path / "log" / "metrics.json").unlink()
+    for overlay in ("calibrate", "evaluate"):
+        build_in(bundle, phantom_2d, tmp_path, f"train smoke {overlay}").run()
+    assert json.loads((tmp_path / "calibration.json").read_text()) == thresholds
+    files = ("--config_file", "['configs/train.json','configs/evaluate.json']")
+    places = options(dataset_dir=phantom_2d, output_dir=tmp_path / "out")
+    done = run_without_medad(release, "-m", "monai.bundle", "run", *files, *places)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "log" / "metrics.json").is_file() and (tmp_path / "out" / "metrics.json").is_file()
 
 
 @pytest.mark.parametrize("random", [True, False])
@@ -138,6 +142,15 @@ def test_features_are_computed_once_and_never_taken_from_another_backbone(
         image = content("train#preprocessing")(content("train#datalist")[3])["image"].as_tensor()
         torch.testing.assert_close(dataset[3]["image"], features(image[None])[0], rtol=2e-3, atol=1e-3)
     assert computed == [8, 0, 8, 8, 0]
+
+
+def test_a_training_is_not_continued_on_features_of_another_backbone(
+    phantom_2d: Path, backbone: Path, tmp_path: Path
+) -> None:
+    _train(phantom_2d, tmp_path, **_with_file(backbone))
+    with fails_with(InputError, "begin a new training"):
+        _train(phantom_2d, tmp_path, resume=True, max_epochs=2)
+    _train(phantom_2d, tmp_path, resume=True, max_epochs=2, **_with_file(backbone))
 
 
 def test_one_model_for_two_organs(phantom_2d: Path, tmp_path: Path) -> None:

@@ -81,7 +81,13 @@ def run(args: argparse.Namespace) -> list[dict[str, object]]:
 def _kept(images: Tensor, features: FrozenFeatures, folder: Path, device: torch.device) -> FeatureDataset:
     items = [{"image": str(number), "number": number} for number in range(len(images))]
     return FeatureDataset(
-        items, lambda item: {"image": images[item["number"]]}, features, folder, device=device, progress=False
+        items,
+        lambda item: {"image": images[item["number"]]},
+        features,
+        images.ndim - 2,
+        folder,
+        device=device,
+        progress=False,
     )
 
 

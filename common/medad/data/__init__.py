@@ -20,6 +20,7 @@ from .loader import CaseLoader, collate_cases
 from .orientation import OrientVolumed
 from .reader import MedicalImageReader
 from .splits import check_files_exist, check_splits, hold_out_subjects
+from .training_axes import require_axes
 
 __all__ = [
     "CaseDataset",
@@ -50,6 +51,7 @@ __all__ = [
     "loader_batch_size",
     "planes_of_frames",
     "read_dicom_source",
+    "require_axes",
     "stem_of",
     "training_dataset",
 ]

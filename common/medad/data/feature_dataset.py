@@ -4,22 +4,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import ignite.distributed as idist
 import torch
-from monai.data import Dataset as TransformedDataset
 from monai.data import MetaTensor
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from ..errors import find_medad_error
+from ..errors import InputError, MedadError, find_medad_error
 from .feature_store import FeatureStore, image_key
 from .items import CASE, IMAGE, Item
 from .labeling import from_labeling
+from .training_axes import require_axes
 
 _logger = logging.getLogger(__name__)
 
@@ -44,9 +45,10 @@ class FeatureDataset(Dataset[dict[str, Tensor]]):
 
     Args:
         data: items of a data list, or of a labeling application.
-        transform: from an item to its ``image`` ``(C, *spatial)``; the same at every call.
-        features: a frozen network.
-        cache_dir: folder of the features; ``None`` keeps them in memory, for this run.
+        transform: from an item to its ``image`` ``(C, *spatial)``; the same at every call. It is not kept.
+        features: a frozen network; it is not kept.
+        spatial_dims: axes of the images that the network takes, 2 or 3.
+        cache_dir: folder of the features, the same for all processes; ``None`` keeps them in memory, for this run.
         batch_size: images that go through the network together.
         num_workers: processes that load images.
         device: where the network is.
@@ -56,7 +58,7 @@ class FeatureDataset(Dataset[dict[str, Tensor]]):
         Items are ``{"image": float32 (F, *grid)}``, with the precision of ``float16``.
 
     Raises:
-        InputError: if features are not finite.
+        InputError: if images have other axes, features are not finite, or the folder cannot be used.
         MedadError: if an image cannot be used: the error of the transform.
     """
 
@@ -65,66 +67,111 @@ class FeatureDataset(Dataset[dict[str, Tensor]]):
         data: Sequence[Item],
         transform: Callable[[Any], Any],
         features: Features,
+        spatial_dims: int,
         cache_dir: str | Path | None = None,
         batch_size: int = 32,
         num_workers: int = 0,
         device: torch.device | str = "cpu",
         progress: bool = True,
     ) -> None:
-        self.data = from_labeling(data)
-        self.transform = transform
-        self.features = features
-        self.store = FeatureStore(None if cache_dir is None else Path(cache_dir) / features.key()[:16])
-        self.batch_size = batch_size
-        self.device = torch.device(device)
+        self.features_key = features.key()
+        self.store = FeatureStore(None if cache_dir is None else Path(cache_dir) / self.features_key[:16])
+        items = from_labeling(data)
         ranks = idist.get_world_size() if cache_dir is not None else 1
-        mine = range(idist.get_rank() if ranks > 1 else 0, len(self.data), ranks)
-        try:
-            keys = self._compute_missing(mine, num_workers, progress and idist.get_rank() == 0)
-        except Exception as error:
-            known = find_medad_error(error)
-            if known is None:
-                raise
-            raise known from None
+        mine = range(idist.get_rank() if ranks > 1 else 0, len(items), ranks)
+        images = _Images([items[index] for index in mine], transform)
+        loaded = DataLoader(images, batch_size=None, num_workers=num_workers)
+        shown = tqdm(loaded, "features", len(images), disable=not progress or idist.get_rank() > 0)
+        keys = self._compute_missing(_checked(shown, spatial_dims), features, batch_size, torch.device(device))
         parts = idist.all_gather(keys) if ranks > 1 else [keys]
         self.store.clean()
-        self.keys = [parts[index % ranks][index // ranks] for index in range(len(self.data))]
+        self.keys = [parts[index % ranks][index // ranks] for index in range(len(items))]
+        self.store.require(self.keys)
 
     def __len__(self) -> int:
         """Return the number of images."""
-        return len(self.data)
+        return len(self.keys)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         """Return the features of one image."""
         return {IMAGE: self.store.read(self.keys[index])}
 
-    def _compute_missing(self, indices: range, num_workers: int, progress: bool) -> list[str]:
+    def require_features(self, features: Features) -> None:
+        """Refuse features of another network than those that are here.
+
+        Args:
+            features: the network that a training is about to use.
+
+        Raises:
+            InputError: if it got other weights since, say from the state of another training.
+        """
+        if features.key() != self.features_key:
+            raise InputError(
+                f"features {features.key()[:16]} are to be used",
+                where="backbone",
+                expected=f"features {self.features_key[:16]}, those that the training images have",
+                remedy="Give the backbone that the training began with (backbone_weights), or begin a new training.",
+            )
+
+    def _compute_missing(
+        self, images: Iterable[tuple[str, Tensor]], features: Features, batch_size: int, device: torch.device
+    ) -> list[str]:
         """Compute what is not there, and name the features of all these images."""
         keys: list[str] = []
         waiting: dict[str, tuple[str, Tensor]] = {}
         computed = 0
-        images = self._images(indices, num_workers)
-        for index, image in tqdm(zip(indices, images, strict=True), "features", len(indices), disable=not progress):
+        for case, image in images:
             keys.append(image_key(image))
             if keys[-1] not in self.store:
-                waiting[keys[-1]] = (str(self.data[index].get(CASE, index)), image)
-            if len(waiting) == self.batch_size or (waiting and index == indices[-1]):
+                waiting[keys[-1]] = (case, image)
+            if len(waiting) == batch_size:
                 computed += len(waiting)
-                self._compute(waiting)
+                self._compute(waiting, features, device)
                 waiting = {}
-        where = self.store.folder or "memory"
-        _logger.info("features: %d of %d found, %d computed; %s", len(keys) - computed, len(keys), computed, where)
+        self._compute(waiting, features, device)
+        computed += len(waiting)
+        where, size = self.store.folder or "memory", self.store.megabytes(set(keys))
+        found = len(keys) - computed
+        _logger.info("features: %d of %d found, %d computed; %.0f MB in %s", found, len(keys), computed, size, where)
         return keys
 
-    def _images(self, indices: range, num_workers: int) -> Iterator[Tensor]:
-        images = Subset(TransformedDataset(self.data, self.transform), indices)
-        for item in DataLoader(images, batch_size=None, num_workers=num_workers):
-            image = item[IMAGE]
-            yield image.as_tensor() if isinstance(image, MetaTensor) else image
+    def _compute(self, waiting: dict[str, tuple[str, Tensor]], features: Features, device: torch.device) -> None:
+        """Compute and keep the features of some images, those of one shape together."""
+        shapes: defaultdict[torch.Size, list[str]] = defaultdict(list)
+        for key, (_, image) in waiting.items():
+            shapes[image.shape].append(key)
+        for keys in shapes.values():
+            with torch.no_grad():
+                found = features(torch.stack([waiting[key][1] for key in keys]).to(device)).cpu()
+            for key, values in zip(keys, found, strict=True):
+                self.store.write(key, values, case=waiting[key][0])
 
-    def _compute(self, waiting: dict[str, tuple[str, Tensor]]) -> None:
-        batch = torch.stack([image for _, image in waiting.values()]).to(self.device)
-        with torch.no_grad():
-            found = self.features(batch).cpu()
-        for (key, (case, _)), features in zip(waiting.items(), found, strict=True):
-            self.store.write(key, features, case)
+
+class _Images(Dataset[tuple[str, Tensor | MedadError]]):
+    """Case and image of every item; an error that a user can act on is an item too, since workers rewrite errors."""
+
+    def __init__(self, data: Sequence[Item], transform: Callable[[Any], Any]) -> None:
+        self.data = data
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> tuple[str, Tensor | MedadError]:
+        case = str(self.data[index].get(CASE, index))
+        try:
+            image = self.transform(dict(self.data[index]))[IMAGE]
+        except Exception as error:
+            known = find_medad_error(error)
+            if known is None:
+                raise
+            return case, known
+        return case, image.as_tensor() if isinstance(image, MetaTensor) else image
+
+
+def _checked(images: Iterable[tuple[str, Tensor | MedadError]], spatial_dims: int) -> Iterator[tuple[str, Tensor]]:
+    for case, image in images:
+        if isinstance(image, MedadError):
+            raise image
+        require_axes(image[None], spatial_dims)
+        yield case, image

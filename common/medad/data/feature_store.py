@@ -6,14 +6,17 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, brief
 
 _logger = logging.getLogger(__name__)
 
@@ -34,40 +37,59 @@ def image_key(image: Tensor) -> str:
 
 
 class FeatureStore:
-    """Features by image, in half precision; one file each, whole or not at all.
+    """Features by image, in half precision; one file each with a checksum, whole or not at all.
 
     Several processes may share a folder: equal names hold equal features. Anything in it may be deleted at any time
     between two runs.
 
     Args:
         folder: where the files lie; ``None`` keeps features in memory, for this run.
+
+    Raises:
+        InputError: if the folder cannot be used.
     """
 
-    def __init__(self, folder: str | Path | None) -> None:
-        self.folder = None if folder is None else Path(folder)
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
         self._memory: dict[str, Tensor] = {}
-        if self.folder is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
+        if folder is not None:
+            with _usable(folder):
+                folder.mkdir(parents=True, exist_ok=True)
 
     def __contains__(self, key: str) -> bool:
-        """Say whether the features of an image can be read; a file that cannot is removed."""
+        """Say whether the features of an image are there and unharmed; a damaged file is removed."""
         if self.folder is None:
             return key in self._memory
         path = self._path(key)
         if not path.is_file():
             return False
         try:
-            np.load(path, mmap_mode="r")
-        except (ValueError, OSError, EOFError):
-            _logger.warning("%s cannot be read; its features are computed again", path)
-            path.unlink()
+            _load(path)
+        except _DAMAGE:
+            _logger.warning("%s is damaged; its features are computed again", path)
+            with _usable(path):
+                path.unlink(missing_ok=True)  # another process may have met it, too
             return False
         return True
 
     def read(self, key: str) -> Tensor:
-        """Give features as ``float32``."""
-        stored = self._memory[key] if self.folder is None else torch.from_numpy(np.load(self._path(key)))
-        return stored.float()
+        """Give features as ``float32``.
+
+        Raises:
+            InputError: if the file was damaged or removed since this run began.
+        """
+        if self.folder is None:
+            return self._memory[key].float()
+        path = self._path(key)
+        try:
+            return torch.from_numpy(_load(path)).float()
+        except _DAMAGE as error:
+            raise InputError(
+                f"features cannot be read ({brief(error)})",
+                where=path,
+                expected="the file as it was when this run began",
+                remedy="Start again, with resume=True to continue: what is missing is computed again.",
+            ) from None
 
     def write(self, key: str, features: Tensor, case: str) -> None:
         """Keep features.
@@ -78,7 +100,7 @@ class FeatureStore:
             case: the image, for the error.
 
         Raises:
-            InputError: if a value is not finite, or too large for half precision.
+            InputError: if a value is not finite, or too large for half precision, or the file cannot be written.
         """
         half = features.detach().cpu().half()
         if not bool(torch.isfinite(half).all()):
@@ -92,21 +114,69 @@ class FeatureStore:
             self._memory[key] = half
             return
         path = self._path(key)
-        path.parent.mkdir(exist_ok=True)
-        partial = path.with_name(f".{path.stem}.{os.getpid()}.partial.npy")
-        np.save(partial, half.numpy())
-        try:
-            partial.replace(path)
-        except FileNotFoundError:  # another process had written the same and cleaned up
-            if not path.is_file():
-                raise
+        partial = path.with_name(f".{path.stem}.{uuid4().hex}.partial.npz")
+        with _usable(path):
+            path.parent.mkdir(exist_ok=True)
+            try:
+                np.savez(partial, half.numpy())
+                partial.replace(path)
+            except FileNotFoundError:  # another process had written the same and cleaned up
+                if not path.is_file():
+                    raise
+            finally:
+                partial.unlink(missing_ok=True)
 
     def clean(self) -> None:
         """Remove what killed runs left of features that are there by now."""
-        for partial in [] if self.folder is None else self.folder.glob("*/.*.partial.npy"):
+        for partial in [] if self.folder is None else self.folder.glob("*/.*.partial.npz"):
             if self._path(partial.name.split(".")[1]).is_file():
                 partial.unlink(missing_ok=True)
 
+    def require(self, keys: Iterable[str]) -> None:
+        """Refuse to go on without features that other processes have computed.
+
+        Raises:
+            InputError: if some are not here.
+        """
+        missing = 0 if self.folder is None else sum(not self._path(key).is_file() for key in set(keys))
+        if missing:
+            raise InputError(
+                f"features of {missing} images are missing",
+                where=self.folder,
+                expected="one folder that all processes see",
+                remedy="Set feature_cache to a folder on a shared disk, or to null: each process computes all then.",
+            )
+
+    def megabytes(self, keys: Iterable[str]) -> float:
+        """Add up the sizes of features in MB."""
+        if self.folder is None:
+            return sum(self._memory[key].nbytes for key in keys) / 1e6
+        return sum(self._path(key).stat().st_size for key in keys) / 1e6
+
     def _path(self, key: str) -> Path:
         assert self.folder is not None
-        return self.folder / key[:2] / f"{key}.npy"
+        return self.folder / key[:2] / f"{key}.npz"
+
+
+_DAMAGE = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile)
+
+
+def _load(path: Path) -> np.ndarray:
+    """Read a whole file; its checksum is compared on the way."""
+    with np.load(path) as file:
+        features: np.ndarray = file["arr_0"]
+    return features
+
+
+@contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    """Say what to do about a disk that refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"features cannot be kept ({brief(error)})",
+            where=path,
+            expected="a folder that can be written to, with enough space",
+            remedy="Set feature_cache to another folder, or to null: features stay in memory then.",
+        ) from None

@@ -10,6 +10,7 @@ from monai.data import MetaTensor
 from monai.engines import PrepareBatch
 from torch import Tensor
 
+from ..data import require_axes
 from ..errors import InputError
 from ..keys import Keys
 from ..noise import CoarseNoise
@@ -42,21 +43,6 @@ def prepare_image(
         The images, and no target.
     """
     return batchdata[Keys.IMAGE].to(device=device, non_blocking=non_blocking), None
-
-
-def require_axes(images: Tensor, spatial_dims: int) -> None:
-    """Refuse to train a network on images of another dimension.
-
-    Raises:
-        InputError: if the images are not ``(B, C, *spatial)`` with ``spatial_dims`` spatial axes.
-    """
-    if images.ndim != spatial_dims + 2:
-        raise InputError(
-            f"images with {images.ndim - 2} spatial axes found",
-            where="training data",
-            expected=f"{spatial_dims} spatial axes",
-            remedy="Train a 2D network on slices, or add volume_3d.json to the config files.",
-        )
 
 
 class PrepareDenoising(PrepareBatch):

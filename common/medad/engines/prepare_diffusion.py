@@ -12,10 +12,11 @@ from monai.networks.schedulers import DDPMScheduler
 from monai.networks.schedulers.ddpm import DDPMPredictionType
 from torch import Tensor
 
+from ..data import require_axes
 from ..diffusion import check_value_range, to_network_range
 from ..keys import Keys
 from ..noise import Noise
-from .prepare_batch import on_device, require_axes
+from .prepare_batch import on_device
 
 
 class PrepareDiffusion(DiffusionPrepareBatch):

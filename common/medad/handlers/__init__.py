@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .case_saver import CaseSaver
 from .check_cases import CheckCases
+from .check_features import CheckFeatures
 from .checkpoint_loader import ModelCheckpointLoader
 from .dicom_results import DicomResults
 from .gradient_clip import GradientClip
@@ -22,6 +23,7 @@ from .weight_average import WeightAverage
 __all__ = [
     "CaseSaver",
     "CheckCases",
+    "CheckFeatures",
     "DicomResults",
     "FailureTable",
     "GradientClip",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,14 @@ def _images(count: int = 7, size: tuple[int, ...] = (8, 6)) -> list[dict[str, An
 
 
 def _make(
-    data: list[dict[str, Any]], features: _Features, folder: Path | None, transform: Callable[[Any], Any] = dict
+    data: list[dict[str, Any]],
+    features: _Features,
+    folder: Path | None,
+    transform: Callable[[Any], Any] = dict,
+    num_workers: int = 0,
 ) -> FeatureDataset:
-    return FeatureDataset(data, transform, features, folder, batch_size=3, progress=False)
+    dims = data[0]["image"].ndim - 1
+    return FeatureDataset(data, transform, features, dims, folder, 3, num_workers, progress=False)
 
 
 def _all(dataset: FeatureDataset) -> Tensor:
@@ -101,7 +107,7 @@ def test_a_killed_run_leaves_nothing_behind(tmp_path: Path) -> None:
     right = _all(_make(data, features, tmp_path))
     lost, kept = _files(tmp_path)[:2]
     for path in (lost, kept):
-        path.with_name(f".{path.stem}.99999.partial.npy").write_bytes(b"half")
+        path.with_name(f".{path.stem}.99999.partial.npz").write_bytes(b"half")
     lost.unlink()
     assert torch.equal(_all(_make(data, features, tmp_path)), right)
     assert features.seen[-1] == 1 and len(_files(tmp_path)) == 7
@@ -137,9 +143,86 @@ def test_features_that_half_precision_cannot_hold(value: float, to_disk: bool, t
         _make(data, _Features(), tmp_path if to_disk else None)
 
 
-def test_an_image_that_cannot_be_used_gives_its_own_error() -> None:
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_an_image_that_cannot_be_used_gives_its_own_error(num_workers: int) -> None:
     def refuse(_item: Any) -> Any:
         raise InputError("constant image", where="b.png", expected="contrast", remedy="Leave it out.")
 
-    with pytest.raises(InputError, match=r"^b.png: constant image"):
-        _make(_images(), _Features(), None, refuse)
+    with pytest.raises(InputError) as caught:
+        _make(_images(), _Features(), None, refuse, num_workers)
+    assert str(caught.value) == "b.png: constant image. Expected contrast. Leave it out."
+
+
+def test_a_mistake_in_a_transform_stays_one() -> None:
+    with pytest.raises(ZeroDivisionError):
+        _make(_images(), _Features(), None, lambda item: {"image": item["image"], "ratio": 1 // 0})
+
+
+def test_a_flipped_bit_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = _images()
+    dataset = _make(data, _Features(), tmp_path)
+    right = _all(dataset)
+    damaged = next(path for path in _files(tmp_path) if path.stem == dataset.keys[2])
+    content = bytearray(damaged.read_bytes())
+    content[content.index(b"\n", content.index(b"descr")) + 3] ^= 4  # in the first of the numbers
+    damaged.write_bytes(content)
+    with pytest.raises(InputError, match=r"features cannot be read .*CRC.*Start again"):
+        dataset[2]
+    features = _Features()
+    assert torch.equal(_all(_make(data, features, tmp_path)), right) and features.seen == [1]
+    assert f"{damaged} is damaged" in caplog.text
+
+
+def test_images_of_several_shapes(tmp_path: Path) -> None:
+    sizes = [(8, 6), (8, 6), (6, 8), (8, 6), (9, 9), (6, 8), (6, 8)]
+    data = [_images(1, size)[0] for size in sizes]
+    for number, item in enumerate(data):
+        item["image"] = item["image"] + number
+    features = _Features()
+    dataset = _make(data, features, tmp_path)
+    assert features.seen == [2, 1, 1, 1, 1, 1]  # in batches of three, those of one shape together
+    for number, item in enumerate(data):
+        assert torch.equal(dataset[number]["image"], _Features()(item["image"][None])[0].half().float())
+
+
+def test_images_with_other_axes_are_refused() -> None:
+    with pytest.raises(InputError, match=r"3 spatial axes found.*2 spatial axes.*volume_3d.json"):
+        FeatureDataset(_images(size=(6, 5, 4)), dict, _Features(), spatial_dims=2, progress=False)
+
+
+def test_a_folder_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"features cannot be kept .*Set feature_cache"):
+        _make(_images(), _Features(), tmp_path / "file" / "features")
+
+    def full(path: Path, *_arrays: Any) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("numpy.savez", full)
+    with pytest.raises(InputError, match=r"No space left on device.*Set feature_cache"):
+        _make(_images(), _Features(), tmp_path / "full")
+    assert not _files(tmp_path / "full")
+
+
+def test_a_folder_that_other_processes_do_not_see(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on the second of two nodes: what the first was to compute is not there."""
+    monkeypatch.setattr("ignite.distributed.get_world_size", lambda: 2)
+    monkeypatch.setattr("ignite.distributed.get_rank", lambda: 1)
+    monkeypatch.setattr("ignite.distributed.all_gather", lambda keys: [[f"{n:064x}" for n in range(4)], keys])
+    with pytest.raises(InputError, match=r"features of 4 images are missing.*shared disk"):
+        _make(_images(), _Features(), tmp_path)
+
+
+def test_another_backbone_at_the_start_of_a_run_is_refused() -> None:
+    dataset = _make(_images(), _Features(), None)
+    dataset.require_features(_Features())
+    with pytest.raises(InputError, match=r"begin a new training"):
+        dataset.require_features(_Features(weight=2.0))
+
+
+def test_workers_of_a_loader_get_no_network(tmp_path: Path) -> None:
+    features = _Features()
+    features.register_buffer("large", torch.zeros(100_000))
+    dataset = _make(_images(), features, tmp_path)
+    assert len(pickle.dumps(dataset)) < 5000
