@@ -9,7 +9,7 @@ from .checkpoint_loader import ModelCheckpointLoader
 from .dicom_results import DicomResults
 from .gradient_clip import GradientClip
 from .mean_score import MeanScore
-from .metrics import MetricsHandler
+from .metrics import MetricsHandler, count_case
 from .model_saver import ModelSaver
 from .progress import ProgressBar
 from .remaining_cases import unfinished
@@ -35,5 +35,6 @@ __all__ = [
     "ScoreTable",
     "TrainingState",
     "WeightAverage",
+    "count_case",
     "unfinished",
 ]

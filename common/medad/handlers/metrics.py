@@ -7,6 +7,7 @@ import logging
 import resource
 import sys
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
-from ..keys import Keys
+from ..keys import NORMAL, Keys
 from ..metrics import AnomalyMetrics
 from .files import write_json
 
@@ -30,6 +31,24 @@ def peak_memory_mb(device: torch.device) -> float:
         return torch.cuda.max_memory_allocated(device) / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def count_case(metrics: AnomalyMetrics, case: Mapping[str, Any]) -> None:
+    """Count one post-processed case as far as its truth is known.
+
+    Args:
+        metrics: changed in place.
+        case: dictionary with ``case``, ``subject_id``, ``anomaly_map``, ``anomaly_score`` and, where there are any,
+            ``pred``, ``decision``, ``label`` and ``mask``; in a normal image without a mask nothing is marked.
+    """
+    label, mask = case.get(Keys.LABEL), case.get(Keys.MASK)
+    if mask is None and label is not None and int(label) == NORMAL:
+        mask = torch.zeros_like(case[Keys.ANOMALY_MAP], dtype=torch.uint8)
+    subject, name = str(case[Keys.SUBJECT_ID]), str(case[Keys.CASE])
+    if mask is not None:
+        metrics.update(case[Keys.ANOMALY_MAP], mask, case.get(Keys.PRED), subject_id=subject, case=name)
+    if label is not None:
+        metrics.update_image(float(case[Keys.ANOMALY_SCORE]), int(label), case.get(Keys.DECISION), subject, case=name)
 
 
 class MetricsHandler:
@@ -66,24 +85,7 @@ class MetricsHandler:
     def update(self, engine: Engine) -> None:
         """Add the cases of one iteration."""
         for case in engine.state.output:
-            label = case.get(Keys.LABEL)
-            mask = case.get(Keys.MASK)
-            if mask is None and label is not None and int(label) == 0:
-                mask = torch.zeros_like(case[Keys.ANOMALY_MAP], dtype=torch.uint8)
-            subject = str(case[Keys.SUBJECT_ID])
-            metrics = self.metrics[case.get(Keys.DATASET, _NO_DATASET)]
-            if mask is not None:
-                metrics.update(
-                    case[Keys.ANOMALY_MAP], mask, case.get(Keys.PRED), subject_id=subject, case=str(case[Keys.CASE])
-                )
-            if label is not None:
-                metrics.update_image(
-                    float(case[Keys.ANOMALY_SCORE]),
-                    int(label),
-                    case.get(Keys.DECISION),
-                    subject_id=subject,
-                    case=str(case[Keys.CASE]),
-                )
+            count_case(self.metrics[case.get(Keys.DATASET, _NO_DATASET)], case)
         self.seconds += [engine.state.seconds_per_case] * len(engine.state.output)
 
     def finish(self, engine: Engine) -> None:

@@ -20,8 +20,8 @@ from PIL import Image
 
 from .case_section import case_gallery
 from .chart_section import charts
-from .dataset_section import dataset_table
 from .gallery import select_cases
+from .group_section import dataset_table, fold_table
 from .page import page
 from .panels import encode_jpeg
 from .records import CalibrationSummary, CaseRecord, read_scores
@@ -53,7 +53,7 @@ def write_report(
         cases: records of one or several ``CaseGallery.records()``; ``select_cases`` chooses among them.
         metrics: name to ``{"value", "low", "high", "reason"?}``, and ``lesion_sensitivity_by_size`` as a list of
             ``{"low", "high", "n", "value"}``; ``None`` without labels. Those of several data sets by name under
-            ``datasets``.
+            ``datasets``, those of the folds of a cross-validation under ``folds``.
         scores: rows as in ``scores.csv``: ``anomaly_score`` (or ``score``), ``label``, ``decision``; other columns are
             ignored.
         provenance: ``bundle``, ``version``, ``date``, ``weights_sha256``, ``config_sha256``, ``calibration_sha256``,
@@ -72,11 +72,14 @@ def write_report(
     if len({record.map_max for record in chosen}) > 1:
         raise ValueError("The cases were drawn with different map_max: their colors cannot be compared.")
     table = read_scores(scores)
-    overall = None if metrics is None else {key: value for key, value in metrics.items() if key != "datasets"}
+    overall = (
+        None if metrics is None else {key: value for key, value in metrics.items() if key not in ("datasets", "folds")}
+    )
     above = [
         header(title, provenance, table),
         summary(overall, table, calibration, len(failures)),
         dataset_table((metrics or {}).get("datasets")),
+        fold_table((metrics or {}).get("folds")),
         metric_table(overall),
         charts(overall, table, calibration),
     ]
