@@ -6,7 +6,9 @@ from __future__ import annotations
 from .case_saver import CaseSaver
 from .check_cases import CheckCases
 from .checkpoint_loader import ModelCheckpointLoader
+from .detection_table import DetectionTable, detection_rows
 from .dicom_results import DicomResults
+from .froc import detection_record, froc_table, read_circles
 from .gradient_clip import GradientClip
 from .mean_score import MeanScore
 from .metrics import MetricsHandler, count_case
@@ -22,6 +24,7 @@ from .weight_average import WeightAverage
 __all__ = [
     "CaseSaver",
     "CheckCases",
+    "DetectionTable",
     "DicomResults",
     "FailureTable",
     "GradientClip",
@@ -36,5 +39,9 @@ __all__ = [
     "TrainingState",
     "WeightAverage",
     "count_case",
+    "detection_record",
+    "detection_rows",
+    "froc_table",
+    "read_circles",
     "unfinished",
 ]

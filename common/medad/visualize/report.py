@@ -44,6 +44,7 @@ def write_report(
     calibration: CalibrationSummary | None = None,
     failures: Sequence[tuple[str, str]] = (),
     max_cases: int = 24,
+    froc_curve: Sequence[Mapping[str, float]] = (),
 ) -> Path:
     """Write the report; the file appears whole or not at all.
 
@@ -61,6 +62,7 @@ def write_report(
         calibration: what the scores are compared with.
         failures: name and reason of cases without a result.
         max_cases: how many cases to show.
+        froc_curve: rows of ``froc.csv``; the sensitivities read from it are in ``metrics`` under ``froc``.
 
     Returns:
         The path of the file.
@@ -72,16 +74,14 @@ def write_report(
     if len({record.map_max for record in chosen}) > 1:
         raise ValueError("The cases were drawn with different map_max: their colors cannot be compared.")
     table = read_scores(scores)
-    overall = (
-        None if metrics is None else {key: value for key, value in metrics.items() if key not in ("datasets", "folds")}
-    )
+    overall = None if metrics is None else _overall(metrics)
     above = [
         header(title, provenance, table),
         summary(overall, table, calibration, len(failures)),
         dataset_table((metrics or {}).get("datasets")),
         fold_table((metrics or {}).get("folds")),
         metric_table(overall),
-        charts(overall, table, calibration),
+        charts(overall, table, calibration, froc_curve),
     ]
     below = [failure_table(failures), reading_guide()]
     voxel_threshold = None if calibration is None else calibration.voxel_threshold
@@ -96,6 +96,14 @@ def write_report(
     temporary.replace(target)
     logger.info("Report with %d of %d cases, %.1f MB.", len(shown), len(table.score), _size(document) / 1e6)
     return target
+
+
+def _overall(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Metrics of everything, without those of its parts."""
+    overall = {key: value for key, value in metrics.items() if key not in ("datasets", "folds")}
+    if "froc" in metrics:
+        overall["froc_mean_sensitivity"] = metrics["froc"]["mean_sensitivity"]
+    return overall
 
 
 def _within_budget(records: list[CaseRecord], budget: int) -> list[CaseRecord]:
