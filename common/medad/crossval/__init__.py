@@ -5,7 +5,16 @@ from __future__ import annotations
 
 from .fold import Fold, Recipe
 from .folds import make_folds
-from .pooling import over_folds, pool
+from .pooling import over_folds, pool, pooled_detections
 from .validation import CrossValidation, cross_validate
 
-__all__ = ["CrossValidation", "Fold", "Recipe", "cross_validate", "make_folds", "over_folds", "pool"]
+__all__ = [
+    "CrossValidation",
+    "Fold",
+    "Recipe",
+    "cross_validate",
+    "make_folds",
+    "over_folds",
+    "pool",
+    "pooled_detections",
+]

@@ -3,12 +3,13 @@
 
 Each fold has a model of its own, so its raw scores and maps need not compare with those of another. With mean m and
 standard deviation s of the calibration's normal scores (every subject weighing the same) and its voxel threshold t:
-``score -> (score - m) / s``, ``map -> map / t``. The p-value is on one scale as it is, but coarse.
+``score -> (score - m) / s``, ``map -> map / t``, and so the scores of detections, which are means of the map. The
+p-value is on one scale as it is, but coarse.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ignite.engine import Engine, Events
 from ..errors import InputError
 from ..handlers import count_case
 from ..keys import Keys
-from ..metrics import AnomalyMetrics
+from ..metrics import AnomalyMetrics, DetectionRecord
 from ..postprocessing import Calibration
 
 RAW, STANDARDIZED, P_VALUE = "raw", "standardized", "p_value"
@@ -57,6 +58,11 @@ class CommonScale:
     def score(self, score: float) -> float:
         """Standardize a score: in standard deviations of the normal images above their mean."""
         return (score - self.mean) / self.std
+
+    def detections(self, record: DetectionRecord) -> DetectionRecord:
+        """Standardize the scores of the detections of an image."""
+        lesion_scores, false_positive_scores = (scores / self.voxel_threshold for scores in record[:2])
+        return DetectionRecord(lesion_scores, false_positive_scores, record.subject_id)
 
     def case(self, case: Mapping[str, Any]) -> dict[str, Any]:
         """Standardize score and map of a case; all else stays."""
@@ -112,6 +118,17 @@ class FoldResults:
                 }
             )
 
-    def states(self) -> dict[str, Any]:
-        """Return the states of the metrics by scale, for :func:`medad.crossval.pool`."""
-        return {scale: metrics.state_dict() for scale, metrics in self.metrics.items()}
+    def states(self, detections: Mapping[str, Sequence[DetectionRecord]]) -> dict[str, Any]:
+        """Return the states of the metrics by scale, as plain tensors and numbers, for :func:`medad.crossval.pool`.
+
+        Args:
+            detections: records of the same cases by data set, such as :attr:`medad.handlers.MetricsHandler.detections`;
+                empty where no case carries detections.
+        """
+        records = [
+            (self.scales.get(name, self.scales[""]), record) for name in detections for record in detections[name]
+        ]
+        found = {RAW: [tuple(record) for _, record in records]} if detections else {}
+        if detections:
+            found[STANDARDIZED] = [tuple(scale.detections(record)) for scale, record in records]
+        return {**{scale: metrics.state_dict() for scale, metrics in self.metrics.items()}, "detections": found}

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from monai.bundle import ConfigParser
 
 from ..configuration import build, open_workflow
 from ..data import Splits
 from ..engines import CohortError
 from ..errors import find_medad_error
-from ..handlers import CaseSaver
+from ..handlers import CaseSaver, MetricsHandler
 from ..handlers.files import atomic_path, read_csv, write_csv, write_json
 from ..postprocessing import Calibration, load_calibration
 from .common_scale import SCORE_COLUMNS, FoldResults
@@ -152,7 +153,13 @@ class Fold:
         rows = sorted(results.rows, key=lambda row: row["case"])
         write_csv(self.folder / _SCORES, score_columns(rows), rows)
         with atomic_path(self.folder / _STATES) as partial:
-            torch.save(results.states(), partial)
+            torch.save(results.states(_metrics_handler(parser).detections), partial)
+
+
+def _metrics_handler(parser: ConfigParser) -> MetricsHandler:
+    """The handler that wrote the metrics of the test, with what it counted."""
+    handlers: list[Any] = build(parser, "validate#handlers")
+    return next(handler for handler in handlers if isinstance(handler, MetricsHandler))
 
 
 def score_columns(rows: Sequence[Mapping[str, Any]], *more: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..metrics import AnomalyMetrics
+from ..metrics import AnomalyMetrics, DetectionRecord, summarize_froc
 from .common_scale import P_VALUE, RAW, STANDARDIZED
 
 IMAGE_RANKING = ("image_auroc", "image_ap")
@@ -23,9 +23,9 @@ def pool(states: Sequence[Mapping[str, Any]], bootstrap: int = 1000, seed: int =
         seed: seed of the bootstrap.
 
     Returns:
-        All metrics of :class:`medad.metrics.AnomalyMetrics`, from standardized scores and maps; those that depend on
-        the scale once more under ``"raw"``, from raw scores and maps, and those of images under ``"p_value"``, from
-        1 - p.
+        All metrics of :class:`medad.metrics.AnomalyMetrics`, and ``"froc"`` where cases carry detections, from
+        standardized scores and maps; those that depend on the scale once more under ``"raw"``, from raw scores and
+        maps, and those of images under ``"p_value"``, from 1 - p.
 
     Raises:
         InputError: if a case is in two folds.
@@ -34,11 +34,32 @@ def pool(states: Sequence[Mapping[str, Any]], bootstrap: int = 1000, seed: int =
         scale: AnomalyMetrics.merge([state[scale] for state in states]).compute(bootstrap=bootstrap, seed=seed)
         for scale in (STANDARDIZED, RAW, P_VALUE)
     }
+    froc = {
+        scale: {"froc": summarize_froc(records, bootstrap=bootstrap, seed=seed)}
+        for scale in (STANDARDIZED, RAW)
+        if (records := pooled_detections(states, scale)) is not None
+    }
     return {
         **found[STANDARDIZED],
-        RAW: {name: found[RAW][name] for name in (*IMAGE_RANKING, *MAP_RANKING)},
+        **froc.get(STANDARDIZED, {}),
+        RAW: {**{name: found[RAW][name] for name in (*IMAGE_RANKING, *MAP_RANKING)}, **froc.get(RAW, {})},
         P_VALUE: {name: found[P_VALUE][name] for name in IMAGE_RANKING},
     }
+
+
+def pooled_detections(states: Sequence[Mapping[str, Any]], scale: str = STANDARDIZED) -> list[DetectionRecord] | None:
+    """Join the detections of all folds.
+
+    Args:
+        states: what :meth:`FoldResults.states` gave in each fold.
+        scale: ``"standardized"`` or ``"raw"``.
+
+    Returns:
+        Records of all images, or ``None`` where no case carries detections.
+    """
+    if not any(state["detections"] for state in states):
+        return None
+    return [DetectionRecord(*record) for state in states for record in state["detections"].get(scale, [])]
 
 
 def over_folds(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -22,7 +22,9 @@ from .. import __version__
 from ..configuration import build, read_config, record_settings
 from ..data import Splits, load_splits
 from ..errors import InputError
+from ..handlers import froc_table
 from ..handlers.files import write_csv, write_json
+from ..handlers.froc import CURVE_COLUMNS
 from ..handlers.tables import FAILURE_COLUMNS
 from ..keys import NORMAL, Keys
 from ..postprocessing import data_hash
@@ -30,7 +32,7 @@ from ..visualize import CalibrationSummary, write_report
 from .common_scale import STANDARDIZED, mean_and_std
 from .fold import Fold, Recipe, score_columns
 from .folds import make_folds
-from .pooling import over_folds, pool
+from .pooling import over_folds, pool, pooled_detections
 
 _logger = logging.getLogger(__name__)
 
@@ -188,8 +190,10 @@ def _shown(metrics: Mapping[str, Any]) -> str:
 
 def _write_results(plan: Sequence[Fold], recipe: Recipe, out: Path, seed: int) -> CrossValidation:
     singles = {fold.folder.name: fold.metrics() for fold in plan}
+    states = [fold.states() for fold in plan]
+    curve = froc_table(pooled_detections(states) or [])
     metrics = {
-        **pool([fold.states() for fold in plan], seed=seed),
+        **pool(states, seed=seed),
         "over_folds": over_folds(list(singles.values())),
         "folds": singles,
     }
@@ -199,6 +203,8 @@ def _write_results(plan: Sequence[Fold], recipe: Recipe, out: Path, seed: int) -
     write_csv(out / "scores.csv", score_columns(rows, "fold"), rows)
     write_csv(out / "failures.csv", FAILURE_COLUMNS, failures)
     write_json(out / "metrics.json", metrics)
+    if "froc" in metrics:
+        write_csv(out / "froc.csv", CURVE_COLUMNS, curve)
     write_report(
         out / "report.html",
         title="Cross-validation",
@@ -207,6 +213,7 @@ def _write_results(plan: Sequence[Fold], recipe: Recipe, out: Path, seed: int) -
         scores=[{**row, "score": row[f"{STANDARDIZED}_score"]} for row in rows],
         provenance=_provenance(recipe, len(plan), seed),
         calibration=_calibration(plan),
+        froc_curve=curve,
         failures=[(failure["case"], failure["failure"]) for failure in failures],
     )
     return CrossValidation(metrics, failures)

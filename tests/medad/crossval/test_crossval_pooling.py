@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 from ignite.engine import Engine
-from medad.crossval import over_folds, pool
+from medad.crossval import over_folds, pool, pooled_detections
 from medad.crossval.common_scale import FoldResults
 from medad.errors import InputError
+from medad.metrics import DetectionRecord
 from medad.postprocessing import Calibration
 
 RATE = 0.1
@@ -77,7 +78,7 @@ def _auroc(scores: np.ndarray, labels: np.ndarray) -> float:
 def test_pooled_metrics_are_those_of_all_cases_together(dims: int) -> None:
     calibrations = [_calibration([0.2, 0.4, 0.8], [0.5, 1.5, 1.0], 0.7), _calibration([8.0, 12.0], [1, 1], 8.0)]
     folds = [_cases(fold, dims) for fold in (0, 1)]
-    found = pool([_collect(c, k).states() for c, k in zip(folds, calibrations, strict=True)], bootstrap=50)
+    found = pool([_collect(c, k).states({}) for c, k in zip(folds, calibrations, strict=True)], bootstrap=50)
     cases = [case for part in folds for case in part]
     labels = np.array([case["label"] for case in cases])
     raw = np.array([case["anomaly_score"] for case in cases])
@@ -117,7 +118,7 @@ def test_a_data_set_with_a_calibration_of_its_own_is_standardized_by_it() -> Non
 
 
 def test_a_case_in_two_folds_is_refused() -> None:
-    state = _collect(_cases(0, 2), _calibration([1.0, 3.0], [1, 1], 0.5)).states()
+    state = _collect(_cases(0, 2), _calibration([1.0, 3.0], [1, 1], 0.5)).states({})
     with pytest.raises(InputError, match="already counted"):
         pool([state, state], bootstrap=0)
 
@@ -132,3 +133,25 @@ def test_mean_and_deviation_over_folds() -> None:
     folds = [{"dice": {"value": value}, "n": {"images": 3}} for value in (0.2, None, 0.6)]
     assert over_folds(folds) == {"dice": {"mean": pytest.approx(0.4), "sd": pytest.approx(math.sqrt(0.08)), "folds": 2}}
     assert over_folds(folds[1:2]) == {"dice": {"mean": None, "sd": None, "folds": 0}}
+
+
+def test_detections_are_pooled_in_units_of_the_voxel_threshold() -> None:
+    states = []
+    for fold, threshold in enumerate((0.5, 8.0)):
+        results = _collect(_cases(fold, 2), _calibration([1.0, 3.0], [1, 1], threshold))
+        # both lesions of a fold are found at 1.5 thresholds; its only false positive is at one
+        lesions, false = torch.tensor([1.5, 1.5, -math.inf]) * threshold, torch.tensor([1.0]) * threshold
+        abnormal = DetectionRecord(lesions.double(), false.double(), f"f{fold}_0")
+        nothing = torch.zeros(0, dtype=torch.float64)
+        states.append(results.states({"": [abnormal, DetectionRecord(nothing, nothing, f"f{fold}_1")]}))
+    found = pool(states, bootstrap=20)
+    assert found["froc"]["n"] == {"images": 4, "normal": 2, "subjects": 4, "lesions": 6}
+    at_rates = found["froc"]["sensitivity_at_false_positives"]
+    assert at_rates[0]["value"] == pytest.approx(2 / 3)  # all four before any false positive
+    # raw: at 12 and 8 the second fold's lesions and its false positive (1/4 per image), then the first fold's
+    raw = [entry["value"] for entry in found["raw"]["froc"]["sensitivity_at_false_positives"]]
+    assert raw[0] == pytest.approx(1 / 3) and raw[1] == pytest.approx(2 / 3)
+    records = pooled_detections(states, "raw")
+    assert records is not None and records[2].lesion_scores.tolist() == [12.0, 12.0, -math.inf]
+    assert pooled_detections([{**state, "detections": {}} for state in states]) is None
+    assert "froc" not in pool([{**state, "detections": {}} for state in states], bootstrap=0)

@@ -101,6 +101,24 @@ def test_two_folds_and_a_second_call_that_has_nothing_to_do(
         main(_arguments(phantom, tmp_path, "--max_epochs", "2"))
 
 
+def test_detections_are_pooled(phantom: Path, tmp_path: Path) -> None:
+    find = {"_target_": "medad.postprocessing.FindCandidatesd", "spatial_dims": 2, "threshold": 0.3}
+    steps = "$@map_postprocessing + @mask_postprocessing + [@find]"
+    overlay = {
+        "find": {**find, "candidates_key": "detections"},
+        "postprocessing": {"_target_": "Compose", "transforms": steps},
+    }
+    (tmp_path / "detect.json").write_text(json.dumps(overlay))
+    out = tmp_path / "out"
+    main(_arguments(phantom, out, "--overlay", str(tmp_path / "detect.json"), "--without_maps"))
+    metrics = json.loads((out / "metrics.json").read_text())
+    singles = [fold["froc"]["n"] for fold in metrics["folds"].values()]
+    assert metrics["froc"]["n"] == {name: singles[0][name] + singles[1][name] for name in singles[0]}
+    assert metrics["froc"]["n"]["images"] == 18 and metrics["froc"]["n"]["lesions"] >= 5
+    assert len(_rows(out / "froc.csv")) > 0 and "Free-response ROC" in (out / "report.html").read_text()
+    assert not [path for path in (out / "fold_1" / "evaluation").iterdir() if path.is_dir()]
+
+
 def test_what_cannot_be_run_is_said_before_any_training(phantom: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     for more, message in (
