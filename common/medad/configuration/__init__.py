@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .config import PathLike, build, config_files, goes_on, read_config
 from .overrides import parse_paths, parse_value, split_overrides
+from .settings_record import record_settings
 from .workflow import open_workflow
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "parse_paths",
     "parse_value",
     "read_config",
+    "record_settings",
     "split_overrides",
 ]

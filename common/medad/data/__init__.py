@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from .checks import CheckImaged
 from .colors import collapse_equal_colors
-from .datalist import load_datalist
+from .datalist import load_datalist, load_splits
 from .dataset import CaseDataset, last_batch_is_single, loader_batch_size, training_dataset
 from .dicom_geometry import planes_of_frames
 from .dicom_image import dicom_series_files
@@ -19,7 +19,7 @@ from .load_mask import LoadMaskd
 from .loader import CaseLoader, collate_cases
 from .orientation import OrientVolumed
 from .reader import MedicalImageReader
-from .splits import check_files_exist, check_splits, hold_out_subjects
+from .splits import check_files_exist, check_splits, draw_order, hold_out_subjects
 from .training_axes import require_axes
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "collapse_equal_colors",
     "collate_cases",
     "dicom_series_files",
+    "draw_order",
     "hold_out_subjects",
     "is_dicom",
     "is_dicom_source",
@@ -48,6 +49,7 @@ __all__ = [
     "known_layouts",
     "last_batch_is_single",
     "load_datalist",
+    "load_splits",
     "loader_batch_size",
     "planes_of_frames",
     "read_dicom_source",

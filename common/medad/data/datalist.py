@@ -29,6 +29,9 @@ from .splits import check_files_exist, check_splits, hold_out_subjects, mark_nor
 
 logger = logging.getLogger(__name__)
 
+SINGLE = ""
+"""Name of a data set that is the only one."""
+
 
 def load_datalist(
     dataset_dir: PathLike | DatasetDirs,
@@ -71,13 +74,12 @@ def load_datalist(
             expected=f"one of {', '.join(SPLITS)}",
             remedy="Correct the name.",
         )
+    datasets = load_splits(dataset_dir, layout, recursive)
+    if holdout_fraction:
+        datasets = {name: _held_out(splits, holdout_fraction, seed) for name, splits in datasets.items()}
     if isinstance(dataset_dir, (str, os.PathLike)):
-        path = Path(dataset_dir).expanduser()
-        splits = _read(path, layout, recursive, holdout_fraction, seed)
-        return _checked(splits, split, normals_only, str(path.resolve()))
+        return _checked(datasets[SINGLE], split, normals_only, str(Path(dataset_dir).expanduser().resolve()))
     paths = name_datasets(dataset_dir)
-    datasets = {name: _read(path, layout, recursive, holdout_fraction, seed) for name, path in paths.items()}
-    check_images_apart(datasets)
     return join_datasets(
         {
             name: _checked(splits, split, normals_only, f"data set {name} ({paths[name].resolve()})")
@@ -86,7 +88,31 @@ def load_datalist(
     )
 
 
-def _read(path: Path, layout: str, recursive: bool, holdout_fraction: float, seed: int) -> Splits:
+def load_splits(
+    dataset_dir: PathLike | DatasetDirs, layout: str = "auto", recursive: bool = False
+) -> dict[str, Splits]:
+    """Read all splits of a data set, or of several, as they are.
+
+    Args:
+        dataset_dir: see :func:`load_datalist`.
+        layout: name of a layout, or ``auto`` to recognize it; the same for all.
+        recursive: search a plain folder at any depth, not only flat.
+
+    Returns:
+        Splits by name of the data set; a single one has the name ``""``. Items have absolute paths, a ``case`` and a
+        ``subject_id``.
+
+    Raises:
+        InputError: if a data set cannot be used, or an image is in two of them.
+    """
+    if isinstance(dataset_dir, (str, os.PathLike)):
+        return {SINGLE: _read(Path(dataset_dir).expanduser(), layout, recursive)}
+    datasets = {name: _read(path, layout, recursive) for name, path in name_datasets(dataset_dir).items()}
+    check_images_apart(datasets)
+    return datasets
+
+
+def _read(path: Path, layout: str, recursive: bool) -> Splits:
     """Read all splits of one data set."""
     if not is_file(path):  # a file that cannot be read costs its case only
         require_openable(path)
@@ -97,7 +123,7 @@ def _read(path: Path, layout: str, recursive: bool, holdout_fraction: float, see
     check_splits(splits, path)
     counts = ", ".join(f"{name} {describe(items)}" for name, items in splits.items() if items)
     logger.info("%s: layout %s; %s", path, chosen.name, counts)
-    return _held_out(splits, holdout_fraction, seed) if holdout_fraction else splits
+    return splits
 
 
 def _checked(splits: Splits, split: str, normals_only: bool, where: str) -> list[Item]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import InputError
@@ -91,7 +92,7 @@ def hold_out_subjects(splits: Splits, fraction: float, seed: int = 0) -> Splits:
     """
     if not 0 < fraction < 1:
         raise ValueError(f"holdout_fraction is {fraction}, but must be between 0 and 1")
-    subjects = sorted({item[SUBJECT_ID] for item in splits.get(TRAINING, [])}, key=lambda name: _draw(name, seed))
+    subjects = draw_order({item[SUBJECT_ID] for item in splits.get(TRAINING, [])}, seed)
     if len(subjects) < 2:
         raise InputError(
             f"{len(subjects)} training subjects found",
@@ -109,6 +110,19 @@ def hold_out_subjects(splits: Splits, fraction: float, seed: int = 0) -> Splits:
     return result
 
 
+def draw_order(subjects: Iterable[str], seed: int | str) -> list[str]:
+    """Put subjects in a random order that follows from their names and the seed alone: by the SHA-256 of both.
+
+    Args:
+        subjects: names, each once.
+        seed: another seed gives another order.
+
+    Returns:
+        All names.
+    """
+    return sorted(subjects, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).hexdigest())
+
+
 def mark_normals_without_mask(items: list[Item]) -> list[Item]:
     """Give normal images the mask ``""`` (nothing is abnormal), if other images of the split have masks.
 
@@ -124,10 +138,6 @@ def mark_normals_without_mask(items: list[Item]) -> list[Item]:
     if unmarked:
         logger.warning("%d abnormal images have no mask, unlike others of their split", unmarked)
     return [{**item, MASK: ""} if item.get(LABEL) == 0 and MASK not in item else item for item in items]
-
-
-def _draw(subject: str, seed: int) -> str:
-    return hashlib.sha256(f"{seed}:{subject}".encode()).hexdigest()
 
 
 def _check_labels(splits: Splits, where: str | Path) -> None:

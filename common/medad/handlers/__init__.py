@@ -7,10 +7,12 @@ from .case_saver import CaseSaver
 from .check_cases import CheckCases
 from .check_features import CheckFeatures
 from .checkpoint_loader import ModelCheckpointLoader
+from .detection_table import DetectionTable, detection_rows
 from .dicom_results import DicomResults
+from .froc import detection_record, froc_table, read_circles
 from .gradient_clip import GradientClip
 from .mean_score import MeanScore
-from .metrics import MetricsHandler
+from .metrics import MetricsHandler, count_case
 from .model_saver import ModelSaver
 from .progress import ProgressBar
 from .remaining_cases import unfinished
@@ -24,6 +26,7 @@ __all__ = [
     "CaseSaver",
     "CheckCases",
     "CheckFeatures",
+    "DetectionTable",
     "DicomResults",
     "FailureTable",
     "GradientClip",
@@ -37,5 +40,10 @@ __all__ = [
     "ScoreTable",
     "TrainingState",
     "WeightAverage",
+    "count_case",
+    "detection_record",
+    "detection_rows",
+    "froc_table",
+    "read_circles",
     "unfinished",
 ]

@@ -16,6 +16,7 @@ import ignite.distributed as idist
 import monai
 import torch
 from ignite.engine import Engine, Events
+from torch import Tensor
 
 from .. import __version__
 from ..errors import CalibrationError
@@ -23,8 +24,12 @@ from ..keys import Keys
 from ..postprocessing import calibration_of_weights, weights_hash
 from ..visualize import CalibrationSummary, CaseGallery, CaseRecord, save_contact_sheet, write_report
 from .files import atomic_path
+from .froc import read_circles
 
 _logger = logging.getLogger(__name__)
+
+MAX_DETECTIONS = 10
+"""How many detections of a case are drawn, the highest scores first."""
 
 
 def spread_over_scores(records: Sequence[CaseRecord]) -> list[CaseRecord]:
@@ -35,6 +40,18 @@ def spread_over_scores(records: Sequence[CaseRecord]) -> list[CaseRecord]:
         if group:
             chosen += [group[i] for i in sorted({0, len(group) // 2, len(group) - 1})]
     return chosen
+
+
+def _marks(case: Mapping[str, Any]) -> tuple[Tensor | None, Tensor | None]:
+    """True circles, and the first detections as circles or balls of their size, ``None`` where there are none."""
+    circles, found = case.get(Keys.CIRCLES), case.get(Keys.DETECTIONS)
+    axes = case[Keys.ANOMALY_MAP].ndim - 1
+    truth = None if circles is None or not len(circles) else read_circles(circles, axes, str(case[Keys.CASE]))
+    if found is None:
+        return truth, None
+    size = found.sizes[:MAX_DETECTIONS].double()
+    radius = (size / torch.pi).sqrt() if axes == 2 else (size * 3 / (4 * torch.pi)) ** (1 / 3)
+    return truth, torch.column_stack([found.centroids[:MAX_DETECTIONS].double(), radius])
 
 
 class ReportHandler:
@@ -110,6 +127,7 @@ class ReportHandler:
                 case.get(Keys.P_VALUE),
                 case.get(Keys.DECISION),
                 label,
+                *_marks(case),
             )
 
     def finish(self, engine: Engine) -> None:
@@ -133,6 +151,7 @@ class ReportHandler:
             calibration=self.calibration,
             failures=[(row["case"], row["failure"]) for row in failures],
             max_cases=self.max_cases,
+            froc_curve=getattr(engine.state, "froc_curve", ()),
         )
         if records:
             with atomic_path(self.path.with_name("cases.png")) as partial:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,13 +18,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from ..configuration import build, open_workflow, read_config
+from ..configuration import build, open_workflow, read_config, record_settings
 from ..data import CaseDataset, CaseLoader, load_datalist
 from ..engines import load_weights
 from ..errors import InputError
-from ..handlers.files import write_json
 from ..keys import Keys
-from ..postprocessing import as_json_holds_it
 
 _logger = logging.getLogger(__name__)
 
@@ -71,7 +68,8 @@ def sweep(
             expected="the bundle of an autoencoder with a vector code",
             remedy="Choose another bundle, or leave out an overlay that takes the key away.",
         )
-    _record(out / "sweep.json", {"overlays": list(overlays), **overrides})
+    settings = {name: value for name, value in overrides.items() if name != "resume"}
+    record_settings(out / "sweep.json", {"overlays": list(overlays), **settings})
     for size in sizes:
         folder = out / f"{KEY}_{size}"
         paths = {"ckpt_dir": folder, "ckpt_path": folder / "model.pt", "output_dir": folder / "training"}
@@ -82,20 +80,6 @@ def sweep(
             _logger.info("latent size %d: training", size)
             build(workflow.parser, "train#trainer").run()
         yield Trial(size, *_errors(workflow, size))
-
-
-def _record(path: Path, settings: dict[str, Any]) -> None:
-    """Write down the settings of a sweep; one that is resumed must have those of the first part."""
-    settings = as_json_holds_it({name: value for name, value in settings.items() if name != "resume"})
-    earlier = json.loads(path.read_text("utf-8")) if path.is_file() else settings
-    if overridden := [name for name in {*settings, *earlier} if settings.get(name) != earlier.get(name)]:
-        raise InputError(
-            f"the earlier sweep had {', '.join(f'{name} {earlier.get(name)}' for name in sorted(overridden))}",
-            where=path,
-            expected=", ".join(f"{name} {settings.get(name)}" for name in sorted(overridden)) + ", as this one has",
-            remedy="Give what the earlier sweep had, or begin anew in another --out.",
-        )
-    write_json(path, settings)
 
 
 def _errors(workflow: ConfigWorkflow, size: int) -> tuple[float, float]:

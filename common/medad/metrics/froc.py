@@ -83,6 +83,7 @@ class FrocStatistic:
 
     Attributes:
         value: named values, 0-dimensional: ``mean_sensitivity`` and ``sensitivity_<i>`` by position in ``rates``.
+        thresholds: ``(points - 1,)`` float64, the scores of the curve's points after the first, falling.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class FrocStatistic:
         self._found_subject = self._lesion_subject[hit]
         levels, level = torch.unique(torch.cat([best[hit], false]), return_inverse=True)
         self._levels = len(levels)
+        self.thresholds = levels.flip(0)
         self._found_level, self._false_level = level.split([int(hit.sum()), len(false)])
         unweighted = self(torch.ones(1, len(subjects), dtype=torch.float64))
         self.value = {name: value[0] for name, value in unweighted.items()}

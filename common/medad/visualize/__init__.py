@@ -6,6 +6,7 @@ from __future__ import annotations
 from .contact_sheet import save_contact_sheet
 from .curves import (
     figure_to_svg,
+    froc_figure,
     precision_recall_figure,
     precision_recall_points,
     roc_figure,
@@ -30,6 +31,7 @@ __all__ = [
     "draw_case",
     "encode_jpeg",
     "figure_to_svg",
+    "froc_figure",
     "precision_recall_figure",
     "precision_recall_points",
     "redact_paths",

@@ -10,7 +10,7 @@ import numpy as np
 
 from .metric_names import format_number, format_p_value
 from .page import escape, facts, picture, section, tag
-from .panels import MASK_COLOR, PANEL_TITLES, TRUTH_COLOR, color_table
+from .panels import DETECTION_COLOR, MASK_COLOR, PANEL_TITLES, TRUTH_COLOR, color_table
 from .records import CaseRecord, ScoreTable
 
 LABEL_NAMES = {1: "Abnormal", 0: "Normal", None: "Unlabeled"}
@@ -75,6 +75,8 @@ def _contour_legend(cases: Sequence[CaseRecord]) -> str:
     entries = [("Predicted mask", MASK_COLOR)]
     if any(record.has_truth for record in cases):
         entries.append(("Truth", TRUTH_COLOR))
+    if any(record.has_detections for record in cases):
+        entries.append(("Highest-scored detections", DETECTION_COLOR))
     items = (f'<span><span class="line" style="color:rgb{color}"></span>{name}</span>' for name, color in entries)
     return f'<div class="legend">{"".join(items)}</div>'
 
@@ -85,7 +87,11 @@ def _case(record: CaseRecord) -> str:
         rows.append(("Slice", f"{record.slice_index} of 0\u2013{record.slice_count - 1}"))
     why = f'<p class="why">Shown as: {escape(record.reason)}</p>' if record.reason else ""
     name = escape(record.name, longest=80)
-    titles = PANEL_TITLES if record.has_truth else {**PANEL_TITLES, "contours": "Mask"}
+    outlined = ["Mask", *(["truth"] if record.has_truth else []), *(["detections"] if record.has_detections else [])]
+    titles = {
+        **PANEL_TITLES,
+        "contours": " and ".join([", ".join(outlined[:-1]), outlined[-1]] if outlined[1:] else outlined),
+    }
     figures = "".join(
         f"<figure>{picture(record.panels[panel], f'{record.name[:80]}: {titles[panel]}')}"
         f"<figcaption>{titles[panel]}</figcaption></figure>"

@@ -10,6 +10,7 @@ import numpy as np
 
 from .curves import (
     figure_to_svg,
+    froc_figure,
     precision_recall_figure,
     roc_figure,
     score_histogram_figure,
@@ -26,13 +27,19 @@ if TYPE_CHECKING:  # matplotlib is imported where a figure is made
 MAX_SIZE_BINS = 12
 
 
-def charts(metrics: Mapping[str, object] | None, table: ScoreTable, calibration: CalibrationSummary | None) -> str:
+def charts(
+    metrics: Mapping[str, Any] | None,
+    table: ScoreTable,
+    calibration: CalibrationSummary | None,
+    froc_curve: Sequence[Mapping[str, float]] = (),
+) -> str:
     """Curves and histograms, as far as the data define them.
 
     Args:
         metrics: metrics, or ``None`` without labels.
         table: scores of all cases.
         calibration: the calibration, if any.
+        froc_curve: rows of ``froc.csv``; empty without detections.
 
     Returns:
         HTML.
@@ -50,6 +57,8 @@ def charts(metrics: Mapping[str, object] | None, table: ScoreTable, calibration:
     if bins:
         words = "; ".join(f"{size_range(entry)}: {format_number(entry.get('value'))}" for entry in bins)
         drawn.append(_chart("Lesions found, by size", "sizes", sensitivity_by_size_figure(bins), words))
+    if froc_curve and metrics:
+        drawn.append(_froc_chart(froc_curve, metrics["froc"]["sensitivity_at_false_positives"]))
     calibrated = np.asarray(() if calibration is None else calibration.scores, dtype=np.float64)
     groups = {
         "Calibration, normal": (calibrated[np.isfinite(calibrated)], "calibration"),
@@ -73,6 +82,13 @@ def _operating_points(table: ScoreTable) -> tuple[tuple[float, float] | None, tu
     roc_point = (float(normal.mean()), float(abnormal.mean()))
     called = int(normal.sum() + abnormal.sum())
     return roc_point, (roc_point[1], float(abnormal.sum() / called)) if called else None
+
+
+def _froc_chart(froc_curve: Sequence[Mapping[str, float]], read: Sequence[Mapping[str, Any]]) -> str:
+    points = [(row["false_positives_per_image"], row["sensitivity"]) for row in froc_curve]
+    rate, sensitivity = np.array([(0.0, 0.0), *points]).T
+    words = "; ".join(f"{entry['false_positives_per_image']:g}: {format_number(entry['value'])}" for entry in read)
+    return _chart("Free-response ROC", "froc", froc_figure((rate, sensitivity), read), words)
 
 
 def _size_bins(metrics: Mapping[str, object] | None) -> list[Mapping[str, Any]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Charts of an evaluation: ROC, precision-recall, score histogram, sensitivity by lesion size.
+"""Charts of an evaluation: ROC, precision-recall, free-response ROC, score histogram, sensitivity by lesion size.
 
 Every function returns a matplotlib ``Figure`` made without pyplot: ``figure.savefig("roc.png")`` writes a picture, and
 ``figure_to_svg`` gives an inline SVG whose colors follow the page's light or dark scheme.
@@ -180,6 +180,36 @@ def sensitivity_by_size_figure(bins: Sequence[Mapping[str, Any]]) -> Figure:
     axes.tick_params(axis="x", length=0)
     axes.set_ylim(0, 1.12)
     axes.set_yticks(np.linspace(0, 1, 6))
+    return figure
+
+
+def froc_figure(curve: tuple[Floats, Floats], read: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw the free-response ROC over a logarithmic axis, with the sensitivities that are read from it.
+
+    Args:
+        curve: false positives per image, rising, and sensitivity, each ``(points,)``, from (0, 0); linear between the
+            points and level after the last one.
+        read: ``{"false_positives_per_image", "value", "low", "high"}``; ``low`` and ``high`` may be ``None``.
+
+    Returns:
+        The figure.
+    """
+    figure, axes = _new_figure("False positives per image, logarithmic axis", "Lesions found")
+    rates = np.array([entry["false_positives_per_image"] for entry in read])
+    values = np.array([entry["value"] for entry in read])
+    spread = np.geomspace(rates.min() / 1.4, rates.max() * 1.4, MAX_POINTS)
+    # of several points at one rate the last counts, as in a vertical step
+    axes.plot(spread, np.interp(spread, *curve), color=COLORS["accent"], linewidth=1.9, label="Detections")
+    ends = [(entry["low"], entry["high"]) for entry in read]
+    if all(end is not None for pair in ends for end in pair):
+        reach = np.abs(np.transpose(ends) - values)
+        axes.errorbar(rates, values, reach, fmt="none", ecolor=COLORS["muted"], elinewidth=0.9, label="95 % interval")
+    axes.plot(rates, values, linestyle="none", marker="o", markersize=4, color=COLORS["accent"])
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(rates, [f"{rate:g}" if rate >= 1 else f"1/{1 / rate:g}" for rate in rates])
+    axes.minorticks_off()
+    axes.set_ylim(-0.02, 1.04)
+    _legend(axes, loc="lower right")
     return figure
 
 

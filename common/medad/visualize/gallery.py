@@ -81,6 +81,8 @@ class CaseGallery:
         p_value: float | None = None,
         decision: int | None = None,
         label: int | None = None,
+        circles: Any = None,
+        detections: Any = None,
     ) -> None:
         """Offer one case; it is drawn if the rule keeps it.
 
@@ -95,6 +97,8 @@ class CaseGallery:
             p_value: conformal p-value of the score.
             decision: 0 normal, 1 abnormal.
             label: truth, 0 normal, 1 abnormal, ``None`` unknown.
+            circles: true lesions ``(n, axes + 1)``: center and radius in voxels; or ``None``.
+            detections: what was found, in the same form, or ``None``.
 
         Raises:
             ValueError: if the score is not finite, the label is not 0, 1 or ``None``, or the arrays do not fit.
@@ -107,7 +111,8 @@ class CaseGallery:
             label=None if label is None else int(label),
             p_value=None if p_value is None else float(p_value),
             decision=None if decision is None else int(decision),
-            has_truth=truth is not None,
+            has_truth=truth is not None or circles is not None,
+            has_detections=detections is not None,
         )
         kept = self._choose_with(record)
         if kept is None:
@@ -119,6 +124,8 @@ class CaseGallery:
             reconstruction=reconstruction,
             mask=mask,
             truth=truth,
+            circles=circles,
+            detections=detections,
             size=self.panel_size,
         )
         complete = replace(

@@ -81,6 +81,11 @@ METRIC_NAMES = {
     "false_positives_per_image": MetricName(
         "False findings per image", "Regions of the mask that touch no lesion, per image.", "lower"
     ),
+    "froc_mean_sensitivity": MetricName(
+        "Mean FROC sensitivity",
+        "Share of lesions that detections hit, averaged over 1/8, 1/4, 1/2, 1, 2, 4 and 8 false positives per image.",
+        "higher",
+    ),
     "seconds_per_case": MetricName("Time per case", "From image to mask.", "lower", "s"),
     "peak_memory_mb": MetricName("Peak memory", "Largest memory in use.", "lower", "MB"),
 }

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy.ndimage import binary_dilation, binary_erosion
 
 Array = npt.NDArray[Any]
@@ -27,6 +27,9 @@ CONTOUR_BACKGROUND = 0.75
 """Brightness of the picture below the contours."""
 MASK_COLOR = (255, 159, 28)
 TRUTH_COLOR = (46, 215, 240)
+DETECTION_COLOR = (255, 106, 193)
+SMALLEST_RADIUS = 4.0
+"""Radius in pixels of the picture below which a circle would hide what it marks."""
 PANEL_TITLES = {
     "input": "Input",
     "reconstruction": "Pseudo-healthy",
@@ -58,6 +61,8 @@ def draw_case(
     reconstruction: Any = None,
     mask: Any = None,
     truth: Any = None,
+    circles: Any = None,
+    detections: Any = None,
     size: int = 192,
 ) -> CasePanels:
     """Draw the panels of one case.
@@ -74,11 +79,13 @@ def draw_case(
         reconstruction: pseudo-healthy image ``(C, *spatial)``, shown in the window of the input.
         mask: predicted mask ``(1, *spatial)``, 0/1.
         truth: true mask ``(1, *spatial)``, 0/1.
+        circles: true lesions as circles or balls ``(n, axes + 1)``: center and radius in voxels of the map.
+        detections: what was found, in the same form.
         size: longer side of a panel in pixels.
 
     Returns:
-        The panels, without ``"reconstruction"`` if there is none, and without ``"contours"`` if there are neither
-        ``mask`` nor ``truth``.
+        The panels, without ``"reconstruction"`` if there is none, and without ``"contours"`` if there is nothing to
+        outline.
 
     Raises:
         ValueError: if ``map_max`` or ``size`` is not positive, or the arrays do not fit each other.
@@ -93,7 +100,12 @@ def draw_case(
         for name, value in (("image", image), ("reconstruction", reconstruction), ("mask", mask), ("truth", truth))
         if value is not None
     }
-    index = choose_slice(volume_map, arrays.get("mask"), arrays.get("truth"))
+    rounds = {
+        name: _circles(name, value, volume_map.ndim)
+        for name, value in (("circles", circles), ("detections", detections))
+        if value is not None
+    }
+    index = choose_slice(volume_map, arrays.get("mask"), arrays.get("truth"), rounds.get("circles"))
     window = display_window(arrays["image"])
     shape = _fit(volume_map.shape[1:3], size)
 
@@ -103,18 +115,24 @@ def draw_case(
     if "reconstruction" in planes:
         images["reconstruction"] = draw_image(planes["reconstruction"], window, shape)
     images["anomaly_map"] = draw_map(map_plane, map_max, shape)
-    if "mask" in planes or "truth" in planes:
-        images["contours"] = draw_contours(images["input"], planes.get("mask"), planes.get("truth"))
+    if rounds or "mask" in planes or "truth" in planes:
+        picture = draw_contours(images["input"], planes.get("mask"), planes.get("truth"))
+        scale = shape[0] / map_plane.shape[1]
+        for name, color in (("circles", TRUTH_COLOR), ("detections", DETECTION_COLOR)):
+            if name in rounds:
+                picture = draw_circles(picture, _cut(rounds[name], index), scale, color)
+        images["contours"] = picture
     return CasePanels(images, index, None if index is None else volume_map.shape[-1])
 
 
-def choose_slice(anomaly_map: Any, mask: Any = None, truth: Any = None) -> int | None:
+def choose_slice(anomaly_map: Any, mask: Any = None, truth: Any = None, circles: Array | None = None) -> int | None:
     """Choose the slice of a volume to show: most truth, else most predicted mask, else the largest summed map.
 
     Args:
         anomaly_map: ``(1, *spatial)``.
         mask: predicted mask ``(1, *spatial)``; used where ``truth`` is missing or empty.
         truth: true mask ``(1, *spatial)``; used first, so that a missed lesion is seen.
+        circles: true balls ``(n, 4)``; where there is no true mask the center of the largest is shown.
 
     Returns:
         Index along the last axis, or ``None`` for a 2D image. The first of equal slices is taken.
@@ -122,9 +140,13 @@ def choose_slice(anomaly_map: Any, mask: Any = None, truth: Any = None) -> int |
     reference = _channel_first("anomaly_map", anomaly_map)
     if reference.ndim == 3:
         return None
-    for area in (truth, mask):
-        if area is not None and np.any(flat := _channel_first("mask", area, like=reference)):
-            return int(np.argmax((flat > 0).sum(axis=(0, 1, 2))))
+    if truth is not None and np.any(marked := _channel_first("mask", truth, like=reference)):
+        return int(np.argmax((marked > 0).sum(axis=(0, 1, 2))))
+    if circles is not None and len(circles):
+        middle = circles[np.argmax(circles[:, -1]), 2]
+        return int(np.clip(np.rint(middle), 0, reference.shape[3] - 1))
+    if mask is not None and np.any(found := _channel_first("mask", mask, like=reference)):
+        return int(np.argmax((found > 0).sum(axis=(0, 1, 2))))
     return int(np.argmax(np.nan_to_num(reference).sum(axis=(0, 1, 2), dtype=np.float64)))
 
 
@@ -207,6 +229,27 @@ def draw_contours(picture: RGB, mask: Array | None, truth: Array | None) -> RGB:
     return drawn
 
 
+def draw_circles(picture: RGB, circles: Array, scale: float, color: tuple[int, int, int]) -> RGB:
+    """Draw the outlines of circles onto a picture.
+
+    Args:
+        picture: RGB picture ``(rows, columns, 3)``.
+        circles: ``(n, 3)``: x, y and radius in voxels of the map.
+        scale: pixels of the picture per voxel.
+        color: of the lines.
+
+    Returns:
+        A new RGB picture ``(rows, columns, 3)``.
+    """
+    image = Image.fromarray(picture)
+    draw = ImageDraw.Draw(image)
+    width = max(1, round(max(image.size) / 120))
+    for x, y, radius in circles:
+        center, reach = (scale * (x + 0.5) - 0.5, scale * (y + 0.5) - 0.5), max(scale * radius, SMALLEST_RADIUS)
+        draw.ellipse([*(c - reach for c in center), *(c + reach for c in center)], outline=color, width=width)
+    return np.asarray(image)
+
+
 @lru_cache(maxsize=1)
 def color_table() -> RGB:
     """Colors of the anomaly map, from 0 to ``map_max``.
@@ -248,6 +291,26 @@ def _channel_first(name: str, value: Any, like: Array | None = None) -> Array:
             "the number of axes and of slices must agree."
         )
     return array
+
+
+def _circles(name: str, value: Any, columns: int) -> npt.NDArray[np.float64]:
+    """Take circles or balls ``(n, axes + 1)`` as an array, and check it against the axes of the map."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+    array = np.asarray(value, dtype=np.float64)
+    if array.size and (array.ndim != 2 or array.shape[1] != columns):
+        raise ValueError(f"{name} must be (n, {columns}): center and radius in voxels, got shape {array.shape}.")
+    return array.reshape(-1, columns)
+
+
+def _cut(circles: npt.NDArray[np.float64], index: int | None) -> npt.NDArray[np.float64]:
+    """Circles as they are, or those in which a slice cuts balls: ``(n, 3)``."""
+    if index is None:
+        return circles
+    depth, radius = np.abs(circles[:, 2] - index), circles[:, 3]
+    met = depth <= np.maximum(radius, 0.5)  # half a slice: a ball that lies between two is seen in one
+    inside = np.sqrt(np.maximum(radius[met] ** 2 - depth[met] ** 2, 0))
+    return np.column_stack([circles[met, :2], inside])
 
 
 def _grow(region: npt.NDArray[np.bool_], width: int) -> npt.NDArray[np.bool_]:

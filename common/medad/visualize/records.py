@@ -25,7 +25,8 @@ class CaseRecord:
         decision: 0 normal, 1 abnormal, ``None`` without calibration.
         slice_index: shown slice of a volume, counted from 0.
         slice_count: number of slices of a volume.
-        has_truth: whether a true mask is drawn.
+        has_truth: whether a true mask, or true circles, are drawn.
+        has_detections: whether detections are drawn.
         reason: why this case is shown.
     """
 
@@ -39,6 +40,7 @@ class CaseRecord:
     slice_index: int | None = None
     slice_count: int | None = None
     has_truth: bool = False
+    has_detections: bool = False
     reason: str = ""
 
 

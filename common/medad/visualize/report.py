@@ -20,8 +20,8 @@ from PIL import Image
 
 from .case_section import case_gallery
 from .chart_section import charts
-from .dataset_section import dataset_table
 from .gallery import select_cases
+from .group_section import dataset_table, fold_table
 from .page import page
 from .panels import encode_jpeg
 from .records import CalibrationSummary, CaseRecord, read_scores
@@ -44,6 +44,7 @@ def write_report(
     calibration: CalibrationSummary | None = None,
     failures: Sequence[tuple[str, str]] = (),
     max_cases: int = 24,
+    froc_curve: Sequence[Mapping[str, float]] = (),
 ) -> Path:
     """Write the report; the file appears whole or not at all.
 
@@ -53,7 +54,7 @@ def write_report(
         cases: records of one or several ``CaseGallery.records()``; ``select_cases`` chooses among them.
         metrics: name to ``{"value", "low", "high", "reason"?}``, and ``lesion_sensitivity_by_size`` as a list of
             ``{"low", "high", "n", "value"}``; ``None`` without labels. Those of several data sets by name under
-            ``datasets``.
+            ``datasets``, those of the folds of a cross-validation under ``folds``.
         scores: rows as in ``scores.csv``: ``anomaly_score`` (or ``score``), ``label``, ``decision``; other columns are
             ignored.
         provenance: ``bundle``, ``version``, ``date``, ``weights_sha256``, ``config_sha256``, ``calibration_sha256``,
@@ -61,6 +62,7 @@ def write_report(
         calibration: what the scores are compared with.
         failures: name and reason of cases without a result.
         max_cases: how many cases to show.
+        froc_curve: rows of ``froc.csv``; the sensitivities read from it are in ``metrics`` under ``froc``.
 
     Returns:
         The path of the file.
@@ -72,13 +74,14 @@ def write_report(
     if len({record.map_max for record in chosen}) > 1:
         raise ValueError("The cases were drawn with different map_max: their colors cannot be compared.")
     table = read_scores(scores)
-    overall = None if metrics is None else {key: value for key, value in metrics.items() if key != "datasets"}
+    overall = None if metrics is None else _overall(metrics)
     above = [
         header(title, provenance, table),
         summary(overall, table, calibration, len(failures)),
         dataset_table((metrics or {}).get("datasets")),
+        fold_table((metrics or {}).get("folds")),
         metric_table(overall),
-        charts(overall, table, calibration),
+        charts(overall, table, calibration, froc_curve),
     ]
     below = [failure_table(failures), reading_guide()]
     voxel_threshold = None if calibration is None else calibration.voxel_threshold
@@ -93,6 +96,14 @@ def write_report(
     temporary.replace(target)
     logger.info("Report with %d of %d cases, %.1f MB.", len(shown), len(table.score), _size(document) / 1e6)
     return target
+
+
+def _overall(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Metrics of everything, without those of its parts."""
+    overall = {key: value for key, value in metrics.items() if key not in ("datasets", "folds")}
+    if "froc" in metrics:
+        overall["froc_mean_sensitivity"] = metrics["froc"]["mean_sensitivity"]
+    return overall
 
 
 def _within_budget(records: list[CaseRecord], budget: int) -> list[CaseRecord]:

@@ -109,7 +109,7 @@ def test_an_interrupted_sweep_keeps_what_it_trained(normals: Path, tmp_path: Pat
     before = weights.stat().st_mtime_ns
     resumed, _ = _run(normals, tmp_path, resume=True)
     assert resumed == trials and weights.stat().st_mtime_ns == before
-    with pytest.raises(InputError, match=r"the earlier sweep had max_epochs 2. Expected max_epochs 3"):
+    with pytest.raises(InputError, match=r"the earlier run had max_epochs 2. Expected max_epochs 3"):
         _run(normals, tmp_path, resume=True, max_epochs=3)
     repeated, _ = _run(normals, tmp_path)
     assert repeated == trials and weights.stat().st_mtime_ns > before

@@ -11,8 +11,11 @@ from xml.etree import ElementTree
 import medad
 import numpy as np
 import pytest
+import torch
+from medad.metrics import sensitivity_at_false_positives
 from medad.visualize import (
     figure_to_svg,
+    froc_figure,
     precision_recall_figure,
     precision_recall_points,
     roc_figure,
@@ -151,3 +154,17 @@ def test_pyplot_is_never_imported() -> None:
     source = str(Path(medad.__file__).parents[1])
     done = subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_froc_is_drawn_as_it_is_read() -> None:
+    """Linear between points, the upper end at a vertical step, level in the end."""
+    curve = (np.array([0.0, 0.0, 0.3, 0.3, 0.3, 1.5, 2.0]), np.array([0.0, 0.2, 0.2, 0.4, 0.5, 0.5, 0.9]))
+    read = [{"false_positives_per_image": rate, "value": 0.5, "low": 0.4, "high": 0.7} for rate in (0.125, 1.0, 8.0)]
+    axes = froc_figure(curve, read).axes[0]
+    line = next(line for line in axes.lines if line.get_label() == "Detections")
+    rates, found = line.get_data()
+    expected = sensitivity_at_false_positives(*(torch.from_numpy(values) for values in curve), rates.tolist())
+    np.testing.assert_allclose(found, expected.numpy())
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1/8", "1", "8"]
+    without = froc_figure(curve, [{**entry, "low": None} for entry in read]).axes[0]
+    assert "95 % interval" not in {text.get_text() for text in without.get_legend().get_texts()}

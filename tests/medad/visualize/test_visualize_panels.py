@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from medad.visualize import choose_slice, color_table, display_window, draw_case, encode_jpeg
-from medad.visualize.panels import MASK_COLOR, TRUTH_COLOR, draw_contours
+from medad.visualize.panels import DETECTION_COLOR, MASK_COLOR, TRUTH_COLOR, draw_contours
 from PIL import Image
 
 
@@ -188,3 +188,48 @@ def test_picture_of_one_pixel() -> None:
     one = np.ones((1, 1, 1), np.float32)
     drawn = draw_case(one, one, map_max=1.0, mask=one, truth=one, size=1)
     assert all(picture.shape == (1, 1, 3) for picture in drawn.images.values())
+
+
+def distances(picture: np.ndarray, color: tuple[int, int, int], x: float, y: float) -> np.ndarray:
+    """Distances from a point to the pixels of a color."""
+    rows, columns = (picture == color).all(-1).nonzero()
+    return np.hypot(columns - x, rows - y)
+
+
+def test_circles_are_drawn_where_they_are() -> None:
+    anomaly_map = np.zeros((1, 30, 20), np.float32)  # 6 pixels of the picture per voxel
+    circles, detections = [[10.0, 4.0, 3.0]], [[22.0, 15.0, 2.0], [3.0, 16.0, 0.1]]
+    drawn = draw_case(anomaly_map, anomaly_map, map_max=1.0, circles=circles, detections=detections, size=180).images
+    truth = distances(drawn["contours"], TRUTH_COLOR, 6 * 10.5 - 0.5, 6 * 4.5 - 0.5)
+    assert len(truth) > 80 and np.abs(truth - 18).max() < 2.5
+    found = distances(drawn["contours"], DETECTION_COLOR, 6 * 22.5 - 0.5, 6 * 15.5 - 0.5)
+    near = found[found < 40]
+    assert len(near) > 50 and np.abs(near - 12).max() < 2.5
+    small = distances(drawn["contours"], DETECTION_COLOR, 6 * 3.5 - 0.5, 6 * 16.5 - 0.5)
+    assert np.abs(small[small < 20] - 4).max() < 2.5  # never too small to be seen
+    assert not distances(drawn["input"], DETECTION_COLOR, 0, 0).size
+
+
+def test_balls_are_cut_by_the_slice_that_is_shown() -> None:
+    anomaly_map = np.zeros((1, 40, 40, 12), np.float32)
+    anomaly_map[..., 1] = 1
+    balls = np.array([[10.0, 20.0, 3.0, 2.0], [20.0, 20.0, 8.3, 5.0]])
+    assert choose_slice(anomaly_map) == 1
+    assert choose_slice(anomaly_map, None, None, balls) == 8  # the middle of the largest
+    assert choose_slice(anomaly_map, None, None, np.array([[0.0, 0.0, 40.0, 1.0]])) == 11
+    truth = np.zeros((1, 40, 40, 12), np.uint8)
+    truth[..., 5] = 1
+    assert choose_slice(anomaly_map, None, truth, balls) == 5
+    found = [[20.0, 20.0, 11.0, 5.0], [5.0, 5.0, 2.0, 2.0]]
+    drawn = draw_case(anomaly_map, anomaly_map, map_max=1.0, circles=balls, detections=found, size=160)
+    assert drawn.slice_index == 8
+    lengths = distances(drawn.images["contours"], DETECTION_COLOR, 4 * 20.5 - 0.5, 4 * 20.5 - 0.5)
+    assert len(lengths) > 50 and np.abs(lengths - 4 * 4).max() < 2.5  # 3 slices off a ball of radius 5: radius 4
+
+
+def test_no_detection_still_shows_the_picture() -> None:
+    image, anomaly_map = arrays(8, 8)
+    assert "contours" in draw_case(image, anomaly_map, map_max=1.0, detections=torch.zeros(0, 3)).images
+    assert "contours" not in draw_case(image, anomaly_map, map_max=1.0).images
+    with pytest.raises(ValueError, match=r"detections must be \(n, 3\)"):
+        draw_case(image, anomaly_map, map_max=1.0, detections=[[1.0, 2.0, 3.0, 4.0]])

@@ -376,3 +376,28 @@ def test_metric_value_reads_what_the_evaluation_writes() -> None:
     assert MetricValue.read(None).value is None
     assert MetricValue.read({"images": 3}) is None
     assert MetricValue.read("text") is None
+
+
+def test_detections_have_a_curve_and_circles(tmp_path: Path) -> None:
+    gallery = CaseGallery(2, map_max=1.0, panel_size=32)
+    image = np.zeros((1, 16, 16), np.float32)
+    gallery.add("A", image, None, image, None, None, 0.5, label=1, circles=[[4, 4, 2]], detections=[[9, 9, 3]])
+    gallery.add("B", image, None, image, image, None, 0.4, label=0, detections=[])
+    value = {"value": 0.75, "low": 0.5, "high": 0.9}
+    at_rates = [{"false_positives_per_image": rate, **value} for rate in (0.125, 1.0)]
+    froc = {"mean_sensitivity": value, "sensitivity_at_false_positives": at_rates, "n": {"images": 2}}
+    curve = [{"score": 0.9, "false_positives_per_image": 0.0, "sensitivity": 0.75}]
+    _, parsed = report(
+        tmp_path, with_charts=True, cases=gallery.records(), metrics={**METRICS, "froc": froc}, froc_curve=curve
+    )
+    for text in ("Free-response ROC", "Mean FROC sensitivity", "0.500\u20130.900", "Highest-scored detections"):
+        assert text in parsed.words
+    assert "Mask, truth and detections" in parsed.words and "Mask and detections" in parsed.words
+    assert parsed.seen.count("svg") == 5
+    _, parsed = report(tmp_path, with_charts=True)
+    assert "Free-response ROC" not in parsed.words and "Highest-scored" not in parsed.words
+
+
+def test_folds_are_listed(tmp_path: Path) -> None:
+    _, parsed = report(tmp_path, metrics={**METRICS, "folds": {"fold_1": METRICS, "fold_2": METRICS}})
+    assert "Folds" in parsed.words and "fold_2 0 normal, 0 abnormal" in parsed.words
