@@ -10,6 +10,7 @@ from .prepare_batch import PrepareDenoising, PrepareReconstruction, prepare_imag
 from .prepare_diffusion import PrepareDiffusion
 from .prepare_hybrid_diffusion import PrepareHybridDiffusion
 from .prepare_labeled_diffusion import PrepareConditionedDiffusion, PrepareGuidedDiffusion
+from .prepare_separation import PrepareSeparation
 from .trainer import AnomalyTrainer
 from .unwrapping import plain_network
 
@@ -24,6 +25,7 @@ __all__ = [
     "PrepareGuidedDiffusion",
     "PrepareHybridDiffusion",
     "PrepareReconstruction",
+    "PrepareSeparation",
     "load_weights",
     "plain_network",
     "postprocess_case",

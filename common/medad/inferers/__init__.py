@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .anomaly_map import AnomalyMapInferer
 from .base import AnomalyInferer
+from .cascade import CascadeInferer
 from .gradient import GradientInferer
 from .guided_ddim import GuidedDDIMInferer
 from .harmonized_partial_diffusion import HarmonizedPartialDiffusionInferer
@@ -16,6 +17,7 @@ from .uncertainty import UncertaintyInferer
 __all__ = [
     "AnomalyInferer",
     "AnomalyMapInferer",
+    "CascadeInferer",
     "GradientInferer",
     "GuidedDDIMInferer",
     "HarmonizedPartialDiffusionInferer",

@@ -8,6 +8,7 @@ from .autoencoder import Autoencoder
 from .class_conditional_unet import ClassConditionalUNet
 from .constrained_autoencoder import ConstrainedAutoencoder
 from .denoising_unet import DenoisingUNet
+from .detection_cascade import DetectionCascade
 from .diffusion_classifier import DiffusionClassifier
 from .diffusion_unet import DiffusionUNet
 from .dtunet import DTUNet
@@ -33,6 +34,7 @@ __all__ = [
     "ConstrainedAutoencoder",
     "DTUNet",
     "DenoisingUNet",
+    "DetectionCascade",
     "DiffusionClassifier",
     "DiffusionUNet",
     "EncoderDistance",

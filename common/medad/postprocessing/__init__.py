@@ -6,7 +6,7 @@ from __future__ import annotations
 from .calibration import Calibration, voxel_rate_grid
 from .calibration_builder import CalibrationBuilder, images_per_subject
 from .calibration_file import load_calibration
-from .candidates import Candidates, FindCandidatesd, find_candidates
+from .candidates import Candidates, FindCandidatesd, find_candidates, score_candidates
 from .components import RemoveSmallComponentsd, remove_small_components
 from .crops import crop_around
 from .decision import Calibrated
@@ -50,6 +50,7 @@ __all__ = [
     "load_calibration",
     "median_smooth",
     "remove_small_components",
+    "score_candidates",
     "voxel_rate_grid",
     "weights_hash",
 ]

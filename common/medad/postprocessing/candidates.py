@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,6 +60,50 @@ def find_candidates(
     Raises:
         ValueError: if an argument is out of its range or the shape does not fit.
     """
+    return _find(anomaly_map, spatial_dims, threshold, min_size, max_size, connectivity)[0]
+
+
+def score_candidates(
+    anomaly_map: torch.Tensor,
+    score: Callable[[Candidates], torch.Tensor],
+    spatial_dims: int,
+    threshold: float,
+    min_size: float = 1,
+    max_size: float | None = None,
+    connectivity: int = 1,
+) -> torch.Tensor:
+    """Give every candidate a score, and nothing else any.
+
+    Args:
+        anomaly_map: see :func:`find_candidates`, like all that is not listed here.
+        score: from the candidates of the map to their scores ``(n,)``, at least 0.
+        spatial_dims: see there.
+        threshold: see there.
+        min_size: see there.
+        max_size: see there.
+        connectivity: see there.
+
+    Returns:
+        ``(1, *spatial)``: its score in the voxels of each candidate, 0 elsewhere.
+
+    Raises:
+        ValueError: as there.
+    """
+    candidates, labels, chosen = _find(anomaly_map, spatial_dims, threshold, min_size, max_size, connectivity)
+    of_label = anomaly_map.new_zeros(int(labels.max(initial=0)) + 1)  # 0 is the background
+    of_label[torch.from_numpy(chosen + 1).to(of_label.device)] = score(candidates).to(of_label)
+    return plain(of_label)[torch.from_numpy(labels).to(of_label.device)][None]
+
+
+def _find(
+    anomaly_map: torch.Tensor,
+    spatial_dims: int,
+    threshold: float,
+    min_size: float,
+    max_size: float | None,
+    connectivity: int,
+) -> tuple[Candidates, np.ndarray, np.ndarray]:
+    """Give the candidates, the labels of all components, and those of the candidates less 1."""
     check_map(anomaly_map, spatial_dims)
     if len(anomaly_map) != 1:
         raise ValueError(f"the anomaly map has {len(anomaly_map)} channels, expected 1")
@@ -76,7 +120,8 @@ def find_candidates(
     fits = np.flatnonzero((sizes >= min_size) & (sizes <= (np.inf if max_size is None else max_size)))
     order = fits[np.argsort(-means[fits], kind="stable")]
     columns = (np.stack(centroids, axis=1), sizes, means, maxima)
-    return Candidates(*(torch.from_numpy(column[order]).to(anomaly_map.device) for column in columns))
+    found_ones = Candidates(*(torch.from_numpy(column[order]).to(anomaly_map.device) for column in columns))
+    return found_ones, labels, order
 
 
 class FindCandidatesd(Transform):

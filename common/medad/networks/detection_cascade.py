@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A network that reconstructs what is normal, and a classifier of what it could not, in one file of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class DetectionCascade(nn.Module):
+    """Anomaly separation network with a classifier of its candidates beside it; they share no weights.
+
+    The result is that of the separation network, and :meth:`classify` asks the classifier about crops.
+
+    Args:
+        separation: from images ``(B, C, *spatial)`` to their reconstruction of that shape.
+        classifier: from crops ``(N, C, *crop)`` to logits ``(N, 2)``, 0 false alarm and 1 lesion.
+        classifier_size: grid that crops are resized to before; ``None`` leaves them as they are.
+
+    Shape:
+        ``(B, C, *spatial)`` to ``(B, C, *spatial)``.
+
+    References:
+        Zhang et al., "Cascaded Generative and Discriminative Learning for Microcalcification Detection", CVPR 2019,
+        doi:10.1109/CVPR.2019.01286.
+    """
+
+    exported_methods: ClassVar[tuple[str, ...]] = ("classify",)
+    """Methods that an export keeps beside ``forward``; they are called with the same inputs."""
+
+    def __init__(
+        self, separation: nn.Module, classifier: nn.Module, classifier_size: Sequence[int] | None = None
+    ) -> None:
+        super().__init__()
+        self.separation = separation
+        self.classifier = classifier
+        self.classifier_size = None if classifier_size is None else list(classifier_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Reconstruct images ``x``."""
+        reconstruction: Tensor = self.separation(x)
+        return reconstruction
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Give logits ``(N, 2)`` of crops ``x``, 0 false alarm and 1 lesion."""
+        if self.classifier_size is not None:
+            mode = "trilinear" if x.dim() == 5 else "bilinear"
+            x = F.interpolate(x, size=self.classifier_size, mode=mode, align_corners=False)
+        logits: Tensor = self.classifier(x)
+        return logits
