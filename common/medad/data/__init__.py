@@ -17,6 +17,7 @@ from .layouts import Layout, known_layouts
 from .load import LoadImageFiled
 from .load_mask import LoadMaskd
 from .loader import CaseLoader, collate_cases
+from .localized import class_weights, localized_datalist
 from .orientation import OrientVolumed
 from .reader import MedicalImageReader
 from .splits import check_files_exist, check_splits, draw_order, hold_out_subjects
@@ -37,6 +38,7 @@ __all__ = [
     "Splits",
     "check_files_exist",
     "check_splits",
+    "class_weights",
     "collapse_equal_colors",
     "collate_cases",
     "dicom_series_files",
@@ -51,6 +53,7 @@ __all__ = [
     "load_datalist",
     "load_splits",
     "loader_batch_size",
+    "localized_datalist",
     "planes_of_frames",
     "read_dicom_source",
     "require_axes",

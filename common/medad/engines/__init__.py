@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from .calibrator import Calibrator
+from .candidate_crops import CandidateCrops
 from .evaluator import AnomalyEvaluator, CohortError, load_weights
 from .postprocess import postprocess_case
 from .prepare_batch import PrepareDenoising, PrepareReconstruction, prepare_image
@@ -18,6 +19,7 @@ __all__ = [
     "AnomalyEvaluator",
     "AnomalyTrainer",
     "Calibrator",
+    "CandidateCrops",
     "CohortError",
     "PrepareConditionedDiffusion",
     "PrepareDenoising",

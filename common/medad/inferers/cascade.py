@@ -85,14 +85,22 @@ class CascadeInferer(AnomalyInferer):
 
     def infer(self, images: Tensor, network: nn.Module) -> Tensor:
         """Find what is badly reconstructed, and judge it."""
-        residual, reconstruction = self._separate(images, network).split((1, images.shape[1]), dim=1)
+        residual, reconstruction = self.separate(images, network).split((1, images.shape[1]), dim=1)
         if self.stage == "cascade":
             pairs = zip(residual, images, strict=True)
             residual = torch.stack([self._detect(one, image, network) for one, image in pairs])
         return torch.cat([residual, reconstruction], dim=1)
 
-    def _separate(self, images: Tensor, network: nn.Module) -> Tensor:
-        """Average residual and reconstruction of all windows, ``(B, 1 + C, *spatial)``."""
+    def separate(self, images: Tensor, network: nn.Module) -> Tensor:
+        """Apply the first stage.
+
+        Args:
+            images: ``(B, C, *spatial)``.
+            network: the cascade.
+
+        Returns:
+            Averages over all windows of residual and reconstruction, ``(B, 1 + C, *spatial)``.
+        """
 
         def of_windows(windows: Tensor) -> Tensor:
             reconstruction = network(windows)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the second stage of a cascade learns from: the candidates of the first stage in the training images."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from monai.data import MetaTensor
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from ..data import Item, require_axes
+from ..errors import InputError, find_medad_error
+from ..inferers import CascadeInferer
+from ..keys import ABNORMAL, NORMAL, Keys
+from ..metrics import hits_in_components, label_components
+from ..postprocessing import crop_around, find_candidates
+
+_logger = logging.getLogger(__name__)
+
+
+class CandidateCrops(Dataset[dict[str, Any]]):
+    """Crops around candidates, labeled by whether they hit a lesion, and around the lesions themselves.
+
+    So false alarms of the first stage are what the second one learns to tell from lesions, not patches drawn at random.
+
+    Args:
+        data: items of a training list, each with ``mask``.
+        transform: from an item to its ``image`` ``(C, *spatial)`` and ``mask`` ``(1, *spatial)``; not random.
+        network: the cascade, with a trained first stage.
+        inferer: how the first stage is applied, and what a candidate is.
+        slack: how far from a lesion a candidate may be to hit it, in voxels.
+        device: where the network is.
+        progress: show a progress bar.
+
+    Shape:
+        Items are ``{"image": (C, *crop_size), "label": 0 or 1}``.
+
+    Raises:
+        InputError: if the first stage gives no false alarm, or there is no lesion: nothing could be learned.
+        MedadError: if an image cannot be used: the error of the transform.
+    """
+
+    def __init__(
+        self,
+        data: Sequence[Item],
+        transform: Callable[[Any], Any],
+        network: nn.Module,
+        inferer: CascadeInferer,
+        slack: float = 0.0,
+        device: torch.device | str = "cpu",
+        progress: bool = True,
+    ) -> None:
+        found: list[tuple[Tensor, Tensor]] = []
+        mode, dims = network.training, inferer.spatial_dims
+        network.eval()
+        for item in tqdm(data, "candidates", disable=not progress):
+            image, mask = _load(item, transform)
+            require_axes(image[None], dims)
+            with torch.no_grad():
+                residual = inferer.separate(image[None].to(device), network)[0, :1].cpu()
+            centers = find_candidates(residual, dims, inferer.threshold, inferer.min_size).centroids
+            lesions = label_components(mask[0])
+            hit = hits_in_components(centers, lesions, slack).any(dim=1)
+            marked = [(lesions == n).nonzero().double().mean(dim=0) for n in range(1, int(lesions.max()) + 1)]
+            centers = torch.cat([centers, torch.stack(marked)]) if marked else centers
+            labels = torch.cat([hit, torch.ones(len(marked), dtype=torch.bool)])
+            found.append((crop_around(image, centers, inferer.crop_size), labels.long()))
+        network.train(mode)
+        self.crops, self.labels = (torch.cat(parts) for parts in zip(*found, strict=True))
+        lesions_found = int((self.labels == ABNORMAL).sum())
+        false_alarms = int((self.labels == NORMAL).sum())
+        _logger.info("candidates: %d crops of lesions, %d false alarms", lesions_found, false_alarms)
+        if not lesions_found or not false_alarms:
+            raise InputError(
+                f"{lesions_found} crops of lesions and {false_alarms} false alarms of the first stage",
+                where="training data",
+                expected="some of both",
+                remedy="Lower candidate_threshold or min_lesion_size until the first stage gives false alarms.",
+            )
+
+    def __len__(self) -> int:
+        """Return the number of crops."""
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Return one crop and its label."""
+        return {Keys.IMAGE.value: self.crops[index], Keys.LABEL.value: self.labels[index]}
+
+    def class_weights(self) -> Tensor:
+        """Weigh crops so that both classes are drawn equally often: 1 / number of crops of the class."""
+        return 1 / torch.bincount(self.labels, minlength=2)[self.labels].double()
+
+
+def _load(item: Item, transform: Callable[[Any], Any]) -> tuple[Tensor, Tensor]:
+    try:
+        loaded = transform(dict(item))
+    except Exception as error:
+        known = find_medad_error(error)
+        if known is None:
+            raise
+        raise known from None
+    image, mask = (
+        value.as_tensor() if isinstance(value, MetaTensor) else value
+        for value in (loaded[Keys.IMAGE], loaded[Keys.MASK])
+    )
+    return image, mask
