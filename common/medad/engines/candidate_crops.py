@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from ..inferers import CascadeInferer
 from ..keys import ABNORMAL, NORMAL, Keys
 from ..metrics import hits_in_components, label_components
 from ..postprocessing import crop_around, find_candidates
+from .evaluator import load_weights
 
 _logger = logging.getLogger(__name__)
 
@@ -31,7 +33,8 @@ class CandidateCrops(Dataset[dict[str, Any]]):
     Args:
         data: items of a training list, each with ``mask``.
         transform: from an item to its ``image`` ``(C, *spatial)`` and ``mask`` ``(1, *spatial)``; not random.
-        network: the cascade, with a trained first stage.
+        network: the cascade.
+        weights_path: file with its weights, of which the first stage is trained; they are loaded.
         inferer: how the first stage is applied, and what a candidate is.
         slack: how far from a lesion a candidate may be to hit it, in voxels.
         device: where the network is.
@@ -41,7 +44,7 @@ class CandidateCrops(Dataset[dict[str, Any]]):
         Items are ``{"image": (C, *crop_size), "label": 0 or 1}``.
 
     Raises:
-        InputError: if the first stage gives no false alarm, or there is no lesion: nothing could be learned.
+        InputError: if there are no weights; if the first stage gives no false alarm, or there is no lesion: nothing could be learned.
         MedadError: if an image cannot be used: the error of the transform.
     """
 
@@ -50,11 +53,13 @@ class CandidateCrops(Dataset[dict[str, Any]]):
         data: Sequence[Item],
         transform: Callable[[Any], Any],
         network: nn.Module,
+        weights_path: str | Path,
         inferer: CascadeInferer,
         slack: float = 0.0,
         device: torch.device | str = "cpu",
         progress: bool = True,
     ) -> None:
+        load_weights(network, weights_path, device)
         found: list[tuple[Tensor, Tensor]] = []
         mode, dims = network.training, inferer.spatial_dims
         network.eval()

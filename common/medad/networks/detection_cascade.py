@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -13,12 +14,16 @@ from torch.nn import functional as F
 class DetectionCascade(nn.Module):
     """Anomaly separation network with a classifier of its candidates beside it; they share no weights.
 
-    The result is that of the separation network, and :meth:`classify` asks the classifier about crops.
+    The result is that of the separation network, and :meth:`classify` asks the classifier about crops. The stages are
+    trained one after the other; until the second one is, :meth:`classify` calls every crop a lesion, so that the first
+    stage decides alone.
 
     Args:
         separation: from images ``(B, C, *spatial)`` to their reconstruction of that shape.
         classifier: from crops ``(N, C, *crop)`` to logits ``(N, 2)``, 0 false alarm and 1 lesion.
         classifier_size: grid that crops are resized to before; ``None`` leaves them as they are.
+        train_classifier: train the second stage, and keep the first one: in training mode ``forward`` is
+            :meth:`classify` then.
 
     Shape:
         ``(B, C, *spatial)`` to ``(B, C, *spatial)``.
@@ -32,15 +37,27 @@ class DetectionCascade(nn.Module):
     """Methods that an export keeps beside ``forward``; they are called with the same inputs."""
 
     def __init__(
-        self, separation: nn.Module, classifier: nn.Module, classifier_size: Sequence[int] | None = None
+        self,
+        separation: nn.Module,
+        classifier: nn.Module,
+        classifier_size: Sequence[int] | None = None,
+        train_classifier: bool = False,
     ) -> None:
         super().__init__()
-        self.separation = separation
-        self.classifier = classifier
+        self.separation = separation.requires_grad_(not train_classifier)
+        self.classifier = classifier.requires_grad_(train_classifier)
         self.classifier_size = None if classifier_size is None else list(classifier_size)
+        self.train_classifier = train_classifier
+        self.classifier_trained: Tensor
+        self.register_buffer("classifier_trained", torch.zeros(1, dtype=torch.uint8))
+        self.sure: Tensor
+        self.register_buffer("sure", torch.tensor([-30.0, 30.0]), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Reconstruct images ``x``."""
+        """Reconstruct images ``x``; classify crops ``x`` while the second stage is trained."""
+        if self.training and self.train_classifier:
+            self.classifier_trained.fill_(1)
+            return self.classify(x)
         reconstruction: Tensor = self.separation(x)
         return reconstruction
 
@@ -49,5 +66,4 @@ class DetectionCascade(nn.Module):
         if self.classifier_size is not None:
             mode = "trilinear" if x.dim() == 5 else "bilinear"
             x = F.interpolate(x, size=self.classifier_size, mode=mode, align_corners=False)
-        logits: Tensor = self.classifier(x)
-        return logits
+        return torch.where(self.classifier_trained > 0, self.classifier(x), self.sure)
