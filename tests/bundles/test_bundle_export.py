@@ -265,10 +265,14 @@ def test_a_calibration_of_other_weights_or_another_score_is_refused(smoke_model:
     state = torch.load(models / "model.pt", weights_only=True)
     torch.save(other_weights(state), models / "model.pt")
     settings = tmp_path / "settings.json"
-    settings.write_text('{"score_fraction": 0.123}')
+    settings.write_text('{"foreground_threshold": 0.123}')
     for overlays, weights, what in (
         (["smoke"], models / "model.pt", "calibration of other weights"),
-        (["smoke", settings], smoke_model.models / "model.pt", "calibration of another score, with score_fraction"),
+        (
+            ["smoke", settings],
+            smoke_model.models / "model.pt",
+            "calibration of another score, with foreground_threshold",
+        ),
     ):
         with pytest.raises(CalibrationError, match=what) as refused:
             export_bundle(smoke_model.bundle, tmp_path / "out", overlays, weights)

@@ -128,6 +128,26 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
     },
     "dtunet": TRANSFORMER,
     "guided_ddim": {dims: {**DIFFUSION[dims], **GUIDED[dims]} for dims in (2, 3)},
+    "microcalcification_cascade": {
+        2: {
+            "image_size": [32, 32],
+            "channels": [16, 32, 64],
+            "candidate_threshold": 0.3,
+            "max_epochs": 60,
+            "batch_size": 32,
+            "learning_rate": 0.005,
+            "classifier_epochs": 4,
+        },
+        3: {
+            "image_size": [16, 16, 16],
+            "channels": [8, 16, 32],
+            "candidate_threshold": 0.3,
+            "max_epochs": 60,
+            "batch_size": 16,
+            "learning_rate": 0.005,
+            "classifier_epochs": 4,
+        },
+    },
     "thor": {dims: {**DIFFUSION[dims], **HARMONIZED} for dims in (2, 3)},
     # the weights of the network bring the backbone, which is trained first (see TWO_STAGES)
     "uniad": {
@@ -158,6 +178,8 @@ SAME_TRAINING = {"thor": "anoddpm"}
 
 # bundles that train what they see with first, by train_backbone.json
 TWO_STAGES = ("uniad",)
+# bundles that train a classifier of what the first stage finds, by train_classifier.json
+CASCADES = ("microcalcification_cascade",)
 
 # how many normal heads a bundle sees; an autoencoder needs more of them, since it copies nothing past its code
 HEADS = {
@@ -166,10 +188,11 @@ HEADS = {
     "denoising_autoencoder": {2: 160, 3: 64},
     "dtunet": {2: 160, 3: 240},
     "guided_ddim": {2: 240, 3: 240},
+    "microcalcification_cascade": {2: 128, 3: 64},
     "uniad": {2: 240, 3: 240},
 }
 # and how many with a lesion, where it learns from both
-ABNORMAL_HEADS = {"guided_ddim": {2: 16, 3: 240}}
+ABNORMAL_HEADS = {"guided_ddim": {2: 16, 3: 240}, "microcalcification_cascade": {2: 128, 3: 64}}
 PHANTOM_SIZE = {2: 64, 3: 32}
 
 
@@ -197,6 +220,9 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int], tu
             overrides["backbone_weights"] = folder / "backbone.pt"
         workflow = build(bundle, _names(spatial_dims), **overrides)
         workflow.parser.get_parsed_content("train#trainer").run()
+        if name in CASCADES:
+            second = build(bundle, _names(spatial_dims, "train_classifier"), **overrides)
+            second.parser.get_parsed_content("train#trainer").run()
         return data, folder / "model.pt"
 
     return train

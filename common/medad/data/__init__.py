@@ -17,7 +17,7 @@ from .layouts import Layout, known_layouts
 from .load import LoadImageFiled
 from .load_mask import LoadMaskd
 from .loader import CaseLoader, collate_cases
-from .localized import class_weights, localized_datalist
+from .localized import class_weights, localized_items
 from .orientation import OrientVolumed
 from .reader import MedicalImageReader
 from .splits import check_files_exist, check_splits, draw_order, hold_out_subjects
@@ -53,7 +53,7 @@ __all__ = [
     "load_datalist",
     "load_splits",
     "loader_batch_size",
-    "localized_datalist",
+    "localized_items",
     "planes_of_frames",
     "read_dicom_source",
     "require_axes",

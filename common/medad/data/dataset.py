@@ -16,6 +16,7 @@ from .dicom_image import is_dicom_volume
 from .formats import is_dicom, is_nifti
 from .items import CASE, LABEL, Item, image_paths
 from .labeling import from_labeling
+from .localized import localized_items
 from .npz_reference import is_npz_reference, is_npz_volume
 from .openable import is_folder
 from .raster import count_pages
@@ -66,6 +67,7 @@ def training_dataset(
     num_workers: int = 2,
     progress: bool = True,
     both_classes: bool = False,
+    localized: bool = False,
 ) -> TrainingCache:
     """Decode and preprocess every training image once, up to the first random transform; the items are plain tensors.
 
@@ -76,6 +78,7 @@ def training_dataset(
         num_workers: threads that fill the cache.
         progress: show a progress bar.
         both_classes: whether the method learns from abnormal images, too; both classes must be there then.
+        localized: whether it learns from their lesions, see :func:`~.localized.localized_items`.
 
     Returns:
         The data set.
@@ -85,7 +88,7 @@ def training_dataset(
         MedadError: if an image to be cached cannot be used: the error of the transform, without what MONAI wraps
             around it.
     """
-    items = from_labeling(data, both_classes)
+    items = localized_items(data) if localized else from_labeling(data, both_classes)
     if both_classes:
         _require_both_classes(items)
     try:

@@ -11,12 +11,12 @@ from monai.transforms import LoadImage
 
 from ..errors import InputError
 from ..keys import ABNORMAL, NORMAL
-from .items import IMAGE, LABEL, Item, image_paths, name_cases
+from .items import IMAGE, LABEL, MASK, Item, image_paths, name_cases
 
 logger = logging.getLogger(__name__)
 
 
-def from_labeling(data: Sequence[Item], both_classes: bool = False) -> list[Item]:
+def from_labeling(data: Sequence[Item], both_classes: bool = False, masks: bool = False) -> list[Item]:
     """Take in the items of a program that lists images and masks; those of a data list pass as they are.
 
     MONAI Label lists ``{"image", "label"}``; its label is the path of a mask that somebody confirmed. A case in which
@@ -26,6 +26,7 @@ def from_labeling(data: Sequence[Item], both_classes: bool = False) -> list[Item
     Args:
         data: items of either kind.
         both_classes: keep abnormal cases, with the label 1.
+        masks: keep the path of the mask, as ``mask``.
 
     Returns:
         Items of a data list; every case of a labeling application is a subject of its own.
@@ -35,7 +36,10 @@ def from_labeling(data: Sequence[Item], both_classes: bool = False) -> list[Item
     """
     if not any(isinstance(item.get(LABEL), str) for item in data):
         return list(data)
-    items = [{**item, LABEL: ABNORMAL if _is_marked(item[LABEL]) else NORMAL} for item in data]
+    items = [
+        {**item, **({MASK: item[LABEL]} if masks else {}), LABEL: ABNORMAL if _is_marked(item[LABEL]) else NORMAL}
+        for item in data
+    ]
     if not both_classes:
         items = [item for item in items if item[LABEL] == NORMAL]
     if not any(item[LABEL] == NORMAL for item in items):

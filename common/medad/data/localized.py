@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training lists for methods that learn from marked lesions."""
+"""Training items for methods that learn from marked lesions."""
 
 from __future__ import annotations
 
@@ -7,26 +7,31 @@ import logging
 from collections.abc import Sequence
 
 from ..errors import InputError
-from .items import CASE, MASK, Item
+from ..keys import ABNORMAL
+from .items import CASE, LABEL, MASK, Item
+from .labeling import from_labeling
 
 _logger = logging.getLogger(__name__)
 
 
-def localized_datalist(normal: Sequence[Item], abnormal: Sequence[Item]) -> list[Item]:
-    """Join normal images, which have no lesion, and abnormal ones whose lesions are marked.
+def localized_items(data: Sequence[Item]) -> list[Item]:
+    """Take in normal images, which have no lesion, and abnormal ones whose lesions are marked.
 
     Args:
-        normal: items of normal images; each gets an empty mask (``""``).
-        abnormal: items of abnormal images; those without a mask are left out, with a warning that names them.
+        data: items of a data list, each with ``label``, or of a labeling application. Abnormal ones without a mask are
+            left out, with a warning that names them.
 
     Returns:
-        New items, the normal ones first.
+        New items, each with ``mask``: a path, or ``""`` for a normal image.
 
     Raises:
         InputError: if there is no normal image, or no abnormal one with a mask.
     """
+    items = from_labeling(data, both_classes=True, masks=True)
+    abnormal = [item for item in items if item.get(LABEL) == ABNORMAL]
+    normal = [item for item in items if item.get(LABEL) != ABNORMAL]
     marked = [item for item in abnormal if item.get(MASK)]
-    unmarked = [str(item.get(CASE, index)) for index, item in enumerate(abnormal) if not item.get(MASK)]
+    unmarked = [str(item.get(CASE, item)) for item in abnormal if not item.get(MASK)]
     if unmarked:
         _logger.warning("%d abnormal images without a mask are left out: %s", len(unmarked), ", ".join(unmarked[:10]))
     for found, what in ((normal, "normal images"), (marked, "abnormal images with a mask")):
@@ -44,7 +49,7 @@ def class_weights(data: Sequence[Item]) -> list[float]:
     """Weigh items so that both classes are drawn equally often.
 
     Args:
-        data: items with ``mask``, as :func:`localized_datalist` gives them.
+        data: items with ``mask``, as :func:`localized_items` gives them.
 
     Returns:
         One weight for each: 1 / number of images of its class.

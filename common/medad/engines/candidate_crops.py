@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from ..data import Item, require_axes
+from ..data import Item, localized_items, require_axes
 from ..errors import InputError, find_medad_error
 from ..inferers import CascadeInferer
 from ..keys import ABNORMAL, NORMAL, Keys
@@ -31,7 +31,7 @@ class CandidateCrops(Dataset[dict[str, Any]]):
     So false alarms of the first stage are what the second one learns to tell from lesions, not patches drawn at random.
 
     Args:
-        data: items of a training list, each with ``mask``.
+        data: items as :func:`medad.data.localized_items` takes them.
         transform: from an item to its ``image`` ``(C, *spatial)`` and ``mask`` ``(1, *spatial)``; not random.
         network: the cascade.
         weights_path: file with its weights, of which the first stage is trained; they are loaded.
@@ -44,7 +44,7 @@ class CandidateCrops(Dataset[dict[str, Any]]):
         Items are ``{"image": (C, *crop_size), "label": 0 or 1}``.
 
     Raises:
-        InputError: if there are no weights; if the first stage gives no false alarm, or there is no lesion: nothing could be learned.
+        InputError: if there are no weights, or the first stage gives no false alarm: nothing could be learned.
         MedadError: if an image cannot be used: the error of the transform.
     """
 
@@ -63,7 +63,7 @@ class CandidateCrops(Dataset[dict[str, Any]]):
         found: list[tuple[Tensor, Tensor]] = []
         mode, dims = network.training, inferer.spatial_dims
         network.eval()
-        for item in tqdm(data, "candidates", disable=not progress):
+        for item in tqdm(localized_items(data), "candidates", disable=not progress):
             image, mask = _load(item, transform)
             require_axes(image[None], dims)
             with torch.no_grad():

@@ -84,11 +84,13 @@ class CascadeInferer(AnomalyInferer):
         return super().__repr__().replace(f", window_batch_size={self.window_batch_size}", "")
 
     def infer(self, images: Tensor, network: nn.Module) -> Tensor:
-        """Find what is badly reconstructed, and judge it."""
-        residual, reconstruction = self.separate(images, network).split((1, images.shape[1]), dim=1)
+        """Find what is badly reconstructed, and judge it; image by image, so that a batch changes nothing."""
+        return torch.cat([self._infer_one(image[None], network) for image in images])
+
+    def _infer_one(self, image: Tensor, network: nn.Module) -> Tensor:
+        residual, reconstruction = self.separate(image, network).split((1, image.shape[1]), dim=1)
         if self.stage == "cascade":
-            pairs = zip(residual, images, strict=True)
-            residual = torch.stack([self._detect(one, image, network) for one, image in pairs])
+            residual = self._detect(residual[0], image[0], network)[None]
         return torch.cat([residual, reconstruction], dim=1)
 
     def separate(self, images: Tensor, network: nn.Module) -> Tensor:

@@ -50,8 +50,6 @@ class DetectionCascade(nn.Module):
         self.train_classifier = train_classifier
         self.classifier_trained: Tensor
         self.register_buffer("classifier_trained", torch.zeros(1, dtype=torch.uint8))
-        self.sure: Tensor
-        self.register_buffer("sure", torch.tensor([-30.0, 30.0]), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct images ``x``; classify crops ``x`` while the second stage is trained."""
@@ -66,4 +64,6 @@ class DetectionCascade(nn.Module):
         if self.classifier_size is not None:
             mode = "trilinear" if x.dim() == 5 else "bilinear"
             x = F.interpolate(x, size=self.classifier_size, mode=mode, align_corners=False)
-        return torch.where(self.classifier_trained > 0, self.classifier(x), self.sure)
+        logits = self.classifier(x)
+        certain = torch.full_like(logits[:, :1], 30.0)
+        return torch.where(self.classifier_trained > 0, logits, torch.cat([-certain, certain], dim=1))

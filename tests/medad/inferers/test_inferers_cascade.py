@@ -33,6 +33,12 @@ class _Bright(nn.Module):
         return torch.stack([0.3 - mean, 7 * mean], dim=1)
 
 
+def _network() -> DetectionCascade:
+    network = DetectionCascade(_Shrink(), _Bright())
+    network.classifier_trained.fill_(1)
+    return network
+
+
 def _image(size: tuple[int, ...], seed: int) -> Tensor:
     noise = torch.rand(1, *size, generator=torch.Generator().manual_seed(seed))
     smooth = nn.functional.avg_pool2d if len(size) == 2 else nn.functional.avg_pool3d
@@ -81,7 +87,7 @@ def test_both_stages_equal_a_direct_computation(
     dims: int, size: tuple[int, ...], patch: tuple[int, ...], crop: tuple[int, ...]
 ) -> None:
     images = torch.stack([_image(size, seed) for seed in range(3)])
-    network = DetectionCascade(_Shrink(), _Bright())
+    network = _network()
     settings: dict[str, Any] = {"threshold": 0.008, "min_size": 3, "crop_size": crop, "window_batch_size": 2}
     first = CascadeInferer(dims, patch, stage="separation", **settings)(images, network)
     both = CascadeInferer(dims, patch, **settings)(images, network)
@@ -102,12 +108,23 @@ def test_both_stages_equal_a_direct_computation(
 def test_a_normal_image_has_no_candidates_and_score_0(
     dims: int, size: tuple[int, ...], patch: tuple[int, ...], crop: tuple[int, ...]
 ) -> None:
-    out = CascadeInferer(dims, patch, crop_size=crop)(torch.zeros(2, 1, *size), DetectionCascade(_Shrink(), _Bright()))
+    out = CascadeInferer(dims, patch, crop_size=crop)(torch.zeros(2, 1, *size), _network())
     assert torch.equal(out[:, 0], torch.zeros(2, *size))
 
 
+def test_before_the_second_stage_is_trained_the_first_one_decides() -> None:
+    images = _image((21, 17), 1)[None]
+    settings: dict[str, Any] = {"patch_size": (8, 6), "threshold": 0.008, "min_size": 3, "crop_size": (5, 4)}
+    out = CascadeInferer(2, **settings)(images, DetectionCascade(_Shrink(), _Bright()))[0, 0].numpy()
+    residual = CascadeInferer(2, stage="separation", **settings)(images, _network())[0, 0].numpy()
+    regions = [region for region in regionprops(label(residual > 0.008, connectivity=1)) if region.area >= 3]
+    assert regions
+    for region in regions:
+        np.testing.assert_allclose(out[tuple(region.coords.T)], residual[tuple(region.coords.T)].mean(), rtol=1e-5)
+
+
 def test_smaller_than_a_window_and_slices_of_a_volume() -> None:
-    network = DetectionCascade(_Shrink(), _Bright())
+    network = _network()
     inferer = CascadeInferer(2, (8, 6), threshold=0.008, min_size=3, crop_size=(5, 4))
     assert inferer(torch.rand(1, 1, 5, 4), network).shape == (1, 2, 5, 4)
     volume = torch.stack([_image((21, 17), seed) for seed in range(3)], dim=-1)[None]
@@ -116,7 +133,7 @@ def test_smaller_than_a_window_and_slices_of_a_volume() -> None:
 
 
 def test_the_number_of_windows_in_a_batch_changes_nothing() -> None:
-    image, network = _image((21, 17), 0)[None], DetectionCascade(_Shrink(), _Bright())
+    image, network = _image((21, 17), 0)[None], _network()
     made = [CascadeInferer(2, (8, 6), threshold=0.008, crop_size=(5, 4), window_batch_size=n) for n in (1, 50)]
     torch.testing.assert_close(made[0](image, network), made[1](image, network))
     assert repr(made[0]) == repr(made[1]) and "min_size=31" in repr(made[0])
