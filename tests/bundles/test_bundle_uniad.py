@@ -31,7 +31,8 @@ _train = partial(train_in, BUNDLE)
 def backbone(phantom_2d: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """File of a backbone that train_backbone.json trained for an epoch."""
     folder = tmp_path_factory.mktemp("backbone")
-    _workflow(phantom_2d, folder, "train train_backbone smoke").run()
+    asked_for = {"backbone_weights": folder / "backbone.pt", "allow_random_backbone": False}  # as in train.json
+    _workflow(phantom_2d, folder, "train train_backbone smoke", **asked_for).run()
     return folder / "backbone.pt"
 
 
