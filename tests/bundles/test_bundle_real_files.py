@@ -12,7 +12,7 @@ import nibabel
 import numpy as np
 import pydicom
 import pytest
-from bundle_tools import build, fails_with
+from bundle_tools import build, fails_with, reconstructs
 from medad.engines import CohortError
 from PIL import Image
 
@@ -61,7 +61,7 @@ def test_three_modalities_as_colors(bundle: Path, real_data: Path, tmp_path: Pat
     slices = sorted(path for path in source.rglob("*.tif") if "mask" not in path.name)
     masks = [path.with_name(f"{path.stem}_mask.tif") for path in slices]
     items = [
-        {"image": str(path), "label": int(np.asarray(Image.open(mask)).any())}
+        {"image": str(path), "mask": str(mask), "label": int(np.asarray(Image.open(mask)).any())}
         for path, mask in zip(slices, masks, strict=True)
         if np.asarray(Image.open(path)).max() > 50
     ]
@@ -87,4 +87,5 @@ def test_three_modalities_as_colors(bundle: Path, real_data: Path, tmp_path: Pat
         assert np.load(folder / f"{path.stem}_anomaly_map.npy").shape == (rows, columns)
         assert np.load(folder / f"{path.stem}_mask.npy").shape == (rows, columns)
         reconstruction = folder / f"{path.stem}_reconstruction.npy"
+        assert reconstruction.exists() == reconstructs(bundle)
         assert not reconstruction.exists() or np.load(reconstruction).shape == (rows, columns, 3)
