@@ -154,6 +154,15 @@ def test_a_training_is_not_continued_on_features_of_another_backbone(
     _train(phantom_2d, tmp_path, resume=True, max_epochs=2, **_with_file(backbone))
 
 
+def test_features_that_are_damaged_during_a_training_are_named(phantom_2d: Path, tmp_path: Path) -> None:
+    trainer = _workflow(phantom_2d, tmp_path, num_workers=1).parser.get_parsed_content("train#trainer")
+    for path in (tmp_path / "features").rglob("*.npz"):
+        path.write_bytes(b"damaged")
+    with fails_with(InputError, ".npz: features cannot be read"):
+        trainer.run()
+    assert not (tmp_path / "model.pt").exists()
+
+
 def test_one_model_for_two_organs(phantom_2d: Path, tmp_path: Path) -> None:
     """From a list of data sets to metrics of each and of all, with thresholds of each."""
     counts = {"training": 6, "calibration": 20, "validation": 0, "test": 6}

@@ -19,6 +19,7 @@ from .load_mask import LoadMaskd
 from .loader import CaseLoader, collate_cases
 from .localized import class_weights, localized_items
 from .orientation import OrientVolumed
+from .plain_error_loader import PlainErrorLoader
 from .reader import MedicalImageReader
 from .splits import check_files_exist, check_splits, draw_order, hold_out_subjects
 from .training_axes import require_axes
@@ -35,6 +36,7 @@ __all__ = [
     "LoadMaskd",
     "MedicalImageReader",
     "OrientVolumed",
+    "PlainErrorLoader",
     "Splits",
     "check_files_exist",
     "check_splits",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,10 +16,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from ..errors import InputError, MedadError, find_medad_error
+from ..errors import InputError
 from .feature_store import FeatureStore, image_key
 from .items import CASE, IMAGE, Item
 from .labeling import from_labeling
+from .plain_error_loader import ErrorsAsItems, raise_errors
 from .training_axes import require_axes
 
 _logger = logging.getLogger(__name__)
@@ -79,10 +80,10 @@ class FeatureDataset(Dataset[dict[str, Tensor]]):
         items = from_labeling(data)
         ranks = idist.get_world_size() if cache_dir is not None else 1
         mine = range(idist.get_rank() if ranks > 1 else 0, len(items), ranks)
-        images = _Images([items[index] for index in mine], transform)
-        loaded = DataLoader(images, batch_size=None, num_workers=num_workers)
+        images = _Images([items[index] for index in mine], transform, spatial_dims)
+        loaded = raise_errors(DataLoader(ErrorsAsItems(images), batch_size=None, num_workers=num_workers))
         shown = tqdm(loaded, "features", len(images), disable=not progress or idist.get_rank() > 0)
-        keys = self._compute_missing(_checked(shown, spatial_dims), features, batch_size, torch.device(device))
+        keys = self._compute_missing(shown, features, batch_size, torch.device(device))
         parts = idist.all_gather(keys) if ranks > 1 else [keys]
         self.store.clean()
         self.keys = [parts[index % ranks][index // ranks] for index in range(len(items))]
@@ -147,31 +148,19 @@ class FeatureDataset(Dataset[dict[str, Tensor]]):
                 self.store.write(key, values, case=waiting[key][0])
 
 
-class _Images(Dataset[tuple[str, Tensor | MedadError]]):
-    """Case and image of every item; an error that a user can act on is an item too, since workers rewrite errors."""
+class _Images(Dataset[tuple[str, Tensor]]):
+    """Case and image of every item."""
 
-    def __init__(self, data: Sequence[Item], transform: Callable[[Any], Any]) -> None:
+    def __init__(self, data: Sequence[Item], transform: Callable[[Any], Any], spatial_dims: int) -> None:
         self.data = data
         self.transform = transform
+        self.spatial_dims = spatial_dims
 
     def __len__(self) -> int:
         return len(self.data)
 
-    def __getitem__(self, index: int) -> tuple[str, Tensor | MedadError]:
-        case = str(self.data[index].get(CASE, index))
-        try:
-            image = self.transform(dict(self.data[index]))[IMAGE]
-        except Exception as error:
-            known = find_medad_error(error)
-            if known is None:
-                raise
-            return case, known
-        return case, image.as_tensor() if isinstance(image, MetaTensor) else image
-
-
-def _checked(images: Iterable[tuple[str, Tensor | MedadError]], spatial_dims: int) -> Iterator[tuple[str, Tensor]]:
-    for case, image in images:
-        if isinstance(image, MedadError):
-            raise image
-        require_axes(image[None], spatial_dims)
-        yield case, image
+    def __getitem__(self, index: int) -> tuple[str, Tensor]:
+        item = self.data[index]
+        image = self.transform(dict(item))[IMAGE]
+        require_axes(image[None], self.spatial_dims)
+        return str(item.get(CASE, index)), image.as_tensor() if isinstance(image, MetaTensor) else image

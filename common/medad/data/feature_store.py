@@ -6,9 +6,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -61,11 +60,12 @@ class FeatureStore:
         if self.folder is None:
             return key in self._memory
         path = self._path(key)
-        if not path.is_file():
-            return False
+        with _usable(path):
+            if not path.is_file():
+                return False
         try:
             _load(path)
-        except _DAMAGE:
+        except Exception:  # whatever zipfile and numpy raise at damaged bytes
             _logger.warning("%s is damaged; its features are computed again", path)
             with _usable(path):
                 path.unlink(missing_ok=True)  # another process may have met it, too
@@ -83,7 +83,7 @@ class FeatureStore:
         path = self._path(key)
         try:
             return torch.from_numpy(_load(path)).float()
-        except _DAMAGE as error:
+        except Exception as error:  # whatever zipfile and numpy raise at damaged bytes
             raise InputError(
                 f"features cannot be read ({brief(error)})",
                 where=path,
@@ -129,8 +129,9 @@ class FeatureStore:
     def clean(self) -> None:
         """Remove what killed runs left of features that are there by now."""
         for partial in [] if self.folder is None else self.folder.glob("*/.*.partial.npz"):
-            if self._path(partial.name.split(".")[1]).is_file():
-                partial.unlink(missing_ok=True)
+            with suppress(OSError):  # it may belong to somebody else, and does no harm
+                if self._path(partial.name.split(".")[1]).is_file():
+                    partial.unlink()
 
     def require(self, keys: Iterable[str]) -> None:
         """Refuse to go on without features that other processes have computed.
@@ -138,7 +139,10 @@ class FeatureStore:
         Raises:
             InputError: if some are not here.
         """
-        missing = 0 if self.folder is None else sum(not self._path(key).is_file() for key in set(keys))
+        if self.folder is None:
+            return
+        with _usable(self.folder):
+            missing = sum(not self._path(key).is_file() for key in set(keys))
         if missing:
             raise InputError(
                 f"features of {missing} images are missing",
@@ -156,9 +160,6 @@ class FeatureStore:
     def _path(self, key: str) -> Path:
         assert self.folder is not None
         return self.folder / key[:2] / f"{key}.npz"
-
-
-_DAMAGE = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile)
 
 
 def _load(path: Path) -> np.ndarray:

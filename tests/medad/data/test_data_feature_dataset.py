@@ -6,13 +6,15 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import pickle
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from medad.data import FeatureDataset
+from medad.data import FeatureDataset, PlainErrorLoader
+from medad.data.feature_store import FeatureStore
 from medad.errors import InputError
 from monai.data import MetaTensor
 from torch import Tensor, nn
@@ -158,7 +160,10 @@ def test_a_mistake_in_a_transform_stays_one() -> None:
         _make(_images(), _Features(), None, lambda item: {"image": item["image"], "ratio": 1 // 0})
 
 
-def test_a_flipped_bit_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_file_that_is_damaged_during_a_run(
+    num_workers: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     data = _images()
     dataset = _make(data, _Features(), tmp_path)
     right = _all(dataset)
@@ -166,11 +171,31 @@ def test_a_flipped_bit_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     content = bytearray(damaged.read_bytes())
     content[content.index(b"\n", content.index(b"descr")) + 3] ^= 4  # in the first of the numbers
     damaged.write_bytes(content)
-    with pytest.raises(InputError, match=r"features cannot be read .*CRC.*Start again"):
-        dataset[2]
+    with pytest.raises(InputError, match=rf"^{damaged}: features cannot be read .*CRC.*Start again") as caught:
+        list(PlainErrorLoader(dataset, num_workers, batch_size=2))
+    assert "Traceback" not in str(caught.value)
     features = _Features()
     assert torch.equal(_all(_make(data, features, tmp_path)), right) and features.seen == [1]
     assert f"{damaged} is damaged" in caplog.text
+
+
+def test_every_flipped_bit_is_noticed_or_changes_nothing(tmp_path: Path) -> None:
+    store, key = FeatureStore(tmp_path), "ab" * 32
+    features = torch.tensor([[1.5, -2.0]])
+    store.write(key, features, "case")
+    path = _files(tmp_path)[0]
+    content = path.read_bytes()
+    noticed = 0
+    for bit in range(0, 8 * len(content), 3):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        if key in store:
+            assert torch.equal(store.read(key), features), bit
+        else:
+            noticed += 1
+            assert not path.exists()
+    assert noticed > len(content)  # the others say when and on what system the file was made
 
 
 def test_images_of_several_shapes(tmp_path: Path) -> None:
@@ -190,19 +215,47 @@ def test_images_with_other_axes_are_refused() -> None:
         FeatureDataset(_images(size=(6, 5, 4)), dict, _Features(), spatial_dims=2, progress=False)
 
 
-def test_a_folder_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"features cannot be kept .*Set feature_cache"):
         _make(_images(), _Features(), tmp_path / "file" / "features")
 
-    def full(path: Path, *_arrays: Any) -> None:
-        path.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("numpy.savez", full)
-    with pytest.raises(InputError, match=r"No space left on device.*Set feature_cache"):
-        _make(_images(), _Features(), tmp_path / "full")
-    assert not _files(tmp_path / "full")
+def test_a_full_disk_leaves_no_half_written_file(tmp_path: Path) -> None:
+    """The system refuses to go on in the middle of a file, here by a limit on the size of files."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150, limits[1]))
+    try:
+        with pytest.raises(InputError) as caught:
+            _make(_images(), _Features(), tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "features cannot be kept" in str(caught.value) and "with enough space" in str(caught.value)
+    assert not _files(tmp_path)
+
+
+@pytest.mark.parametrize("forbidden", ["mkdir", "is_file"])
+def test_a_folder_that_may_not_be_used(forbidden: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: Path, **_options: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, forbidden, refuse)
+    with pytest.raises(InputError, match=r"features cannot be kept .*Permission denied.*Set feature_cache"):
+        _make(_images(), _Features(), tmp_path)
+
+
+def test_what_another_user_left_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, features = _images(), _Features()
+    _make(data, features, tmp_path)
+    left = _files(tmp_path)[0]
+    left.with_name(f".{left.stem}.99999.partial.npz").write_bytes(b"half")
+
+    def refuse(_path: Path, **_options: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    _make(data, features, tmp_path)
+    assert sum(features.seen) == 7
 
 
 def test_a_folder_that_other_processes_do_not_see(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
