@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from .checks import CheckImaged
+from .circles import DrawCirclesd, drop_misplaced_circles, read_circles
 from .colors import collapse_equal_colors
 from .datalist import load_datalist, load_splits
 from .dataset import CaseDataset, last_batch_is_single, loader_batch_size, training_dataset
@@ -20,7 +21,7 @@ from .loader import CaseLoader, collate_cases
 from .localized import class_weights, localized_items
 from .orientation import OrientVolumed
 from .plain_error_loader import PlainErrorLoader
-from .reader import MedicalImageReader
+from .reader import DisplayedImageReader, MedicalImageReader
 from .splits import check_files_exist, check_splits, draw_order, hold_out_subjects
 from .training_axes import require_axes
 
@@ -29,6 +30,8 @@ __all__ = [
     "CaseLoader",
     "CheckImaged",
     "DicomSource",
+    "DisplayedImageReader",
+    "DrawCirclesd",
     "FeatureDataset",
     "Item",
     "Layout",
@@ -45,6 +48,7 @@ __all__ = [
     "collate_cases",
     "dicom_series_files",
     "draw_order",
+    "drop_misplaced_circles",
     "hold_out_subjects",
     "is_dicom",
     "is_dicom_source",
@@ -57,6 +61,7 @@ __all__ = [
     "loader_batch_size",
     "localized_items",
     "planes_of_frames",
+    "read_circles",
     "read_dicom_source",
     "require_axes",
     "stem_of",

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from ..errors import InputError
+from .circles import drop_misplaced_circles
 from .items import (
     CALIBRATION,
     INFERENCE,
@@ -61,7 +62,8 @@ def load_datalist(
 
     Returns:
         Items ``{"image", "case", "subject_id", "label"?, "mask"?, "foreground"?}`` with absolute paths. In a split with
-        masks, normal images without one have the mask ``""``: nothing is marked. With several data sets every item also
+        masks, normal images without one have the mask ``""``: nothing is marked. ``circles`` on the background are left
+        out, with a warning, see :func:`drop_misplaced_circles`. With several data sets every item also
         has its ``"dataset"``, ``case`` is ``<dataset>_<case>`` and ``subject_id`` is ``<dataset>/<subject>``.
 
     Raises:
@@ -133,6 +135,7 @@ def _checked(splits: Splits, split: str, normals_only: bool, where: str) -> list
         items = _normals(items, f"{split} of {where}")
     if split != INFERENCE:  # there a missing file costs its case only
         check_files_exist(items, where)
+        items = drop_misplaced_circles(items)
     return mark_normals_without_mask(items)
 
 

@@ -19,11 +19,12 @@ from .loaded_image import LoadedImage
 logger = logging.getLogger(__name__)
 
 
-def read_dicom(path: str) -> LoadedImage:
+def read_dicom(path: str, display: bool = False) -> LoadedImage:
     """Read the series that a DICOM file or folder stands for.
 
     Args:
         path: a DICOM file, or a folder that holds one series.
+        display: whether values are those that a viewer shows: window, lookup table and MONOCHROME1 applied.
 
     Returns:
         A volume ``(x, y, z)`` of rescaled values; a series of one single-frame file gives a 2D image ``(x, y)``. Color
@@ -37,13 +38,13 @@ def read_dicom(path: str) -> LoadedImage:
     for file, each in zip(files, headers, strict=True):
         require_pixels(file, each)
     header = headers[0]
-    if str(header.get("PhotometricInterpretation", "")).strip() == "MONOCHROME1":
+    if not display and str(header.get("PhotometricInterpretation", "")).strip() == "MONOCHROME1":
         logger.warning("%s: MONOCHROME1, so low values are bright; values are used as they are stored", path)
     frames = int(header.get("NumberOfFrames") or 1)
     if frames > 1:
-        array, affine = _read_frames(path, files[0], header)
+        array, affine = _read_frames(path, files[0], header, display)
     else:
-        array, affine = _read_slices(path, files, headers)
+        array, affine = _read_slices(path, files, headers, display)
     has_channels = array.ndim == 4
     flat = len(files) == 1 and frames == 1
     array = array[0] if flat else array
@@ -78,17 +79,19 @@ def is_dicom_volume(path: str | Path) -> bool:
     return len(files) > 1 or int(read_header(files[0], ("NumberOfFrames",)).get("NumberOfFrames") or 1) > 1
 
 
-def _read_slices(path: str, files: list[str], headers: list[Any]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def _read_slices(
+    path: str, files: list[str], headers: list[Any], display: bool
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     if len(files) > 1:
         order, affine = order_and_affine(_positioned_planes(files, headers), path)
-        return decode_pixels([files[index] for index in order]), affine
+        return decode_pixels([files[index] for index in order], display), affine
     header = headers[0]
     plane = plane_of(header)
     if plane is None:
         spacing = header.get("PixelSpacing") or header.get("ImagerPixelSpacing") or (1.0, 1.0)
         size = (int(header.Rows), int(header.Columns))
         plane = SlicePlane((0.0,) * 3, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), tuple(map(float, spacing)), 1.0, size)
-    return decode_pixels(files), order_and_affine([plane], path)[1]
+    return decode_pixels(files, display), order_and_affine([plane], path)[1]
 
 
 def _positioned_planes(files: list[str], headers: list[Any]) -> list[SlicePlane]:
@@ -98,7 +101,7 @@ def _positioned_planes(files: list[str], headers: list[Any]) -> list[SlicePlane]
     return planes
 
 
-def _read_frames(path: str, file: str, header: Any) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def _read_frames(path: str, file: str, header: Any, display: bool) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     rescales = frame_rescales(header)
     if len(rescales) > 1:
         raise InputError(
@@ -107,7 +110,7 @@ def _read_frames(path: str, file: str, header: Any) -> tuple[NDArray[np.float32]
             expected="one rescale slope and intercept for all frames",
             remedy="Convert the file to a classic single-frame series or to NIfTI.",
         )
-    array = decode_pixels([file])
+    array = decode_pixels([file], display)
     planes = planes_of_frames(header)
     if planes is None:
         logger.warning("%s: its frames have no positions, so they are stacked 1 mm apart", path)

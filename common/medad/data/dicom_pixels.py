@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..errors import InputError, brief
 from .declared_size import require_fitting_size
 from .dicom_compressed import decode_compressed
+from .dicom_display import as_displayed
 from .dicom_geometry import frame_rescales
 
 pydicom, _ = optional_import("pydicom")
@@ -48,24 +49,25 @@ def require_pixels(file: str, header: Any) -> None:
     require_fitting_size(file, (frames, rows, columns, samples), bits, packed=_syntax(header) not in _PLAIN)
 
 
-def decode_pixels(files: Sequence[str]) -> NDArray[np.float32]:
+def decode_pixels(files: Sequence[str], display: bool = False) -> NDArray[np.float32]:
     """Decode the pixels of DICOM files and apply their rescale slopes and intercepts.
 
     pydicom decodes what is uncompressed, deflated or compressed by RLE, GDCM the JPEG family.
 
     Args:
         files: files of one size that :func:`require_pixels` has approved.
+        display: whether window, lookup table and MONOCHROME1 are applied, too.
 
     Returns:
         ``(slice, row, column)`` in the order of ``files``, or ``(slice, row, column, channel)`` for color.
 
     Raises:
-        InputError: if pixels are damaged, or compressed in another way.
+        InputError: if pixels are damaged, or compressed in another way, or the window cannot be applied.
     """
-    return np.concatenate([_decode(file) for file in files])
+    return np.concatenate([_decode(file, display) for file in files])
 
 
-def _decode(file: str) -> NDArray[np.float32]:
+def _decode(file: str, display: bool) -> NDArray[np.float32]:
     data = pydicom.dcmread(file, force=True)
     if "TransferSyntaxUID" not in data.file_meta:  # a file without preamble
         data.file_meta.TransferSyntaxUID = pydicom.uid.UID(_IMPLICIT if data.original_encoding[0] else _EXPLICIT)
@@ -90,7 +92,17 @@ def _decode(file: str) -> NDArray[np.float32]:
     values = np.empty(stored.shape, dtype=np.float32)
     for frame, result in zip(stored, values, strict=True):
         result[...] = frame * slope + intercept
-    return values
+    if not display:
+        return values
+    try:
+        return as_displayed(values, data)
+    except Exception as error:  # pydicom raises several kinds
+        raise InputError(
+            f"its window or lookup table cannot be applied ({brief(error)})",
+            where=file,
+            expected="a window of positive width, or a complete lookup table, or neither",
+            remedy="Export the file again, or remove WindowCenter, WindowWidth and VOILUTSequence.",
+        ) from error
 
 
 def _rescale(header: Any, file: str) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 
 from ..errors import InputError
-from ..keys import ABNORMAL
+from ..keys import ABNORMAL, Keys
 from .items import CASE, LABEL, MASK, Item
 from .labeling import from_labeling
 
@@ -18,23 +18,25 @@ def localized_items(data: Sequence[Item]) -> list[Item]:
     """Take in normal images, which have no lesion, and abnormal ones whose lesions are marked.
 
     Args:
-        data: items of a data list, each with ``label``, or of a labeling application. Abnormal ones without a mask are
-            left out, with a warning that names them.
+        data: items of a data list, each with ``label``, or of a labeling application. Abnormal ones with neither a
+            mask nor circles are left out, with a warning that names them.
 
     Returns:
-        New items, each with ``mask``: a path, or ``""`` for a normal image.
+        New items; normal ones have the mask ``""``, abnormal ones the path of a mask, or ``circles`` to draw.
 
     Raises:
-        InputError: if there is no normal image, or no abnormal one with a mask.
+        InputError: if there is no normal image, or no abnormal one with marked lesions.
     """
     items = from_labeling(data, both_classes=True, masks=True)
     abnormal = [item for item in items if item.get(LABEL) == ABNORMAL]
     normal = [item for item in items if item.get(LABEL) != ABNORMAL]
-    marked = [item for item in abnormal if item.get(MASK)]
-    unmarked = [str(item.get(CASE, item)) for item in abnormal if not item.get(MASK)]
+    marked = [item for item in abnormal if _is_marked(item)]
+    unmarked = [str(item.get(CASE, item)) for item in abnormal if not _is_marked(item)]
     if unmarked:
-        _logger.warning("%d abnormal images without a mask are left out: %s", len(unmarked), ", ".join(unmarked[:10]))
-    for found, what in ((normal, "normal images"), (marked, "abnormal images with a mask")):
+        _logger.warning(
+            "%d abnormal images without a mask or circles are left out: %s", len(unmarked), ", ".join(unmarked[:10])
+        )
+    for found, what in ((normal, "normal images"), (marked, "abnormal images with a mask or circles")):
         if not found:
             raise InputError(
                 f"no {what}",
@@ -49,10 +51,14 @@ def class_weights(data: Sequence[Item]) -> list[float]:
     """Weigh items so that both classes are drawn equally often.
 
     Args:
-        data: items with ``mask``, as :func:`localized_items` gives them.
+        data: items as :func:`localized_items` gives them.
 
     Returns:
         One weight for each: 1 / number of images of its class.
     """
-    abnormal = sum(bool(item[MASK]) for item in data)
-    return [1 / abnormal if item[MASK] else 1 / (len(data) - abnormal) for item in data]
+    abnormal = sum(_is_marked(item) for item in data)
+    return [1 / abnormal if _is_marked(item) else 1 / (len(data) - abnormal) for item in data]
+
+
+def _is_marked(item: Item) -> bool:
+    return bool(item.get(MASK) or item.get(Keys.CIRCLES.value))

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from os import PathLike
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from monai.data import ImageReader
@@ -35,6 +36,9 @@ class MedicalImageReader(ImageReader):
     pages of a TIFF are slices; the fourth axis of a NIfTI file holds channels.
     """
 
+    display: ClassVar[bool] = False
+    """Whether DICOM values are those that a viewer shows."""
+
     def verify_suffix(self, filename: Sequence[str | PathLike[str]] | str | PathLike[str]) -> bool:
         """Say whether every file (or folder of a DICOM series) is of a format that this reader knows."""
         return all(_format_reader(str(name)) is not None for name in ensure_tuple(filename))
@@ -53,7 +57,7 @@ class MedicalImageReader(ImageReader):
         Raises:
             InputError: if a file cannot be read or the channels do not fit together.
         """
-        images = [_read(str(name)) for name in ensure_tuple(data)]
+        images = [_read(str(name), self.display) for name in ensure_tuple(data)]
         if len(images) == 1:
             return images[0]
         _require_same_grid(images)
@@ -82,19 +86,29 @@ class MedicalImageReader(ImageReader):
         return array, meta
 
 
-def _format_reader(path: str) -> Any:
+class DisplayedImageReader(MedicalImageReader):
+    """Read DICOM values as a viewer shows them, and all other formats as :class:`MedicalImageReader` does.
+
+    The lookup table of the file, or its window, is applied, and MONOCHROME1 becomes bright where it is bright. That is
+    what a mammogram or a radiograph needs; values with a unit, such as Hounsfield units, would lose it.
+    """
+
+    display: ClassVar[bool] = True
+
+
+def _format_reader(path: str, display: bool = False) -> Any:
     if is_npz_reference(path):
         return read_npz_reference
     if is_folder(path) or is_dicom(path):
-        return read_dicom
+        return partial(read_dicom, display=display)
     if is_nifti(path):
         return read_nifti
     return read_raster if is_raster(path) else None
 
 
-def _read(path: str) -> LoadedImage:
+def _read(path: str, display: bool) -> LoadedImage:
     require_openable(npz_archive(path))
-    read = _format_reader(path)
+    read = _format_reader(path, display)
     if read is None:
         raise InputError(
             "unknown file format", where=path, expected=SUPPORTED_FORMATS, remedy="Convert the file to one of these."

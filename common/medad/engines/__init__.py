@@ -10,6 +10,7 @@ from .postprocess import postprocess_case
 from .prepare_batch import PrepareDenoising, PrepareReconstruction, prepare_image
 from .prepare_diffusion import PrepareDiffusion
 from .prepare_hybrid_diffusion import PrepareHybridDiffusion
+from .prepare_labeled_denoising import PrepareLabeledDenoising
 from .prepare_labeled_diffusion import PrepareConditionedDiffusion, PrepareGuidedDiffusion
 from .prepare_separation import PrepareSeparation
 from .trainer import AnomalyTrainer
@@ -26,6 +27,7 @@ __all__ = [
     "PrepareDiffusion",
     "PrepareGuidedDiffusion",
     "PrepareHybridDiffusion",
+    "PrepareLabeledDenoising",
     "PrepareReconstruction",
     "PrepareSeparation",
     "load_weights",

@@ -37,6 +37,7 @@ class CandidateCrops(Dataset[dict[str, Any]]):
         weights_path: file with its weights, of which the first stage is trained; they are loaded.
         inferer: how the first stage is applied, and what a candidate is.
         slack: how far from a lesion a candidate may be to hit it, in voxels.
+        augmentation: random transform of an item, as below.
         device: where the network is.
         progress: show a progress bar.
 
@@ -56,9 +57,11 @@ class CandidateCrops(Dataset[dict[str, Any]]):
         weights_path: str | Path,
         inferer: CascadeInferer,
         slack: float = 0.0,
+        augmentation: Callable[[Any], Any] | None = None,
         device: torch.device | str = "cpu",
         progress: bool = True,
     ) -> None:
+        self.augmentation = augmentation
         load_weights(network, weights_path, device)
         found: list[tuple[Tensor, Tensor]] = []
         mode, dims = network.training, inferer.spatial_dims
@@ -94,7 +97,8 @@ class CandidateCrops(Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Return one crop and its label."""
-        return {Keys.IMAGE.value: self.crops[index], Keys.LABEL.value: self.labels[index]}
+        item = {Keys.IMAGE.value: self.crops[index], Keys.LABEL.value: self.labels[index]}
+        return item if self.augmentation is None else dict(self.augmentation(item))
 
     def class_weights(self) -> Tensor:
         """Weigh crops so that both classes are drawn equally often: 1 / number of crops of the class."""

@@ -9,7 +9,7 @@ from .check_features import CheckFeatures
 from .checkpoint_loader import ModelCheckpointLoader
 from .detection_table import DetectionTable, detection_rows
 from .dicom_results import DicomResults
-from .froc import detection_record, froc_table, read_circles
+from .froc import detection_record, froc_table
 from .gradient_clip import GradientClip
 from .mean_score import MeanScore
 from .metrics import MetricsHandler, count_case
@@ -44,6 +44,5 @@ __all__ = [
     "detection_record",
     "detection_rows",
     "froc_table",
-    "read_circles",
     "unfinished",
 ]

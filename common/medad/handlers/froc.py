@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from ..errors import InputError
+from ..data import read_circles
 from ..keys import ABNORMAL, Keys
 from ..metrics import (
     DetectionRecord,
@@ -63,35 +62,6 @@ def detection_record(case: Mapping[str, Any], slack: float = 0.0) -> DetectionRe
         if label is None and mask is None and circles is None:
             return None
     return match_detections(hits, found.means, str(case[Keys.SUBJECT_ID]))
-
-
-def read_circles(circles: Any, axes: int, where: str) -> Tensor:
-    """Read annotated circles or balls.
-
-    Args:
-        circles: rows of numbers: center and radius in voxels of the file.
-        axes: spatial axes of the image.
-        where: names the case in errors.
-
-    Returns:
-        ``(n, axes + 1)`` float64 on the CPU.
-
-    Raises:
-        InputError: if they are no such rows.
-    """
-    try:
-        rows = torch.as_tensor(circles).to("cpu", torch.float64)
-    except (ValueError, TypeError, RuntimeError):
-        rows = torch.full((1, 1), torch.nan, dtype=torch.float64)
-    columns = ", ".join((*"xyz"[:axes], "radius"))
-    if rows.ndim != 2 or rows.shape[1] != axes + 1 or not bool(rows.isfinite().all() and (rows[:, -1] >= 0).all()):
-        raise InputError(
-            f"circles {circles!r}"[:200],
-            where=where,
-            expected=f"rows of {columns} in voxels, finite, with radii of at least 0",
-            remedy="Correct the data list.",
-        )
-    return rows
 
 
 def froc_table(records: Sequence[DetectionRecord]) -> list[dict[str, float]]:

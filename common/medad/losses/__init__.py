@@ -10,6 +10,7 @@ from .foreground import ForegroundLoss
 from .guided_diffusion import GuidedDiffusionLoss
 from .hybrid_diffusion import HybridDiffusionLoss
 from .kl_divergence import KLDivergence, kl_to_standard_normal
+from .labeled_denoising import LabeledDenoisingLoss
 from .perceptual import PerceptualLoss, relative_feature_difference
 from .regularized import RegularizedLoss
 from .separation import TTestSeparationLoss
@@ -24,6 +25,7 @@ __all__ = [
     "GuidedDiffusionLoss",
     "HybridDiffusionLoss",
     "KLDivergence",
+    "LabeledDenoisingLoss",
     "PerceptualLoss",
     "RegularizedLoss",
     "StructuralDissimilarity",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ..items import Splits
-from . import datalist_json, dicom, files, folders, medianomaly, medmnist, mvtec
+from . import datalist_json, dicom, files, folders, manifest, medianomaly, medmnist, mvtec
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ def known_layouts(recursive: bool = False) -> list[Layout]:
     """
     return [
         Layout("datalist_json", "a folder with datalist.json", datalist_json.matches, datalist_json.read),
+        Layout(
+            "manifest",
+            "a folder with manifest.csv (file, label, split, cx, cy, radius)",
+            manifest.matches,
+            manifest.read,
+        ),
         Layout("medmnist", "a MedMNIST .npz archive", medmnist.matches, medmnist.read),
         Layout(
             "medianomaly",

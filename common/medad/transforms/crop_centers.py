@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where patches for training may be centered: in lesions, or anywhere in the object where there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import torch
+from monai.transforms import Transform
+from torch import Tensor
+
+from ..keys import Keys
+
+
+class CropCentersd(Transform):
+    """List the centers that ``RandCropByPosNegLabeld`` draws from, once per image and not once per patch.
+
+    Centers are the voxels of the lesions if there are any, else those of the object, else all. Of many, every n-th is
+    kept: as flat indices of a large volume they would need more memory than the volume.
+
+    Args:
+        most: so many are kept at most.
+        mask_key: the lesions, ``(1, *spatial)``.
+        foreground_key: the object, ``(1, *spatial)``; may be missing.
+        centers_key: where the indices go, for both ``fg_indices_key`` and ``bg_indices_key``.
+    """
+
+    def __init__(
+        self,
+        most: int = 50_000,
+        mask_key: str = Keys.MASK,
+        foreground_key: str = Keys.FOREGROUND,
+        centers_key: str = "crop_centers",
+    ) -> None:
+        if most < 1:
+            raise ValueError(f"most={most}: must be at least 1.")
+        self.most = most
+        self.mask_key = mask_key
+        self.foreground_key = foreground_key
+        self.centers_key = centers_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """List the centers of one item."""
+        masks = [data[key] for key in (self.mask_key, self.foreground_key) if data.get(key) is not None]
+        found = next((mask for mask in masks if bool(mask.any())), torch.ones_like(masks[0]))
+        indices = found.as_subclass(Tensor).flatten().nonzero()[:, 0]
+        return {**data, self.centers_key: indices[:: -(-len(indices) // self.most)].to(torch.int32)}
