@@ -6,11 +6,11 @@ from __future__ import annotations
 from .anomaly_insertion import SyntheticAnomaly, insert_anomaly
 from .balls import draw_balls
 from .breast import BreastRegiond, ChestWallLeftd, breast_region
-from .bright_spots import BrightSpotsd, bright_spots
 from .crop_centers import CropCentersd
 from .fit import FitToGrid, FitToGridd
 from .foreground import ForegroundMaskd, foreground_mask
 from .normalization import ScaleByForegroundd, scale_by_foreground
+from .spots import BrightSpotsd, bright_spots
 from .synthetic_anomaly import RandSyntheticAnomaly, RandSyntheticAnomalyd
 
 __all__ = [

@@ -23,7 +23,7 @@ class CropCentersd(Transform):
         most: so many are kept at most.
         mask_key: the lesions, ``(1, *spatial)``.
         foreground_key: the object, ``(1, *spatial)``; may be missing.
-        centers_key: where the indices go, for both ``fg_indices_key`` and ``bg_indices_key``.
+        centers_keys: where the indices go: ``fg_indices_key`` and ``bg_indices_key``, which takes no empty list.
     """
 
     def __init__(
@@ -31,18 +31,19 @@ class CropCentersd(Transform):
         most: int = 50_000,
         mask_key: str = Keys.MASK,
         foreground_key: str = Keys.FOREGROUND,
-        centers_key: str = "crop_centers",
+        centers_keys: tuple[str, str] = ("crop_centers", "crop_centers_bg"),
     ) -> None:
         if most < 1:
             raise ValueError(f"most={most}: must be at least 1.")
         self.most = most
         self.mask_key = mask_key
         self.foreground_key = foreground_key
-        self.centers_key = centers_key
+        self.centers_keys = tuple(centers_keys)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """List the centers of one item."""
         masks = [data[key] for key in (self.mask_key, self.foreground_key) if data.get(key) is not None]
         found = next((mask for mask in masks if bool(mask.any())), torch.ones_like(masks[0]))
         indices = found.as_subclass(Tensor).flatten().nonzero()[:, 0]
-        return {**data, self.centers_key: indices[:: -(-len(indices) // self.most)].to(torch.int32)}
+        kept = indices[:: -(-len(indices) // self.most)].to(torch.int32)
+        return {**data, **dict.fromkeys(self.centers_keys, kept)}
