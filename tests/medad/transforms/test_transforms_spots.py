@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Marks of clusters become marks of spots; patches are centered where they should be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from medad.transforms import BrightSpotsd, CropCentersd, bright_spots
+from monai.transforms import RandCropByPosNegLabeld
+from scipy import ndimage
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_spots_as_scipy_finds_them(dims: int) -> None:
+    rng = np.random.default_rng(0)
+    image = rng.normal(0.5, 0.02, (24,) * dims).astype(np.float32)
+    image[(8,) * dims] = image[(17,) * dims] = 1.0
+    region = np.zeros_like(image)
+    region[(slice(4, 14),) * dims] = 1
+    spots = bright_spots(torch.from_numpy(image)[None], torch.from_numpy(region)[None], sigma=2.0, contrast=4.0)[0]
+    detail = image - ndimage.gaussian_filter(image, 2.0, mode="constant", truncate=4.0)
+    inside = detail[region > 0]
+    expected = (region > 0) & (detail > 4 * 1.4826 * np.median(np.abs(inside)))
+    assert spots[(8,) * dims] and not spots[(17,) * dims]  # the other one is not in the region
+    assert (spots.numpy() ^ expected).sum() <= 0.01 * region.sum()  # MONAI's Gaussian integrates over the voxel
+
+
+def test_every_piece_keeps_its_brightest_voxel() -> None:
+    image, region = torch.rand(1, 30, 30, generator=torch.Generator().manual_seed(1)), torch.zeros(1, 30, 30)
+    region[:, 2:8, 2:8] = region[:, 20:26, 20:26] = 1
+    spots = bright_spots(image, region, 2.0, 100.0)
+    assert int(spots[:, :10, :10].sum()) == int(spots[:, 18:, 18:].sum()) == 1 and int(spots.sum()) == 2
+    assert not bool(bright_spots(image, torch.zeros_like(region), 2.0, 1.0).any())
+
+
+def test_a_case_without_marks_stays() -> None:
+    case = {"image": torch.rand(1, 8, 8), "mask": torch.zeros(1, 8, 8, dtype=torch.uint8)}
+    assert BrightSpotsd(2.0, 3.0)(case)["mask"] is case["mask"]
+    assert "mask" not in BrightSpotsd(2.0, 3.0)({"image": case["image"]})
+    with pytest.raises(ValueError, match="sigma"):
+        bright_spots(case["image"], case["mask"], 0.0, 1.0)
+    with pytest.raises(ValueError, match="expected"):
+        bright_spots(case["image"], case["mask"][:, :4], 1.0, 1.0)
+
+
+@pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.parametrize("dims", [2, 3])
+def test_patches_are_around_lesions_or_in_the_object(marked: bool, dims: int) -> None:
+    mask, foreground = (torch.zeros(1, *[20] * dims, dtype=torch.uint8) for _ in range(2))
+    foreground[(0, *[slice(5, 15)] * dims)] = 1
+    mask[(0, *[slice(6, 8)] * dims)] = int(marked)
+    image = torch.arange(mask.numel(), dtype=torch.float32).reshape(mask.shape)
+    case = CropCentersd()({"image": image, "mask": mask, "foreground": foreground})
+    crop = RandCropByPosNegLabeld(
+        ["image"], "mask", [1] * dims, 1, 0, 50, fg_indices_key="crop_centers", bg_indices_key="crop_centers_bg"
+    )
+    crop.set_random_state(0)
+    found = {int(patch["image"]) for patch in crop(case)}
+    wanted = set((mask if marked else foreground).flatten().nonzero()[:, 0].tolist())
+    assert len(found) > 3 and found <= wanted
+
+
+def test_of_many_centers_some_are_kept() -> None:
+    case = {"mask": torch.zeros(1, 40, 40)}
+    kept = CropCentersd(most=100)(case)["crop_centers"]
+    assert len(kept) == 100 and torch.equal(kept, torch.arange(0, 1600, 16, dtype=torch.int32))
+    with pytest.raises(ValueError, match="most"):
+        CropCentersd(most=0)
