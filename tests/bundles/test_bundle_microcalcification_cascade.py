@@ -12,10 +12,14 @@ import json
 import shutil
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from bundle_tools import ROOT, State, build_in, fails_with, same_weights, train_in
+from dicom_files import write_single
+from medad.engines import CohortError
 from medad.errors import InputError
 from medad.metrics import label_components
 from medad.postprocessing import crop_around, find_candidates
@@ -104,7 +108,74 @@ def test_what_is_missing_is_named(phantom_2d: Path, first: Path, tmp_path: Path)
             row["image"] = str(phantom_2d / row["image"])
             row.pop("mask", None)
     (tmp_path / "datalist.json").write_text(json.dumps(lists))
-    with fails_with(InputError, "no abnormal images with a mask"):
+    with fails_with(InputError, "no abnormal images with a mask or circles"):
         _train(tmp_path, tmp_path)
     with fails_with(InputError, "0 false alarms of the first stage"):
         _train(phantom_2d, first, SECOND, candidate_threshold=5.0)
+
+
+def test_circles_of_a_manifest_are_what_it_learns_from(phantom_2d: Path, tmp_path: Path) -> None:
+    """As with masks, from a table; an image whose circle is in a corner is left out."""
+    lists = json.loads((phantom_2d / "datalist.json").read_text())
+    rows = [("file", "split", "label", "cx", "cy", "radius")]
+    rows += [(phantom_2d / item["image"], "train", 0, "", "", "") for item in lists["training"]]
+    rows += [(phantom_2d / item["image"], "train", 1, 32, 30, 4) for item in lists["training_abnormal"][1:]]
+    wrong = phantom_2d / lists["training_abnormal"][0]["image"]
+    rows += [(wrong, "train", 1, 1, 1, 1)]
+    rows += [(phantom_2d / item["image"], "calibration", 0, "", "", "") for item in lists["calibration"]]
+    with (tmp_path / "manifest.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    workflow = _workflow(tmp_path, tmp_path, spot_contrast=2.0)
+    dataset = workflow.parser.get_parsed_content("train#dataset")
+    assert wrong.stem not in [item["case"] for item in dataset.data]
+    masks = [dataset[index][0]["mask"] for index in range(len(dataset))]
+    assert len(masks) == len(lists["training"]) + 3
+    assert all(not bool(mask.any()) for mask in masks[:-3])
+    assert all(0 < int(mask.sum()) < 49 for mask in masks[-3:])  # bright spots of a circle of 49 pixels
+    trainer = workflow.parser.get_parsed_content("train#trainer")
+    trainer.run()
+    assert (tmp_path / "model.pt").is_file()
+
+
+def _mammogram(path: Path, film: np.ndarray, **tags: Any) -> None:
+    path.parent.mkdir(exist_ok=True)
+    write_single(path, film, "MG", BitsStored=12, HighBit=11, **tags)
+
+
+def test_a_mammogram_as_dicom_of_either_kind_and_from_either_side(
+    phantom_2d: Path, first: Path, tmp_path: Path
+) -> None:
+    """Label on the film, MONOCHROME1, a window, a mirrored film: the same map each time, and none at the label."""
+    x, y = np.meshgrid(np.arange(96), np.arange(80), indexing="ij")
+    texture = np.random.default_rng(3).integers(0, 400, (96, 80))
+    film = (np.hypot(x - 50, y) < 38) * (1500 + texture)
+    film[4:12, 60:74] = 4095
+    film = film.astype(np.uint16)
+    window = {"WindowCenter": 2048, "WindowWidth": 4096}
+    _mammogram(tmp_path / "in" / "plain.dcm", film)
+    _mammogram(tmp_path / "in" / "window.dcm", film, **window)
+    _mammogram(tmp_path / "in" / "inverted.dcm", 4095 - film, PhotometricInterpretation="MONOCHROME1")
+    _mammogram(tmp_path / "in" / "mirrored.dcm", np.ascontiguousarray(film[:, ::-1]))
+    out = tmp_path / "out"
+    _workflow(tmp_path / "in", first, "inference smoke", output_dir=out, threshold=0.1).run()
+    maps = {
+        name: np.load(next(out.glob(f"{name}*/*_anomaly_map.npy")))
+        for name in ("plain", "window", "inverted", "mirrored")
+    }
+    assert maps["plain"].shape == film.shape and maps["plain"].max() > 0
+    for name, found in maps.items():
+        expected = maps["plain"][:, ::-1] if name == "mirrored" else maps["plain"]
+        np.testing.assert_allclose(found, expected, atol=2e-3, err_msg=name)
+    image = np.load(next(out.glob("plain*/*_reconstruction.npy")))
+    assert image.shape == film.shape
+    with (out / "detections.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["case"].startswith("plain")]
+    assert rows and float(rows[0]["x_mm"]) != float(rows[0]["x"])
+    assert not any(60 <= float(row["x"]) < 74 and 4 <= float(row["y"]) < 12 for row in rows)
+
+
+def test_a_film_without_a_breast_is_named(first: Path, tmp_path: Path) -> None:
+    _mammogram(tmp_path / "in" / "film.dcm", np.zeros((40, 30), dtype=np.uint16))
+    with fails_with(CohortError, "1 of 1 cases failed"):
+        _workflow(tmp_path / "in", first, "inference smoke", output_dir=tmp_path / "out", threshold=0.1).run()
+    assert "film" in (tmp_path / "out" / "failures.csv").read_text()

@@ -19,10 +19,10 @@ from ..errors import InputError, find_medad_error
 PathLike: TypeAlias = str | os.PathLike[str]
 
 _NO_OVERLAYS = {
-    "inference": ("metadata", "train", "inference", "evaluate", "calibrate", "train_classifier", "multi_gpu_train"),
+    "inference": ("metadata", "train", "inference", "evaluate", "calibrate", "multi_gpu_train"),
     "train": ("metadata", "train", "inference", "output_heatmap", "output_bins", "inference_ts"),
 }
-"""Configurations of a bundle that do not go on top of each base."""
+"""Configurations of a bundle that do not go on top of each base; on inference no training does, ``train_*``."""
 
 
 def config_files(bundle: PathLike, base: str, overlays: Sequence[PathLike] = ()) -> list[str]:
@@ -127,11 +127,12 @@ def goes_on(base: str, overlay: PathLike) -> bool:
     Returns:
         ``False`` for ``"output_heatmap"`` on ``"train"``, for instance.
     """
-    return Path(overlay).name.removesuffix(".json") not in _NO_OVERLAYS[base]
+    name = Path(overlay).name.removesuffix(".json")
+    return name not in _NO_OVERLAYS[base] and not (base == "inference" and name.startswith("train_"))
 
 
 def _overlay(configs: Path, base: str, overlay: str) -> str:
-    known = {path.stem: path for path in sorted(configs.glob("*.json")) if path.stem not in _NO_OVERLAYS[base]}
+    known = {path.stem: path for path in sorted(configs.glob("*.json")) if goes_on(base, path.stem)}
     path = known.get(overlay.removesuffix(".json"), Path(overlay).expanduser())
     if not path.is_file():
         raise InputError(

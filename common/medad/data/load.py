@@ -16,7 +16,7 @@ from monai.transforms import LoadImaged
 from monai.utils import ensure_tuple
 
 from ..errors import InputError, MedadError, brief
-from .reader import MedicalImageReader
+from .reader import DisplayedImageReader, MedicalImageReader
 
 
 class LoadImageFiled(LoadImaged):
@@ -32,6 +32,7 @@ class LoadImageFiled(LoadImaged):
         ensure_channel_first: put the channel axis first, or add one.
         image_only: ``False`` also stores the metadata as ``<key>_meta_dict``.
         allow_missing_keys: skip keys that an item does not have.
+        display: take DICOM values as a viewer shows them, with :class:`DisplayedImageReader`.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class LoadImageFiled(LoadImaged):
         ensure_channel_first: bool = True,
         image_only: bool = True,
         allow_missing_keys: bool = False,
+        display: bool = False,
     ) -> None:
         # MONAI builds all its readers here, and one of them complains about a plug-in that nobody asked for
         logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
@@ -49,7 +51,7 @@ class LoadImageFiled(LoadImaged):
             warnings.filterwarnings("ignore", message="NvImgCodec")
             super().__init__(
                 keys,
-                reader or MedicalImageReader,
+                reader or (DisplayedImageReader if display else MedicalImageReader),
                 dtype=dtype,
                 ensure_channel_first=ensure_channel_first,
                 image_only=image_only,

@@ -27,7 +27,7 @@ def _read(path: str, reader: type[MedicalImageReader] = DisplayedImageReader) ->
 
 
 def test_a_mammogram_is_an_image_with_its_spacing(dicom: Callable[..., str]) -> None:
-    image = LoadImageFiled("image", reader=DisplayedImageReader)({"image": dicom("m.dcm", STORED, **TAGS)})["image"]
+    image = LoadImageFiled("image", display=True)({"image": dicom("m.dcm", STORED, **TAGS)})["image"]
     assert image.shape == (1, 5, 8)
     np.testing.assert_allclose(image.pixdim[:2], [0.05, 0.07])
     np.testing.assert_array_equal(image[0].T, STORED)
