@@ -88,6 +88,15 @@ def _is_module(path: str) -> bool:
         return False
 
 
+def test_what_is_saved_is_not_what_several_gpus_wrap(bundle: Path) -> None:
+    """``DistributedDataParallel`` puts ``module.`` in front of every name, and weights would fit nowhere."""
+    handlers = json.loads((bundle / "configs" / "train.json").read_text("utf-8"))["train"]["handlers"]
+    saved = [handler["network"] for handler in handlers if handler["_target_"] == "medad.handlers.ModelSaver"]
+    wrapped = json.loads((bundle / "configs" / "multi_gpu_train.json").read_text("utf-8"))["network"]
+    assert wrapped["_target_"].endswith("DistributedDataParallel") and len(saved) == 1
+    assert saved != ["@network"]
+
+
 def test_name_does_not_mislead_monai_label(bundle: Path) -> None:
     assert re.fullmatch(r"[a-z0-9_]+", bundle.name)
     assert not [word for word in ("detection", "classification", "deepedit", "deepgrow") if word in bundle.name]

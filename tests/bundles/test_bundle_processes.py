@@ -131,6 +131,19 @@ def test_two_ranks_train_calibrate_and_resume(bundle: Path, phantom_2d: Path, tm
 
 
 @pytest.mark.slow
+def test_two_ranks_train_a_cascade(phantom_2d: Path, tmp_path: Path) -> None:
+    """Both stages, drawn with weights on every rank; each leaves weights that the next one loads."""
+    bundle = ROOT / "bundles" / "microcalcification_cascade"
+    paths = {"dataset_dir": phantom_2d, "ckpt_dir": tmp_path, "output_dir": tmp_path / "log"}
+    for names in ("train smoke multi_gpu_train", "train train_classifier smoke multi_gpu_train"):
+        done = _on_two_ranks(bundle, names, **paths, candidate_threshold=0.3)
+        assert done.returncode == 0, done.stderr
+    state = torch.load(tmp_path / "model.pt", weights_only=True)
+    assert int(state["classifier_trained"]) == 1
+    assert json.loads((tmp_path / "calibration.json").read_text())["images"] == 20
+
+
+@pytest.mark.slow
 @pytest.mark.each_kind
 def test_two_ranks_evaluate_as_one(smoke_model: SmokeModel, tmp_path: Path) -> None:
     paths = {"ckpt_dir": smoke_model.models, "dataset_dir": smoke_model.data}

@@ -120,7 +120,7 @@ def _draw(rows: Tensor, image: Tensor) -> Tensor:
 
 def _well_placed(item: Item) -> Item:
     try:
-        loaded = LoadImageFiled([IMAGE, FOREGROUND], allow_missing_keys=True)(item)
+        loaded = LoadImageFiled([IMAGE, FOREGROUND], allow_missing_keys=True)(dict[Hashable, Any](item))
     except MedadError:
         return item
     image = loaded[IMAGE]
