@@ -119,8 +119,9 @@ def _draw(rows: Tensor, image: Tensor) -> Tensor:
 
 
 def _well_placed(item: Item) -> Item:
+    files: dict[Hashable, Any] = {key: item[key] for key in (IMAGE, FOREGROUND) if key in item}
     try:
-        loaded = LoadImageFiled([IMAGE, FOREGROUND], allow_missing_keys=True)(dict[Hashable, Any](item))
+        loaded = LoadImageFiled([IMAGE, FOREGROUND], allow_missing_keys=True)(files)
     except MedadError:
         return item
     image = loaded[IMAGE]
