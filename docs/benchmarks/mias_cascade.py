@@ -52,10 +52,12 @@ def cross_validations(mias: Path, out: Path, overrides: dict[str, Any], folds: i
 
 
 def high_pass(film: Film) -> Tensor:
-    """The film less a smooth one, 0 on the background, ``(1, x, y)``."""
-    image = film["image"].as_tensor()
-    detail = image - GaussianFilter(2, SIGMA)(image[None])[0]
-    return detail.clamp(min=0) * (film["foreground"].as_tensor() > 0)
+    """The film less a smooth one, which is an average over the breast only; 0 outside of it, ``(1, x, y)``."""
+    breast = (film["foreground"].as_tensor() > 0).float()
+    image = film["image"].as_tensor() * breast
+    smooth = GaussianFilter(2, SIGMA)
+    detail = image - smooth(image[None])[0] / smooth(breast[None])[0].clamp(min=1e-6)
+    return detail.clamp(min=0) * breast
 
 
 def patch_auroc(
