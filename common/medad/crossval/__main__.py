@@ -40,6 +40,10 @@ def summary(metrics: Mapping[str, Any]) -> str:
         interval = "no interval" if pooled["low"] is None else f"{pooled['low']:.3f} to {pooled['high']:.3f}"
         spread = "" if single["sd"] is None else f"{single['mean']:.3f} ± {single['sd']:.3f}"
         lines.append(f"{name:22s} {pooled['value']:.3f} ({interval})".ljust(51) + spread)
+    found = metrics.get("froc", {}).get("mean_sensitivity", {"value": None})
+    if found["value"] is not None:
+        interval = "no interval" if found["low"] is None else f"{found['low']:.3f} to {found['high']:.3f}"
+        lines.append(f"{'mean_sensitivity':22s} {found['value']:.3f} ({interval}), 1/8 to 8 false positives per image")
     return "\n".join(lines)
 
 

@@ -11,6 +11,8 @@ import pytest
 import torch
 from ignite.engine import Engine
 from medad.crossval import over_folds, pool, pooled_detections
+from medad.crossval.__main__ import _SHOWN as SHOWN
+from medad.crossval.__main__ import summary
 from medad.crossval.common_scale import FoldResults
 from medad.errors import InputError
 from medad.metrics import DetectionRecord
@@ -155,3 +157,14 @@ def test_detections_are_pooled_in_units_of_the_voxel_threshold() -> None:
     assert records is not None and records[2].lesion_scores.tolist() == [12.0, 12.0, -math.inf]
     assert pooled_detections([{**state, "detections": {}} for state in states]) is None
     assert "froc" not in pool([{**state, "detections": {}} for state in states], bootstrap=0)
+
+
+def test_the_summary_says_what_is_found_and_what_is_not_defined() -> None:
+    metrics: dict[str, Any] = {name: {"value": None, "reason": "no mask"} for name in SHOWN}
+    metrics["image_auroc"] = {"value": 0.75, "low": 0.6, "high": 0.9}
+    metrics["over_folds"] = {name: {"mean": 0.7, "sd": 0.1} for name in SHOWN}
+    metrics["froc"] = {"mean_sensitivity": {"value": 0.25, "low": None, "high": None}}
+    lines = summary(metrics).splitlines()
+    assert lines[1].split() == ["image_auroc", "0.750", "(0.600", "to", "0.900)", "0.700", "±", "0.100"]
+    assert lines[2].endswith("not defined: no mask")
+    assert lines[-1].split()[:4] == ["mean_sensitivity", "0.250", "(no", "interval),"]
