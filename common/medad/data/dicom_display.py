@@ -19,7 +19,7 @@ def as_displayed(values: NDArray[np.float32], header: Any) -> NDArray[np.float32
 
     Args:
         values: rescaled values of all frames of a file.
-        header: its header.
+        header: its header; the bits of its table are set to 16.
 
     Returns:
         Values of the same shape; color is not changed.
@@ -34,12 +34,13 @@ def as_displayed(values: NDArray[np.float32], header: Any) -> NDArray[np.float32
     if kind not in _MONOCHROME:
         return values
     table = header.get("VOILUTSequence")
-    given = np.rint(values).astype(np.int64) if table else values
-    shown = np.asarray(pydicom.pixels.apply_voi_lut(given, header), dtype=np.float32)
-    if kind == "MONOCHROME1":
-        low, high = (0, 2 ** int(table[0].LUTDescriptor[2]) - 1) if table else _stored_range(header)
-        shown = np.float32(low + high) - shown
-    return shown
+    low, high = (0, 2 ** int(table[0].LUTDescriptor[2]) - 1) if table else _stored_range(header)
+    if table:  # pydicom counts entries in the type of their values: 8 bits would be too few for most tables
+        entries, first, _ = table[0].LUTDescriptor
+        table[0].LUTDescriptor = [entries, first, 16]
+        values = np.rint(values).astype(np.int64)
+    shown = np.asarray(pydicom.pixels.apply_voi_lut(values, header), dtype=np.float32)
+    return np.float32(low + high) - shown if kind == "MONOCHROME1" else shown
 
 
 def _stored_range(header: Any) -> tuple[float, float]:

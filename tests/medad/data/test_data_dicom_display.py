@@ -51,15 +51,16 @@ def test_the_first_window_is_applied(kind: str, dicom: Callable[..., str]) -> No
     np.testing.assert_allclose(found, expected if kind == "MONOCHROME2" else 4095 - expected, atol=1e-3)
 
 
-def test_a_lookup_table_wins_over_a_window(dicom: Callable[..., str]) -> None:
-    table = Dataset()
-    table.LUTDescriptor, table.LUTData = [4096, 0, 10], [min(1023, value // 2) for value in range(4096)]
+@pytest.mark.parametrize("bits", [8, 10])
+def test_a_lookup_table_wins_over_a_window(bits: int, dicom: Callable[..., str]) -> None:
+    table, highest = Dataset(), 2**bits - 1
+    table.LUTDescriptor, table.LUTData = [4096, 0, bits], [min(highest, value // 2) for value in range(4096)]
     table["LUTDescriptor"].VR = table["LUTData"].VR = "US"
     tags: dict[str, Any] = TAGS | {"VOILUTSequence": Sequence([table]), "WindowCenter": 5, "WindowWidth": 2}
-    expected = np.minimum(1023, STORED // 2)
+    expected = np.minimum(highest, STORED // 2)
     np.testing.assert_array_equal(_read(dicom("m.dcm", STORED, **tags)), expected)
     inverted = dicom("i.dcm", STORED, PhotometricInterpretation="MONOCHROME1", **tags)
-    np.testing.assert_array_equal(_read(inverted), 1023 - expected)
+    np.testing.assert_array_equal(_read(inverted), highest - expected)
 
 
 def test_an_impossible_window_is_named(dicom: Callable[..., str]) -> None:
