@@ -17,6 +17,7 @@ from ..keys import Keys
 from ..transforms import draw_balls, foreground_mask
 from .items import CASE, FOREGROUND, IMAGE, MASK, Item
 from .load import LoadImageFiled
+from .load_mask import LoadMaskd
 
 _logger = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ def _draw(rows: Tensor, image: Tensor) -> Tensor:
 def _well_placed(item: Item) -> Item:
     files: dict[Hashable, Any] = {key: item[key] for key in (IMAGE, FOREGROUND) if key in item}
     try:
-        loaded = LoadImageFiled([IMAGE, FOREGROUND], allow_missing_keys=True)(files)
+        loaded = LoadMaskd(FOREGROUND)(LoadImageFiled(IMAGE, display=True)(files))
     except MedadError:
         return item
     image = loaded[IMAGE]

@@ -19,7 +19,7 @@ def as_displayed(values: NDArray[np.float32], header: Any) -> NDArray[np.float32
 
     Args:
         values: rescaled values of all frames of a file.
-        header: its header; the bits of its table are set to 16.
+        header: its header; the bits of its table are set to 16, an empty VOILUTFunction goes.
 
     Returns:
         Values of the same shape; color is not changed.
@@ -39,7 +39,12 @@ def as_displayed(values: NDArray[np.float32], header: Any) -> NDArray[np.float32
         entries, first, _ = table[0].LUTDescriptor
         table[0].LUTDescriptor = [entries, first, 16]
         values = np.rint(values).astype(np.int64)
+    if "VOILUTFunction" in header and not header.VOILUTFunction:  # empty means linear
+        del header.VOILUTFunction
     shown = np.asarray(pydicom.pixels.apply_voi_lut(values, header), dtype=np.float32)
+    windowed = None not in (header.get("WindowCenter"), header.get("WindowWidth"))
+    if not table and windowed and float(header.get("RescaleSlope") or 1) < 0:  # pydicom puts black where white is
+        shown = np.float32(low + high) - shown
     return np.float32(low + high) - shown if kind == "MONOCHROME1" else shown
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import InputError
+from ..keys import Keys
 from .items import (
     FOREGROUND,
     LABEL,
@@ -152,6 +153,8 @@ def _check_labels(splits: Splits, where: str | Path) -> None:
             elif name == TRAINING_ABNORMAL and label == 0:
                 found = f"normal image {image_paths(item)[0]} in {TRAINING_ABNORMAL}"
                 expected = "abnormal images only"
+            elif label == 0 and item.get(Keys.CIRCLES.value):
+                found, expected = f"circles in the normal image {image_paths(item)[0]}", "no circles, or label 1"
             else:
                 continue
             raise InputError(

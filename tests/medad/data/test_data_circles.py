@@ -93,7 +93,7 @@ def test_manifest(png: Callable[..., str], tmp_path: Path, caplog: pytest.LogCap
         (",test,0,,,", "line 2: no file"),
         ("a.png,test,1,3,x,1", "line 2: a center and radius of '3', 'x', '1'"),
         ("a.png,test,1,3,,1", "line 2: a center and radius of '3', '', '1'"),
-        ("a.png,test,0,,,\na.png,test,1,1,1,1", "line 3 contradicts an earlier row of a.png"),
+        ("a.png,test,0,,,\n./a.png,test,1,1,1,1", "line 3 contradicts an earlier row of ./a.png"),
     ],
 )
 def test_bad_manifests(rows: str, found: str, tmp_path: Path) -> None:
@@ -101,6 +101,19 @@ def test_bad_manifests(rows: str, found: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         load_datalist(tmp_path, "test")
     assert found in str(caught.value) and "Correct the table." in str(caught.value)
+
+
+def test_another_manifest_is_none_of_ours(png: Callable[..., str], tmp_path: Path) -> None:
+    png("a.png", FILM)
+    (tmp_path / "manifest.csv").write_text("filename;size\na.png;3\n")
+    assert [item["case"] for item in load_datalist(tmp_path, "inference")] == ["a"]
+
+
+def test_circles_in_a_normal_image_are_refused(png: Callable[..., str], tmp_path: Path) -> None:
+    png("a.png", FILM)
+    (tmp_path / "manifest.csv").write_text("file,label,cx,cy,radius\na.png,0,10,20,3\n")
+    with pytest.raises(InputError, match="circles in the normal image"):
+        load_datalist(tmp_path, "test")
 
 
 def test_the_mammograms(real_data: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -63,6 +63,14 @@ def test_a_lookup_table_wins_over_a_window(bits: int, dicom: Callable[..., str])
     np.testing.assert_array_equal(_read(inverted), highest - expected)
 
 
+@pytest.mark.parametrize("kind", ["MONOCHROME1", "MONOCHROME2"])
+def test_a_negative_slope_turns_nothing_over(kind: str, dicom: Callable[..., str]) -> None:
+    window = {"WindowCenter": 2000, "WindowWidth": 3001, "PhotometricInterpretation": kind, "VOILUTFunction": ""}
+    plain = dicom("p.dcm", 4095 - STORED, **window, **TAGS)
+    negative = dicom("n.dcm", STORED, **window, **TAGS | {"RescaleSlope": -1, "RescaleIntercept": 4095})
+    np.testing.assert_allclose(_read(negative), _read(plain), atol=1e-3)
+
+
 def test_an_impossible_window_is_named(dicom: Callable[..., str]) -> None:
     path = dicom("m.dcm", STORED, WindowCenter=5, WindowWidth=0, **TAGS)
     with pytest.raises(InputError, match=r"m\.dcm: its window or lookup table cannot be applied .*positive width"):

@@ -20,6 +20,7 @@ from ...keys import Keys
 from ..items import (
     CALIBRATION,
     FOREGROUND,
+    IMAGE,
     LABEL,
     MASK,
     SUBJECT_ID,
@@ -47,8 +48,13 @@ _CENTER = (("cx",), ("cy_from_top", "cy"), ("cz",))
 
 
 def matches(path: Path) -> bool:
-    """Say whether ``path`` is a folder with ``manifest.csv``."""
-    return (path / _NAME).is_file()
+    """Say whether ``path`` is a folder with ``manifest.csv`` that has the columns ``file`` and ``label``."""
+    try:
+        with (path / _NAME).open(encoding="utf-8-sig", newline="") as opened:
+            columns = next(csv.reader(opened), [])
+    except (OSError, ValueError, csv.Error):
+        return False
+    return {"file", LABEL} <= {column.strip() for column in columns}
 
 
 def read(path: Path) -> Splits:
@@ -73,7 +79,7 @@ def read(path: Path) -> Splits:
     for number, row in enumerate(rows, start=2):
         where = f"line {number}"
         split, item = _read_row(row, path, f"{file}, {where}")
-        known_split, known = items.setdefault(str(row["file"]), (split, item))
+        known_split, known = items.setdefault(item[IMAGE], (split, item))
         if known is not item:
             circles = [*known.pop(Keys.CIRCLES.value, []), *item.pop(Keys.CIRCLES.value, [])]
             if (split, item) != (known_split, known):
