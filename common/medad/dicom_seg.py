@@ -18,11 +18,12 @@ import numpy as np
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 from numpy.typing import NDArray
 
-from .data import LoadImageFiled, is_dicom_source, read_dicom_source, stem_of
-from .data.dicom_series import read_header
 from .errors import InputError, MedadError
+from .formats import is_dicom_source, read_dicom_source, stem_of
+from .formats.dicom_series import read_header
 from .handlers import DicomResults
 from .handlers.dicom_results import INSTALL_HIGHDICOM
+from .transforms import LoadImageFiled
 
 _SAME_MM = 0.1
 

@@ -11,7 +11,7 @@ import argparse
 import json
 from pathlib import Path
 
-from medad.data import draw_order, load_splits
+from medad.datalists import draw_order, load_splits
 
 
 def main() -> None:

@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from medad.calibration import load_calibration
 from medad.configuration import build, read_config, split_overrides
 from medad.crossval import Recipe, cross_validate
-from medad.data import drop_misplaced_circles, load_splits, read_circles
+from medad.datalists import drop_misplaced_circles, load_splits
 from medad.metrics import AnomalyMetrics, hits_near, match_detections, summarize_froc
-from medad.postprocessing import load_calibration
+from medad.transforms import read_circles
 from monai.networks.layers import GaussianFilter
 from skimage.feature import peak_local_max
 from torch import Tensor

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from bundle_tools import BUNDLES, SmokeModel, build, of_each_kind, over_bundles, train_smoke_model
-from medad.networks.blocks import VGG19Features
+from medad.networks.autoencoders.vgg19_features import VGG19Features
 from medad.phantom import write_phantom_dataset
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 from bundle_tools import SmokeModel, build, fails_with
+from medad.calibration import load_calibration
 from medad.errors import InputError
 from medad.phantom import write_phantom_dataset
-from medad.postprocessing import load_calibration
 from medad.predict import AnomalyDetector
 from PIL import Image
 

@@ -248,7 +248,7 @@ def test_releases_of_two_versions_loaded_as_monai_label_does(
 def _other_version(release: Release, folder: Path) -> Path:
     """A copy of a release whose package adds 1000 to every score."""
     other = shutil.copytree(release.folder, folder / "other_version" / release.folder.name).resolve()
-    with (other / "scripts" / "medad" / "postprocessing" / "score.py").open("a") as file:
+    with (other / "scripts" / "medad" / "anomaly_map" / "score.py").open("a") as file:
         file.write("\n_first = anomaly_score\n\n\ndef anomaly_score(*args, **options):\n")
         file.write("    return _first(*args, **options) + 1000\n")
     return other

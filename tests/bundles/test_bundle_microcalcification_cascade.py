@@ -19,10 +19,10 @@ import pytest
 import torch
 from bundle_tools import ROOT, State, build_in, fails_with, same_weights, train_in
 from dicom_files import write_single
+from medad.anomaly_map import crop_around, find_candidates
 from medad.engines import CohortError
 from medad.errors import InputError
 from medad.metrics import label_components
-from medad.postprocessing import crop_around, find_candidates
 
 BUNDLE = ROOT / "bundles" / "microcalcification_cascade"
 SECOND = "train train_classifier smoke"

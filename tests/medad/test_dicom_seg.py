@@ -11,10 +11,10 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from medad.data import LoadImageFiled
 from medad.dicom_seg import main, write_segmentation
 from medad.errors import InputError
 from medad.handlers import dicom_results
+from medad.transforms import LoadImageFiled
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, ornt_transform
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bundles"))

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 import torch
-from medad.data import CaseDataset
+from medad.loading import CaseDataset
 from monai.bundle import ConfigParser
 
 SECONDS = 20.0

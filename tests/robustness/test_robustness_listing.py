@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 from good_files import GOOD, head, write_dicom
-from medad.data import CaseDataset, LoadImageFiled, load_datalist, loader_batch_size
+from medad.datalists import load_datalist
 from medad.errors import InputError
+from medad.loading import CaseDataset, loader_batch_size
+from medad.transforms import LoadImageFiled
 
 
 @pytest.fixture

@@ -15,8 +15,9 @@ from byte_mutations import BYTE_MUTATIONS
 from field_mutations import FIELD_MUTATIONS
 from good_files import GOOD
 from malformed import write_good, write_malformed
-from medad.data import LoadImageFiled, load_datalist
+from medad.datalists import load_datalist
 from medad.errors import InputError
+from medad.transforms import LoadImageFiled
 from strange_entries import STRANGE
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # pydicom comments on every damaged header

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from ..data import FeatureDataset
+from ..loading import FeatureDataset
 from ..losses import FeatureReconstructionLoss
 from ..networks import FeatureReconstruction, FrozenFeatures, UniAD
 from .timing import Stopwatch, interleaved, machine

@@ -40,8 +40,8 @@ from monai.transforms import (
 )
 from torch import Tensor
 
+from ..calibration import load_calibration
 from ..keys import Keys
-from ..postprocessing import load_calibration
 from .bundle import add_bundle_arguments, build, parameters, settings, write_phantoms
 from .timing import Stopwatch, interleaved, machine
 

@@ -20,8 +20,9 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from ..anomaly_map import MaskForegroundd, MedianSmoothMapd, RemoveSmallComponentsd
+from ..calibration import Thresholdd
 from ..keys import Keys
-from ..postprocessing import MaskForegroundd, MedianSmoothMapd, RemoveSmallComponentsd, Thresholdd
 from .timing import Stopwatch, interleaved, machine
 
 BRATS_SHAPE = (240, 240, 155)

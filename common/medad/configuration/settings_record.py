@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..calibration import as_json_holds_it
 from ..errors import InputError
-from ..handlers.files import write_json
-from ..postprocessing import as_json_holds_it
+from ..files import write_json
 
 
 def record_settings(path: Path, settings: Mapping[str, Any]) -> None:

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from ignite.engine import Engine, Events
 
+from ..calibration import Calibration
 from ..errors import InputError
 from ..handlers import count_case
 from ..keys import Keys
 from ..metrics import AnomalyMetrics, DetectionRecord
-from ..postprocessing import Calibration
 
 RAW, STANDARDIZED, P_VALUE = "raw", "standardized", "p_value"
 SCORE_COLUMNS = ("case", "subject_id", "label", "score", "standardized_score", "p_value", "decision")

@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from monai.bundle import ConfigParser
 
+from ..calibration import Calibration, load_calibration
 from ..configuration import build, open_workflow
-from ..data import Splits
+from ..datalists import Splits
 from ..engines import CohortError
 from ..errors import find_medad_error
+from ..files import atomic_path, read_csv, write_csv, write_json
 from ..handlers import CaseSaver, MetricsHandler
-from ..handlers.files import atomic_path, read_csv, write_csv, write_json
-from ..postprocessing import Calibration, load_calibration
 from .common_scale import SCORE_COLUMNS, FoldResults
 
 _logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from ..data import Item, Splits, draw_order
+from ..datalists import Item, Splits, draw_order
 from ..errors import InputError
 from ..keys import ABNORMAL, NORMAL, Keys
 

@@ -19,15 +19,15 @@ import monai
 import torch
 
 from .. import __version__
+from ..calibration import data_hash
 from ..configuration import build, read_config, record_settings
-from ..data import Splits, load_splits
+from ..datalists import Splits, load_splits
 from ..errors import InputError
+from ..files import write_csv, write_json
 from ..handlers import froc_table
-from ..handlers.files import write_csv, write_json
 from ..handlers.froc import CURVE_COLUMNS
 from ..handlers.tables import FAILURE_COLUMNS
 from ..keys import NORMAL, Keys
-from ..postprocessing import data_hash
 from ..visualize import CalibrationSummary, write_report
 from .common_scale import STANDARDIZED, mean_and_std
 from .fold import Fold, Recipe, score_columns

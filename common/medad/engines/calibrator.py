@@ -17,11 +17,12 @@ from monai.transforms import Compose
 from torch import nn
 from torch.utils.data import DataLoader
 
+from ..calibration import Calibration, GroupedCalibrationBuilder, weights_hash
 from ..errors import InputError
 from ..keys import Keys
-from ..postprocessing import Calibration, GroupedCalibrationBuilder, weights_hash
-from .evaluator import AnomalyEvaluator, load_weights
-from .unwrapping import plain_network
+from ..networks.unwrapping import plain_network
+from ..networks.weights import load_weights
+from .evaluator import AnomalyEvaluator
 
 _logger = logging.getLogger(__name__)
 

@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from ..data import Item, localized_items, require_axes
+from ..anomaly_map import crop_around, find_candidates
+from ..checks import require_axes
+from ..datalists import Item, localized_items
 from ..errors import InputError, find_medad_error
 from ..inferers import CascadeInferer
 from ..keys import ABNORMAL, NORMAL, Keys
 from ..metrics import hits_in_components, label_components
-from ..postprocessing import crop_around, find_candidates
-from .evaluator import load_weights
+from ..networks.weights import load_weights
 
 _logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class CandidateCrops(Dataset[dict[str, Any]]):
     So false alarms of the first stage are what the second one learns to tell from lesions, not patches drawn at random.
 
     Args:
-        data: items as :func:`medad.data.localized_items` takes them.
+        data: items as :func:`medad.datalists.localized_items` takes them.
         transform: from an item to its ``image`` ``(C, *spatial)`` and ``mask`` ``(1, *spatial)``; not random.
         network: the cascade.
         weights_path: file with its weights, of which the first stage is trained; they are loaded.

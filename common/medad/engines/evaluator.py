@@ -6,7 +6,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
@@ -19,12 +18,10 @@ from monai.transforms import Compose
 from torch import nn
 from torch.utils.data import DataLoader
 
-from ..errors import InputError, MedadError, find_medad_error
+from ..errors import MedadError, find_medad_error
 from ..keys import Keys
-from ..networks import read_weights
 from .postprocess import postprocess_case
 from .prepare_batch import prepare_image
-from .unwrapping import plain_network
 
 _logger = logging.getLogger(__name__)
 
@@ -42,7 +39,7 @@ class AnomalyEvaluator(SupervisedEvaluator):
 
     Args:
         device: where the network runs.
-        val_data_loader: a :class:`medad.data.CaseLoader`.
+        val_data_loader: a :class:`medad.loading.CaseLoader`.
         network: the method's network.
         inferer: the method's inferer.
         postprocessing: dictionary transforms from the inferer's output to map, score and mask.
@@ -150,35 +147,3 @@ class AnomalyEvaluator(SupervisedEvaluator):
                 self.state.calibration_error = calibration_error or self.state.calibration_error
                 outputs.append(case)
             self.state.output = outputs
-
-
-def load_weights(network: nn.Module, path: str | Path, device: torch.device | str = "cpu") -> None:
-    """Load ``models/model.pt`` into a network, every tensor of it and nothing else.
-
-    Args:
-        network: the method's network.
-        path: file with a plain state dict, or with the network as TorchScript.
-        device: where to load the tensors.
-
-    Raises:
-        InputError: if the file is missing, is no tensor-only state dict or belongs to another network.
-    """
-    if not Path(path).is_file():
-        raise InputError(
-            "no weights there",
-            where=Path(path).resolve(),
-            expected="a trained model.pt",
-            remedy="Train with train.json, or put a trained model.pt there with its calibration.json; or run in the "
-            "bundle's folder, or give --bundle_root or --ckpt_path.",
-        )
-    try:
-        state = read_weights(path, device)
-        plain_network(network).load_state_dict(state, strict=True)
-    except Exception as error:
-        reason = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
-        raise InputError(
-            f"weights do not fit ({reason})",
-            where=path,
-            expected=f"a tensor-only state dict of {type(network).__name__} as configured",
-            remedy="Use the overlays and keys that the weights were trained with, all of them and no others.",
-        ) from None

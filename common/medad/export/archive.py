@@ -7,7 +7,7 @@ import hashlib
 import zipfile
 from pathlib import Path
 
-from ..handlers.files import atomic_path
+from ..files import atomic_path
 
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 _READABLE_FILE = 0o100644 << 16

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..configuration import PathLike, build
 from ..errors import InputError
-from ..handlers.files import atomic_path
+from ..files import atomic_path
 from .archive import write_zip
 from .configs import read_json, release_configs
 from .destination import require_outside, require_replaceable, writing_to

@@ -13,11 +13,10 @@ from monai.bundle import ConfigParser
 from monai.networks.utils import eval_mode
 from torch import nn
 
+from ..calibration import calibration_of_weights
 from ..configuration import PathLike, build, read_config
-from ..engines import load_weights
 from ..errors import InputError
-from ..networks import FrozenFeatures
-from ..postprocessing import calibration_of_weights
+from ..networks import FrozenFeatures, load_weights
 from .configs import require_bakeable
 from .destination import is_release
 

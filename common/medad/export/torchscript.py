@@ -19,7 +19,7 @@ from monai.networks.nets import diffusion_model_unet
 from torch import nn
 from torch.jit.frontend import FrontendError
 
-from ..handlers.files import atomic_path
+from ..files import atomic_path
 from .archive import entry_of
 from .parity import example_inputs, require_parity
 

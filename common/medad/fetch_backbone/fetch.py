@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 
 from ..errors import InputError, brief
-from ..handlers.files import atomic_path
-from ..networks.backbone_weights import load_backbone_weights
-from ..networks.backbones import Backbone, make_backbone
+from ..files import atomic_path
+from ..networks.features.backbone_weights import load_backbone_weights
+from ..networks.features.backbones import Backbone, make_backbone
 from .download import download_file, save_timm_weights
 from .sources import published_channels, published_url
 
@@ -22,7 +22,7 @@ def fetch_weights(backbone_name: str, out: Path, spatial_dims: int = 2, overwrit
     """Fetch the published weights of a backbone, fill the whole backbone with them and write its state dict.
 
     Args:
-        backbone_name: see :func:`medad.networks.backbones.make_backbone`.
+        backbone_name: see :func:`medad.networks.features.backbones.make_backbone`.
         out: file to write, in one step.
         spatial_dims: spatial axes, 2 or 3.
         overwrite: whether a file that stands there is replaced.

@@ -15,7 +15,7 @@ def published_channels(backbone_name: str) -> int:
     """Say how many channels the images had that the weights were trained on.
 
     Args:
-        backbone_name: see :func:`medad.networks.backbones.make_backbone`.
+        backbone_name: see :func:`medad.networks.features.backbones.make_backbone`.
 
     Returns:
         1 for MedicalNet, which the ResNets of MONAI have; 3 for ImageNet.
@@ -27,7 +27,7 @@ def published_url(backbone_name: str, spatial_dims: int) -> str:
     """Name the file with the weights: for a backbone of MONAI, the one that MONAI itself would take.
 
     Args:
-        backbone_name: a backbone of MONAI or torchvision, see :func:`medad.networks.backbones.make_backbone`.
+        backbone_name: a backbone of MONAI or torchvision, see :func:`medad.networks.features.backbones.make_backbone`.
         spatial_dims: spatial axes, 2 or 3.
 
     Returns:

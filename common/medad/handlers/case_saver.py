@@ -14,9 +14,9 @@ from ignite.engine import Engine, Events
 from PIL import Image
 
 from ..errors import InputError
+from ..files import atomic_path
 from ..keys import Keys
 from .dicom_results import DicomResults
-from .files import atomic_path
 
 _logger = logging.getLogger(__name__)
 

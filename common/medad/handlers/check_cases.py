@@ -22,7 +22,7 @@ class CheckCases:
     say; an image that is not would end the training at its first validation.
 
     Args:
-        dataloader: a :class:`medad.data.CaseLoader`.
+        dataloader: a :class:`medad.loading.CaseLoader`.
     """
 
     def __init__(self, dataloader: DataLoader[Any]) -> None:

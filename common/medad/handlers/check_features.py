@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ignite.engine import Engine, Events
 
-from ..data import FeatureDataset
+from ..loading import FeatureDataset
 from ..networks import FrozenFeatures
 
 

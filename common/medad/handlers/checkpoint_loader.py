@@ -8,7 +8,7 @@ from pathlib import Path
 from ignite.engine import Engine, Events
 from torch import nn
 
-from ..engines import load_weights
+from ..networks import load_weights
 
 
 class ModelCheckpointLoader:

@@ -11,9 +11,9 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
+from ..anomaly_map import Candidates
+from ..files import read_csv, write_csv
 from ..keys import Keys
-from ..postprocessing import Candidates
-from .files import read_csv, write_csv
 
 COLUMNS = ("case", "x", "y", "z", "x_mm", "y_mm", "z_mm", "score", "size")
 
@@ -25,7 +25,7 @@ def detection_rows(case: dict[str, Any]) -> list[dict[str, str]]:
 
     Args:
         case: post-processed case with ``case``, ``anomaly_map`` with its affine, and ``detections``:
-            :class:`medad.postprocessing.Candidates` on the grid of the file.
+            :class:`medad.anomaly_map.Candidates` on the grid of the file.
 
     Returns:
         A row of ``COLUMNS`` per detection; without ``z`` for a flat image.

@@ -22,7 +22,7 @@ from monai.utils import optional_import
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..data import DicomSource
+from ..formats import DicomSource
 
 _HIGHEST_SERIES = 10_000_000  # a hundred times as much still fits a DICOM integer string
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from monai.utils import optional_import
 
-from ..data import planes_of_frames
 from ..errors import InputError
+from ..formats import planes_of_frames
 
 pydicom, _ = optional_import("pydicom")
 

@@ -9,17 +9,10 @@ from typing import Any
 
 import torch
 
-from ..data import read_circles
+from ..anomaly_map import Candidates
 from ..keys import ABNORMAL, Keys
-from ..metrics import (
-    DetectionRecord,
-    FrocStatistic,
-    hits_in_components,
-    hits_near,
-    label_components,
-    match_detections,
-)
-from ..postprocessing import Candidates
+from ..metrics import DetectionRecord, FrocStatistic, hits_in_components, hits_near, label_components, match_detections
+from ..transforms import read_circles
 
 _logger = logging.getLogger(__name__)
 
@@ -35,7 +28,7 @@ def detection_record(case: Mapping[str, Any], slack: float = 0.0) -> DetectionRe
 
     Args:
         case: post-processed case with ``case``, ``subject_id``, ``detections``
-            (:class:`medad.postprocessing.Candidates`) and, where known, ``label``, ``circles`` and ``mask``, all on the
+            (:class:`medad.anomaly_map.Candidates`) and, where known, ``label``, ``circles`` and ``mask``, all on the
             grid of the file.
         slack: how far from a lesion a detection may be to hit it, in voxels.
 

@@ -15,9 +15,9 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
+from ..files import write_csv, write_json
 from ..keys import NORMAL, Keys
 from ..metrics import AnomalyMetrics, DetectionRecord, summarize_froc
-from .files import write_csv, write_json
 from .froc import CURVE_COLUMNS, detection_record, froc_table
 
 _logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
-from .files import atomic_path
+from ..files import atomic_path
 
 
 class ModelSaver:

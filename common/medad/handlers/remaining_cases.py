@@ -10,9 +10,9 @@ from typing import Any
 
 import ignite.distributed as idist
 
-from ..data import loader_batch_size
+from ..files import read_csv
 from ..keys import Keys
-from .files import read_csv
+from ..loading import loader_batch_size
 
 _logger = logging.getLogger(__name__)
 

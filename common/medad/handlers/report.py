@@ -19,12 +19,12 @@ from ignite.engine import Engine, Events
 from torch import Tensor
 
 from .. import __version__
-from ..data import read_circles
+from ..calibration import calibration_of_weights, weights_hash
 from ..errors import CalibrationError
+from ..files import atomic_path
 from ..keys import Keys
-from ..postprocessing import calibration_of_weights, weights_hash
+from ..transforms import read_circles
 from ..visualize import CalibrationSummary, CaseGallery, CaseRecord, save_contact_sheet, write_report
-from .files import atomic_path
 
 _logger = logging.getLogger(__name__)
 

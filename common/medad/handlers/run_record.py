@@ -12,9 +12,9 @@ from typing import Any
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
+from ..calibration import weights_hash
 from ..errors import InputError
-from ..postprocessing import weights_hash
-from .files import write_json
+from ..files import write_json
 
 
 class RunRecord:

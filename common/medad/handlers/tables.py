@@ -11,8 +11,8 @@ from typing import Any
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
+from ..files import read_csv, write_csv
 from ..keys import Keys
-from .files import read_csv, write_csv
 
 SCORE_COLUMNS = ("case", "score", "p_value", "decision")
 FAILURE_COLUMNS = ("case", "failure")

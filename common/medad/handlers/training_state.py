@@ -15,9 +15,9 @@ from monai.transforms import Randomizable
 from monai.utils import set_determinism
 from torch import nn
 
-from ..engines import plain_network
 from ..errors import InputError
-from .files import atomic_path
+from ..files import atomic_path
+from ..networks import plain_network
 
 _logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
-from ..engines import plain_network
+from ..networks import plain_network
 
 
 class WeightAverage:

@@ -10,7 +10,7 @@ import torch
 from monai.inferers import SlidingWindowInferer
 from torch import Tensor, nn
 
-from ..postprocessing import Candidates, crop_around, score_candidates
+from ..anomaly_map import Candidates, crop_around, score_candidates
 from .base import AnomalyInferer
 
 _STAGES = ("separation", "cascade")

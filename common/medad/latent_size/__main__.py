@@ -13,7 +13,7 @@ from typing import Any
 
 from ..configuration import parse_paths, split_overrides
 from ..errors import InputError, MedadError, find_medad_error
-from ..handlers.files import write_csv
+from ..files import write_csv
 from .knee_point import knee
 from .plot import save_plot
 from .trials import Trial, sweep

@@ -19,10 +19,11 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from ..configuration import build, open_workflow, read_config, record_settings
-from ..data import CaseDataset, CaseLoader, load_datalist
-from ..engines import load_weights
+from ..datalists import load_datalist
 from ..errors import InputError
 from ..keys import Keys
+from ..loading import CaseDataset, CaseLoader
+from ..networks import load_weights
 
 _logger = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ def mean_squared_error(
 
     Args:
         reconstruct: gives the reconstruction of a batch of images.
-        loader: a :class:`medad.data.CaseLoader`; its images have one shape.
+        loader: a :class:`medad.loading.CaseLoader`; its images have one shape.
         device: where it takes them.
         description: of the progress bar.
 

@@ -13,13 +13,7 @@ from torch import Tensor
 from ..errors import InputError
 from .bootstrap import RESAMPLES
 from .case import case_statistics
-from .histogram import (
-    MANTISSA_BITS,
-    SUBJECT_MANTISSA_BITS,
-    ScoreHistogram,
-    add_histograms,
-    coarsen,
-)
+from .histogram import MANTISSA_BITS, SUBJECT_MANTISSA_BITS, ScoreHistogram, add_histograms, coarsen
 from .lesion import DETECTION_FRACTION, SIZE_EDGES
 from .region_overlap import FPR_LIMIT
 from .statistics import ImageRecord

@@ -3,29 +3,29 @@
 
 from __future__ import annotations
 
-from .anomaly_segmentation import AnomalySegmentation
-from .autoencoder import Autoencoder
-from .class_conditional_unet import ClassConditionalUNet
-from .constrained_autoencoder import ConstrainedAutoencoder
-from .denoising_unet import DenoisingUNet
+from .autoencoders.autoencoder import Autoencoder
+from .autoencoders.constrained_autoencoder import ConstrainedAutoencoder
+from .autoencoders.denoising_unet import DenoisingUNet
+from .autoencoders.memory_autoencoder import MemoryAutoencoder
+from .autoencoders.perceptual_autoencoder import PerceptualAutoencoder
+from .autoencoders.spatial_autoencoder import SpatialAutoencoder
+from .autoencoders.variational_autoencoder import VariationalAutoencoder
 from .detection_cascade import DetectionCascade
-from .diffusion_classifier import DiffusionClassifier
-from .diffusion_unet import DiffusionUNet
-from .dtunet import DTUNet
-from .feature_pyramid import FeaturePyramid
-from .feature_reconstruction import FeatureReconstruction
-from .frozen_features import FrozenFeatures
-from .guided_diffusion import GuidedDiffusion
-from .memory_autoencoder import MemoryAutoencoder
+from .diffusion.class_conditional_unet import ClassConditionalUNet
+from .diffusion.diffusion_classifier import DiffusionClassifier
+from .diffusion.diffusion_unet import DiffusionUNet
+from .diffusion.guided_diffusion import GuidedDiffusion
+from .dtunet.dtunet import DTUNet
+from .features.anomaly_segmentation import AnomalySegmentation
+from .features.feature_pyramid import FeaturePyramid
+from .features.feature_reconstruction import FeatureReconstruction
+from .features.frozen_features import FrozenFeatures
 from .onnx_network import OnnxNetwork
-from .perceptual import EncoderDistance, PerceptualDistance, SpatialLPIPS, perceptual_distance
-from .perceptual_autoencoder import PerceptualAutoencoder
+from .perceptual.distance import EncoderDistance, PerceptualDistance, SpatialLPIPS, perceptual_distance
 from .placement import place_network
-from .spatial_autoencoder import SpatialAutoencoder
-from .uniad import UniAD
-from .variational_autoencoder import VariationalAutoencoder
-from .weights import read_weights
-from .weights_hash import tensor_hash
+from .uniad.uniad import UniAD
+from .unwrapping import plain_network
+from .weights import load_weights, read_weights, tensor_hash
 
 __all__ = [
     "AnomalySegmentation",
@@ -50,8 +50,10 @@ __all__ = [
     "SpatialLPIPS",
     "UniAD",
     "VariationalAutoencoder",
+    "load_weights",
     "perceptual_distance",
     "place_network",
+    "plain_network",
     "read_weights",
     "tensor_hash",
 ]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from . import simplex_cpp, simplex_cuda, simplex_torch
+from ..noise import simplex_cpp, simplex_cuda, simplex_torch
 from .coordinates import AxisTable
 from .kernel_cache import KernelUnavailableError
 from .lattice import Lattice

@@ -17,7 +17,7 @@ from typing import Any
 from ..configuration import build, open_workflow, parse_paths, read_config, split_overrides
 from ..engines import CohortError
 from ..errors import CalibrationError, InputError, MedadError, find_medad_error
-from ..handlers.files import read_csv
+from ..files import read_csv
 
 _OPTIONS = ("--bundle", "--out", "--overlay", "--device", "--resume", "--help")
 _SAID_BY = {"dataset_dir": "INPUT", "output_dir": "--out", "bundle_root": "--bundle"}

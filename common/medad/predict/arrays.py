@@ -12,9 +12,9 @@ from monai.data import MetaTensor
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from ..data.affine import require_invertible
-from ..data.loaded_image import LPS_TO_RAS
 from ..errors import InputError
+from ..formats.affine import require_invertible
+from ..formats.image_array import LPS_TO_RAS
 
 _FEW = 4  # an axis so short may hold channels
 

@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..configuration import PathLike, build, read_config
-from ..data import collate_cases
-from ..engines import load_weights, postprocess_case
+from ..engines import postprocess_case
 from ..errors import find_medad_error
 from ..keys import Keys
+from ..loading import collate_cases
+from ..networks import load_weights
 from .arrays import Layout
 from .inputs import Image, item_of_image, layout_of_file
 from .result import AnomalyResult, result_of_case

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from ..configuration import PathLike
-from ..data import is_nifti, stem_of
 from ..errors import InputError
+from ..formats import is_nifti, stem_of
 from ..keys import Keys
 from .arrays import Layout, image_from_array
 

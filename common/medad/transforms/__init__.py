@@ -1,34 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MONAI transforms that MONAI does not have: grid, foreground, breast, normalization, synthetic anomalies, marks."""
+"""Dictionary transforms before the network: load, check, orient, mask, scale, fit to the grid, corrupt."""
 
 from __future__ import annotations
 
 from .anomaly_insertion import SyntheticAnomaly, insert_anomaly
 from .balls import draw_balls
 from .breast import BreastRegiond, ChestWallLeftd, breast_region
+from .check_image import CheckImaged
+from .circles import DrawCirclesd, read_circles
+from .colors import collapse_equal_colors
 from .crop_centers import CropCentersd
-from .fit import FitToGrid, FitToGridd
+from .fit_to_grid import FitToGrid, FitToGridd
 from .foreground import ForegroundMaskd, foreground_mask
+from .load_image import LoadImageFiled
+from .load_mask import LoadMaskd
 from .normalization import ScaleByForegroundd, scale_by_foreground
+from .orientation import OrientVolumed
 from .spots import BrightSpotsd, bright_spots
 from .synthetic_anomaly import RandSyntheticAnomaly, RandSyntheticAnomalyd
 
 __all__ = [
     "BreastRegiond",
     "BrightSpotsd",
+    "CheckImaged",
     "ChestWallLeftd",
     "CropCentersd",
+    "DrawCirclesd",
     "FitToGrid",
     "FitToGridd",
     "ForegroundMaskd",
+    "LoadImageFiled",
+    "LoadMaskd",
+    "OrientVolumed",
     "RandSyntheticAnomaly",
     "RandSyntheticAnomalyd",
     "ScaleByForegroundd",
     "SyntheticAnomaly",
     "breast_region",
     "bright_spots",
+    "collapse_equal_colors",
     "draw_balls",
     "foreground_mask",
     "insert_anomaly",
+    "read_circles",
     "scale_by_foreground",
 ]

@@ -6,13 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
-from .metric_names import (
-    NOT_APPLICABLE,
-    ORACLE_NOTE,
-    MetricValue,
-    format_number,
-    metric_name,
-)
+from .metric_names import NOT_APPLICABLE, ORACLE_NOTE, MetricValue, format_number, metric_name
 from .page import brief, escape, facts, section, tag
 from .panels import WINDOW_PERCENTILES
 from .privacy import redact_paths

@@ -12,7 +12,7 @@ import nibabel
 import numpy as np
 import pytest
 from label_tools import Served, Server
-from medad.postprocessing import load_calibration, weights_hash
+from medad.calibration import load_calibration, weights_hash
 from medad.predict import AnomalyDetector
 from monai.bundle import ConfigParser
 

@@ -14,7 +14,7 @@ from bundle_tools import BUNDLES, over_bundles
 from medad.bench.__main__ import main
 from medad.bench.bundle import build, write_phantoms
 from medad.bench.inference import StockScript
-from medad.postprocessing import Calibration
+from medad.calibration import Calibration
 
 TINY = ["--images", "2", "--volumes", "1", "--image-size", "32", "32", "--depth", "16", "--repeats", "1"]
 

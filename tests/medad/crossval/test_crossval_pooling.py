@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 from ignite.engine import Engine
+from medad.calibration import Calibration
 from medad.crossval import over_folds, pool, pooled_detections
 from medad.crossval.__main__ import _SHOWN as SHOWN
 from medad.crossval.__main__ import summary
 from medad.crossval.common_scale import FoldResults
 from medad.errors import InputError
 from medad.metrics import DetectionRecord
-from medad.postprocessing import Calibration
 
 RATE = 0.1
 

@@ -102,7 +102,7 @@ def test_two_folds_and_a_second_call_that_has_nothing_to_do(
 
 
 def test_detections_are_pooled(phantom: Path, tmp_path: Path) -> None:
-    find = {"_target_": "medad.postprocessing.FindCandidatesd", "spatial_dims": 2, "threshold": 0.3}
+    find = {"_target_": "medad.anomaly_map.FindCandidatesd", "spatial_dims": 2, "threshold": 0.3}
     steps = "$@map_postprocessing + @mask_postprocessing + [@find]"
     overlay = {
         "find": {**find, "candidates_key": "detections"},

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from medad.engines import PrepareDenoising, load_weights
+from medad.engines import PrepareDenoising
 from medad.errors import InputError
+from medad.networks import load_weights
 from medad.noise import CoarseNoise
 from monai.data import MetaTensor
 from torch import nn

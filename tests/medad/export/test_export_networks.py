@@ -15,6 +15,7 @@ from typing import Any
 import medad
 import pytest
 import torch
+from medad.calibration import weights_hash
 from medad.errors import InputError
 from medad.export.onnx import export_onnx, require_onnx_can
 from medad.export.parity import example_inputs, largest_difference, other_inputs, other_size, require_parity
@@ -31,7 +32,6 @@ from medad.networks import (
     OnnxNetwork,
     read_weights,
 )
-from medad.postprocessing import weights_hash
 from torch import Tensor, nn
 
 METADATA = {"version": "0.1.0"}

@@ -19,7 +19,7 @@ from medad.errors import InputError
 from medad.fetch_backbone import download, fetch, fetch_weights, published_channels, published_url
 from medad.fetch_backbone.__main__ import main
 from medad.networks import FrozenFeatures
-from medad.networks.backbones import Backbone, make_backbone
+from medad.networks.features.backbones import Backbone, make_backbone
 from torch import Tensor, nn
 
 SMALL = "efficientnet-b0"

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 from ignite.engine import Engine, Events
+from medad.anomaly_map import Candidates
 from medad.errors import InputError
 from medad.handlers import DetectionTable, MetricsHandler, detection_record, detection_rows
-from medad.postprocessing import Candidates
 from monai.data import MetaTensor
 
 AFFINE = torch.tensor([[-0.5, 0.1, 0.0, 10.0], [0.0, -0.6, 0.2, 20.0], [0.1, 0.0, 2.0, -30.0], [0.0, 0.0, 0.0, 1.0]])

@@ -16,9 +16,10 @@ import pydicom
 import pytest
 import torch
 from dicom_files import AXIAL, OBLIQUE, PLANTED, SAGITTAL, assert_same_by_position, write_enhanced, write_series
-from medad.data import LoadImageFiled, load_datalist
+from medad.datalists import load_datalist
 from medad.errors import InputError
 from medad.handlers import CaseSaver, DicomResults, dicom_results
+from medad.transforms import LoadImageFiled
 
 VOLUME = np.random.default_rng(0).integers(0, 900, (5, 6, 4))
 Save = Callable[..., Path]

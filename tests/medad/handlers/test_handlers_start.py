@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 from ignite.engine import Engine
-from medad.data import CaseDataset, CaseLoader, FeatureDataset
 from medad.errors import InputError
 from medad.handlers import CheckCases, CheckFeatures, RunRecord
+from medad.loading import CaseDataset, CaseLoader, FeatureDataset
 from medad.networks import FrozenFeatures
 from torch import nn
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 from ignite.engine import Engine
+from medad.calibration import CalibrationBuilder
 from medad.errors import InputError
 from medad.handlers import TrainingState, WeightAverage
-from medad.postprocessing import CalibrationBuilder
 from torch import nn
 
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import torch
 from medad.configuration import build, read_config
-from medad.data import CaseDataset, CaseLoader
 from medad.errors import InputError
 from medad.latent_size import knee
 from medad.latent_size.__main__ import main, run
 from medad.latent_size.trials import mean_squared_error
+from medad.loading import CaseDataset, CaseLoader
 from medad.phantom import write_phantom_dataset
 from torch import nn
 

@@ -15,8 +15,8 @@ from medad.networks import (
     SpatialAutoencoder,
     VariationalAutoencoder,
 )
-from medad.networks.blocks import VGG19Features
-from medad.networks.memory_autoencoder import Memory
+from medad.networks.autoencoders.memory_autoencoder import Memory
+from medad.networks.autoencoders.vgg19_features import VGG19Features
 
 SMALL: dict[str, Any] = {"channels": (4, 8), "latent_size": 3, "hidden_size": 16}
 FAMILY = [Autoencoder, ConstrainedAutoencoder, MemoryAutoencoder, SpatialAutoencoder, VariationalAutoencoder]

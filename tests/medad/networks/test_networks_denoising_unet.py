@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 import torch
 from medad.networks import DenoisingUNet
-from medad.networks.blocks import WeightStandardizedConv
+from medad.networks.autoencoders.weight_standardized_conv import WeightStandardizedConv
 from torch.nn import functional as F
 
 CASES = [

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from medad.networks import ClassConditionalUNet, DiffusionClassifier, DiffusionUNet, GuidedDiffusion
-from medad.networks.blocks import AttentionPool
+from medad.networks.diffusion.attention_pool import AttentionPool
 from torch import nn
 
 SPATIAL = [(16, 16), (8, 8, 8)]

@@ -7,15 +7,13 @@ import math
 
 import pytest
 import torch
-from medad.networks.blocks import (
-    AggregationFeedForward,
-    ConvPatchEmbedding,
-    HeadTokenAttention,
-    HeadTokenBlock,
-    TokenMLP,
-    TokenShift,
-    resize_grid,
-)
+from medad.networks.dtunet.aggregation_feed_forward import AggregationFeedForward
+from medad.networks.dtunet.conv_patch_embedding import ConvPatchEmbedding
+from medad.networks.dtunet.head_token_attention import HeadTokenAttention
+from medad.networks.dtunet.head_token_block import HeadTokenBlock
+from medad.networks.dtunet.token_mlp import TokenMLP
+from medad.networks.dtunet.token_shift import TokenShift
+from medad.networks.patch_grid import resize_grid
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -9,14 +9,12 @@ from typing import Any
 import pytest
 import torch
 from medad.networks import UniAD, place_network, read_weights
-from medad.networks.blocks import (
-    FactorizedPosition,
-    FeatureJitter,
-    NeighborMaskedLayer,
-    PositionAttention,
-    QueryDecoderLayer,
-    neighbor_mask,
-)
+from medad.networks.uniad.factorized_position import FactorizedPosition
+from medad.networks.uniad.feature_jitter import FeatureJitter
+from medad.networks.uniad.neighbor_mask import neighbor_mask
+from medad.networks.uniad.neighbor_masked_layer import NeighborMaskedLayer
+from medad.networks.uniad.position_attention import PositionAttention
+from medad.networks.uniad.query_decoder_layer import QueryDecoderLayer
 from torch import Tensor, nn
 
 SMALL: dict[str, Any] = {

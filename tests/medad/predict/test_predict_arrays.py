@@ -10,10 +10,10 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from medad.data import LoadImageFiled
 from medad.errors import InputError
 from medad.predict.arrays import Layout, image_from_array
 from medad.predict.inputs import item_of_image, layout_of_file
+from medad.transforms import LoadImageFiled
 from monai.data import MetaTensor
 from PIL import Image
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from medad.data.training_cache import TrainingCache
 from medad.errors import InputError
+from medad.loading.training_cache import TrainingCache
 from medad.transforms import RandSyntheticAnomaly, RandSyntheticAnomalyd, SyntheticAnomaly, insert_anomaly
 from medad.transforms.anomaly_insertion import soft_region
 from monai.data import DataLoader

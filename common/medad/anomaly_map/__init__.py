@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the tensor of an inferer to map, score and candidates."""
+
+from __future__ import annotations
+
+from .candidates import Candidates, FindCandidatesd, find_candidates, score_candidates
+from .components import RemoveSmallComponentsd, remove_small_components
+from .crops import crop_around
+from .foreground import MaskForegroundd, erode
+from .otsu import OtsuThresholdd
+from .score import AnomalyScored, anomaly_score
+from .smoothing import GaussianSmoothMapd, MedianSmoothMapd, gaussian_smooth, median_smooth
+from .split import SplitAnomalyMapd
+
+__all__ = [
+    "AnomalyScored",
+    "Candidates",
+    "FindCandidatesd",
+    "GaussianSmoothMapd",
+    "MaskForegroundd",
+    "MedianSmoothMapd",
+    "OtsuThresholdd",
+    "RemoveSmallComponentsd",
+    "SplitAnomalyMapd",
+    "anomaly_score",
+    "crop_around",
+    "erode",
+    "find_candidates",
+    "gaussian_smooth",
+    "median_smooth",
+    "remove_small_components",
+    "score_candidates",
+]

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What held-out normal images say about new ones: calibration, p-value, decision, threshold, mask."""
+
+from __future__ import annotations
+
+from .builder import CalibrationBuilder, images_per_subject
+from .calibration import Calibration, voxel_rate_grid
+from .decision import Calibrated
+from .file import load_calibration
+from .grouped_builder import GroupedCalibrationBuilder
+from .hashing import as_json_holds_it, data_hash, weights_hash
+from .heatmap import HeatmapPredd, ScoreBinPredd
+from .matching import calibration_of_weights
+from .threshold import Thresholdd
+
+__all__ = [
+    "Calibrated",
+    "Calibration",
+    "CalibrationBuilder",
+    "GroupedCalibrationBuilder",
+    "HeatmapPredd",
+    "ScoreBinPredd",
+    "Thresholdd",
+    "as_json_holds_it",
+    "calibration_of_weights",
+    "data_hash",
+    "images_per_subject",
+    "load_calibration",
+    "voxel_rate_grid",
+    "weights_hash",
+]

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Build a calibration from normal images one by one, in bounded memory.
+
+A voxel of image ``i`` weighs ``w_i = 1 / (n_i * v_i)``, with ``v_i`` foreground voxels in the image and ``n_i`` images
+of its subject, so that every subject weighs the same. ``t(r)`` is the smallest upper edge of a histogram bin above
+which at most the share ``r`` of all weight lies.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from .. import __version__
+from ..anomaly_map.grid import on_grid_of, plain
+from ..keys import Keys
+from .calibration import LOWEST_VOXEL_RATE, Calibration, voxel_rate_grid
+from .hashing import as_json_holds_it, refusal
+
+_MANTISSA_BITS = 14
+_SHIFT = 23 - _MANTISSA_BITS
+_BINS = 0x7F800000 >> _SHIFT  # bit patterns of the finite floats from 0 on
+_SLACK = 1e-9
+
+
+def images_per_subject(items: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Count the images of every subject in a data list.
+
+    Args:
+        items: entries with ``subject_id``.
+
+    Returns:
+        Number of images by subject.
+    """
+    return dict(Counter(str(item[Keys.SUBJECT_ID]) for item in items))
+
+
+class CalibrationBuilder:
+    """Collect normal scores and maps; :meth:`merge` joins the builders of several processes.
+
+    Map values are counted in bins of equal bit patterns: non-negative floats are ordered as their bits are, and the
+    first 14 bits of the mantissa make bins at most ``2**-14`` (0.006 %) wide relative to their values. A threshold is
+    the largest float of its bin: too high by at most that, never too low, and the share of voxels above it is exact.
+    The histogram takes 33 MB however many images come.
+
+    Args:
+        images_per_subject: number of calibration images of every subject, over all processes (see
+            :func:`images_per_subject`); ``None`` if no subject has two. The voxels of a subject are weighted by it as
+            they come. An image that fails and never comes leaves its subject's voxels that much lighter; scores are
+            weighted by the images that came.
+    """
+
+    def __init__(self, images_per_subject: Mapping[str, int] | None = None) -> None:
+        self.images_per_subject = None if images_per_subject is None else dict(images_per_subject)
+        self._scores: list[tuple[float, str]] = []
+        self._seen: Counter[str] = Counter()
+        self._axes: set[int] = set()
+        self._histogram = np.zeros(_BINS, dtype=np.float64)
+        self._voxels = 0
+        self._squared_weight = 0.0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel between processes with the occupied bins only."""
+        state = self.__dict__.copy()
+        bins = np.flatnonzero(self._histogram)
+        state["_histogram"] = (bins, self._histogram[bins])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Unfold the occupied bins."""
+        self.__dict__.update(state)
+        bins, weights = state["_histogram"]
+        self._histogram = np.zeros(_BINS, dtype=np.float64)
+        self._histogram[bins] = weights
+
+    def update(
+        self,
+        score: float | torch.Tensor,
+        anomaly_map: torch.Tensor,
+        foreground: torch.Tensor | None,
+        subject_id: str,
+    ) -> None:
+        """Add one normal image.
+
+        Args:
+            score: its anomaly score.
+            anomaly_map: its map ``(1, *spatial)``, at least 0, on the grid where the mask is made.
+            foreground: 0/1 mask ``(1, *spatial)`` of the voxels that count; ``None`` counts all. An empty one adds the
+                score only.
+            subject_id: whose image it is.
+
+        Raises:
+            CalibrationError: if score or map are not finite, or the map is negative somewhere.
+            ValueError: if the shapes differ, or the subject has more images than ``images_per_subject`` says.
+        """
+        expected = 1 if self.images_per_subject is None else self.images_per_subject.get(subject_id, 0)
+        if self._seen[subject_id] >= expected:
+            raise ValueError(
+                f"images_per_subject: image {self._seen[subject_id] + 1} of subject {subject_id!r}, but {expected} "
+                "expected; count the images of the data list with images_per_subject(items)"
+            )
+        values = plain(anomaly_map).float()
+        values = (values if foreground is None else values[on_grid_of(foreground, values)]).reshape(-1)
+        number = float(score)
+        if not math.isfinite(number) or not bool(torch.isfinite(values).all()) or bool((values < 0).any()):
+            raise refusal(
+                f"calibration image of subject {subject_id!r}",
+                "the anomaly map or score is not finite, or negative",
+                "finite values of at least 0",
+                "Check the image and the weights; a network trained to NaN has to be trained again.",
+            )
+        self._seen[subject_id] += 1
+        self._scores.append((number, subject_id))
+        self._axes.add(anomaly_map.ndim - 1)
+        if values.numel():
+            weight = 1.0 / (expected * values.numel())
+            _count(self._histogram, values, weight)
+            self._voxels += values.numel()
+            self._squared_weight += values.numel() * weight**2
+
+    def merge(self, other: CalibrationBuilder) -> None:
+        """Add what another process collected from other images of the same data list.
+
+        Args:
+            other: its builder.
+
+        Raises:
+            ValueError: if the two disagree on the images per subject, or have an image twice.
+        """
+        if self.images_per_subject != other.images_per_subject:
+            raise ValueError("images_per_subject of the two builders differ; give both that of the whole data list")
+        seen = self._seen + other._seen
+        for subject_id, count in seen.items():
+            expected = 1 if self.images_per_subject is None else self.images_per_subject.get(subject_id, 0)
+            if count > expected:
+                raise ValueError(f"subject {subject_id!r} has {count} images, {expected} expected; some came twice")
+        self._seen = seen
+        self._scores += other._scores
+        self._axes |= other._axes
+        self._histogram += other._histogram
+        self._voxels += other._voxels
+        self._squared_weight += other._squared_weight
+
+    def build(self, data_sha256: str, weights_sha256: str, settings: Mapping[str, Any] | None = None) -> Calibration:
+        """Make the calibration of the images seen so far.
+
+        Args:
+            data_sha256: :func:`~.hashing.data_hash` of the normal images.
+            weights_sha256: :func:`~.hashing.weights_hash` of the network's weights.
+            settings: what else makes the map and the score, by name.
+
+        Returns:
+            The calibration.
+
+        Raises:
+            CalibrationError: if no image came.
+        """
+        images, subjects = len(self._scores), len(self._seen)
+        if not images:
+            raise refusal(
+                "calibration",
+                "no normal image found",
+                "held-out normal images",
+                "Add a split 'calibration', or normal images (label 0) to 'validation'.",
+            )
+        pairs = sorted((score, images / (subjects * self._seen[subject])) for score, subject in self._scores)
+        total = float(self._histogram.sum())
+        effective = float(f"{total**2 / self._squared_weight:.12g}") if self._voxels else 0.0
+        lowest = max(LOWEST_VOXEL_RATE, 1.0 / (effective + 1.0))
+        rates = [rate for rate in voxel_rate_grid() if rate > lowest] + [lowest] if self._voxels else []
+        return Calibration(
+            scores=tuple(score for score, _ in pairs),
+            score_weights=tuple(weight for _, weight in pairs),
+            subjects=subjects,
+            voxels=self._voxels,
+            effective_voxels=effective,
+            voxel_rates=tuple(rates),
+            voxel_thresholds=tuple(_thresholds(self._histogram, rates)),
+            data_sha256=data_sha256,
+            weights_sha256=weights_sha256,
+            settings=as_json_holds_it(settings or {}),
+            axes=tuple(sorted(self._axes)),
+            medad_version=__version__,
+        )
+
+
+def _count(histogram: npt.NDArray[np.float64], values: torch.Tensor, weight: float) -> None:
+    """Add ``weight`` per value; the counts are whole numbers, so the order of the voxels does not matter."""
+    bits = (values + 0.0).contiguous().view(torch.int32)  # -0.0 + 0.0 = 0.0
+    bins = (bits >> _SHIFT).cpu().numpy()
+    if bins.size < 1 << 16:
+        occupied, counts = np.unique(bins, return_counts=True)
+        histogram[occupied] += counts * weight
+    else:
+        counts = np.bincount(bins)
+        histogram[: counts.size] += counts * weight
+
+
+def _thresholds(histogram: npt.NDArray[np.float64], rates: list[float]) -> list[float]:
+    occupied = np.flatnonzero(histogram)
+    if not occupied.size:
+        return []
+    weight = histogram[occupied]
+    above = np.append(np.cumsum(weight[::-1])[::-1][1:], 0.0) / weight.sum()  # share of the voxels in higher bins
+    allowed = np.asarray(rates) * (1 + _SLACK)
+    # `above` falls: the first bin whose share above it is small enough
+    first = np.searchsorted(-above, -allowed, side="left")
+    edges = ((occupied[first].astype(np.int64) + 1) << _SHIFT) - 1
+    edges[occupied[first] == 0] = 0
+    thresholds: list[float] = edges.astype(np.int32).view(np.float32).astype(np.float64).tolist()
+    return thresholds

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Graded label maps for clients that show nothing else: a heatmap 0..255, and bins 0..5 by false-positive rate.
+
+``heatmap = min(255, ceil(127 * anomaly_map / t))`` with ``t`` the voxel threshold, and
+``bin = number of the five rates r with anomaly_map > t(r)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+
+from ..keys import Keys
+from .calibration import check_rate
+from .matching import PathLike
+from .threshold import Thresholdd
+
+BIN_RATES = (0.05, 0.02, 0.01, 0.002, 0.0005)
+
+
+class HeatmapPredd(Thresholdd):
+    """Turn the map into a heatmap on a fixed scale, the same for every image.
+
+    0 is 0, 127 is the threshold of the mask and 255 is twice that or more: the voxels above 127 are exactly those of
+    the mask that :class:`~.threshold.Thresholdd` makes with the same arguments.
+
+    Args:
+        calibration_path: see :class:`~.threshold.Thresholdd`.
+        weights_path: see there.
+        settings: see there.
+        voxel_false_positive_rate: see there.
+        threshold: see there; positive.
+        map_key: see there.
+        pred_key: where the heatmap goes.
+        foreground_key: see there; 0 outside.
+
+    Shape:
+        anomaly_map: ``(1, *spatial)``; pred: ``(1, *spatial)``, uint8 0..255.
+    """
+
+    def label(self, values: torch.Tensor, dataset: str | None = None) -> torch.Tensor:
+        """Scale map values to 0..255."""
+        scale = self.resolve(dataset)
+        if scale <= 0:  # normal voxels are all 0: any other is off the scale
+            return (values > scale).to(torch.uint8) * 255
+        return (values.double() / scale * 127.0).ceil().clamp(0, 255).to(torch.uint8)
+
+
+class ScoreBinPredd(Thresholdd):
+    """Turn the map into labels by how rare a voxel is among normal ones.
+
+    ===== ============================================
+    label voxel false-positive rate (default rates)
+    ===== ============================================
+    0     above 0.05: as normal voxels are
+    1     0.05 and less
+    2     0.02 and less
+    3     0.01 and less
+    4     0.002 and less: the mask at its default rate
+    5     0.0005 and less
+    ===== ============================================
+
+    Args:
+        calibration_path: see :class:`~.threshold.Thresholdd`.
+        weights_path: see there.
+        settings: see there.
+        rates: voxel false-positive rates, falling, each from 1e-5 to 0.5.
+        map_key: see there.
+        pred_key: where the labels go.
+        foreground_key: see there; 0 outside.
+
+    Shape:
+        anomaly_map: ``(1, *spatial)``; pred: ``(1, *spatial)``, uint8 0..len(rates).
+
+    Raises:
+        ValueError: at construction, if the rates do not fall or lie outside (0, 1).
+        CalibrationError: at a case, if there is no usable calibration.
+    """
+
+    def __init__(
+        self,
+        calibration_path: PathLike | None,
+        weights_path: PathLike | None = None,
+        settings: Mapping[str, Any] | None = None,
+        rates: Sequence[float] = BIN_RATES,
+        map_key: str = Keys.ANOMALY_MAP,
+        pred_key: str = Keys.PRED,
+        foreground_key: str | None = None,
+    ) -> None:
+        super().__init__(
+            calibration_path,
+            weights_path,
+            settings,
+            map_key=map_key,
+            pred_key=pred_key,
+            foreground_key=foreground_key,
+        )
+        for rate in rates:
+            check_rate("rates", rate)
+        if not 1 <= len(rates) <= 255 or any(high <= low for high, low in pairwise(rates)):
+            raise ValueError(f"rates must fall, 1 to 255 of them, got {list(rates)}")
+        self.rates = tuple(rates)
+
+    def label(self, values: torch.Tensor, dataset: str | None = None) -> torch.Tensor:
+        """Count the thresholds that map values exceed."""
+        thresholds = [self._calibrated(rate, dataset) for rate in self.rates]
+        return torch.bucketize(values, torch.tensor(thresholds, device=values.device)).to(torch.uint8)

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a folder to the items of a data list: the only room that knows folder layouts."""
+
+from __future__ import annotations
+
+from .checks import check_files_exist, check_splits, draw_order, hold_out_subjects
+from .circles import drop_misplaced_circles
+from .datalist import load_datalist, load_splits
+from .items import Item, Splits
+from .layouts import Layout, known_layouts
+from .marked_lesions import class_weights, localized_items
+
+__all__ = [
+    "Item",
+    "Layout",
+    "Splits",
+    "check_files_exist",
+    "check_splits",
+    "class_weights",
+    "draw_order",
+    "drop_misplaced_circles",
+    "hold_out_subjects",
+    "known_layouts",
+    "load_datalist",
+    "load_splits",
+    "localized_items",
+]

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a path to an array with its geometry: the only room that knows file formats."""
+
+from __future__ import annotations
+
+from .dicom_geometry import planes_of_frames
+from .dicom_image import dicom_series_files
+from .dicom_source import DicomSource, is_dicom_source, read_dicom_source
+from .file_types import is_dicom, is_nifti, is_raster, stem_of
+from .reader import DisplayedImageReader, MedicalImageReader
+
+__all__ = [
+    "DicomSource",
+    "DisplayedImageReader",
+    "MedicalImageReader",
+    "dicom_series_files",
+    "is_dicom",
+    "is_dicom_source",
+    "is_nifti",
+    "is_raster",
+    "planes_of_frames",
+    "read_dicom_source",
+    "stem_of",
+]

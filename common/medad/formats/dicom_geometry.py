@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Order and affine of DICOM slices from their positions.
+
+Voxel (x, y, z) lies at p(x, y, z) = p_first + x dx row + y dy column + z (p_last - p_first) / (n - 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .affine import require_invertible
+from .image_array import LPS_TO_RAS
+
+_UNEVEN = 0.1
+_SAME_POSITION_MM = 1e-3
+_SAME_DIRECTION = 1e-3
+
+
+@dataclass(frozen=True)
+class SlicePlane:
+    """Where one slice or frame lies, in DICOM's LPS coordinates (mm).
+
+    Attributes:
+        position: center of the first pixel.
+        orientation: direction cosines along a row, then along a column.
+        spacing: distance between rows, then between columns (the order of DICOM's PixelSpacing).
+        thickness: distance to the next slice, where only one is known.
+        size: rows and columns.
+    """
+
+    position: tuple[float, ...]
+    orientation: tuple[float, ...]
+    spacing: tuple[float, ...]
+    thickness: float
+    size: tuple[int, int]
+
+
+def plane_of(header: Any) -> SlicePlane | None:
+    """Read the plane of a single-frame file, or ``None`` if it has no position in space."""
+    position, orientation = header.get("ImagePositionPatient"), header.get("ImageOrientationPatient")
+    if not position or not orientation:
+        return None
+    spacing = header.get("PixelSpacing") or (1.0, 1.0)
+    thickness = header.get("SpacingBetweenSlices") or header.get("SliceThickness") or 1.0
+    return _plane(position, orientation, spacing, thickness, header)
+
+
+def planes_of_frames(header: Any) -> list[SlicePlane] | None:
+    """Read the planes of an enhanced multi-frame file, or ``None`` if its frames have no position in space."""
+    shared = header.get("SharedFunctionalGroupsSequence") or [{}]
+    planes = []
+    for frame in header.get("PerFrameFunctionalGroupsSequence") or []:
+        position = _group(frame, shared[0], "PlanePositionSequence").get("ImagePositionPatient")
+        orientation = _group(frame, shared[0], "PlaneOrientationSequence").get("ImageOrientationPatient")
+        measures = _group(frame, shared[0], "PixelMeasuresSequence")
+        if not position or not orientation:
+            return None
+        spacing = measures.get("PixelSpacing") or (1.0, 1.0)
+        thickness = measures.get("SpacingBetweenSlices") or measures.get("SliceThickness") or 1.0
+        planes.append(_plane(position, orientation, spacing, thickness, header))
+    return planes or None
+
+
+def frame_rescales(header: Any) -> set[tuple[float, float]]:
+    """Collect the distinct (slope, intercept) pairs of the frames of an enhanced multi-frame file."""
+    shared = header.get("SharedFunctionalGroupsSequence") or [{}]
+    groups = [
+        _group(frame, shared[0], "PixelValueTransformationSequence")
+        for frame in header.get("PerFrameFunctionalGroupsSequence") or []
+    ]
+    return {(float(g.get("RescaleSlope") or 1.0), float(g.get("RescaleIntercept") or 0.0)) for g in groups}
+
+
+def order_and_affine(planes: Sequence[SlicePlane], where: str) -> tuple[list[int], NDArray[np.float64]]:
+    """Sort slices along their normal and compute the affine of the stack.
+
+    Args:
+        planes: one plane per slice, in any order.
+        where: named in errors.
+
+    Returns:
+        Indices into ``planes`` in spatial order, and the affine (voxel index ``(column, row, slice)`` to RAS in mm).
+
+    Raises:
+        InputError: if slices differ in size, spacing or orientation, share a position, or are unevenly spaced.
+    """
+    _require_one_geometry(planes, where)
+    row, column = np.asarray(planes[0].orientation[:3]), np.asarray(planes[0].orientation[3:])
+    normal = np.cross(row, column)
+    positions = np.asarray([plane.position for plane in planes], dtype=np.float64)
+    depths = positions @ normal
+    order = [int(index) for index in np.argsort(depths, kind="stable")]
+    _require_even_steps(np.diff(depths[order]), where)
+    first, last = positions[order[0]], positions[order[-1]]
+    step = (last - first) / (len(planes) - 1) if len(planes) > 1 else normal * planes[0].thickness
+    affine = np.eye(4)
+    affine[:3, 0] = row * planes[0].spacing[1]
+    affine[:3, 1] = column * planes[0].spacing[0]
+    affine[:3, 2] = step
+    affine[:3, 3] = first
+    require_invertible(affine, where, "position, orientation and spacing")
+    return order, LPS_TO_RAS @ affine
+
+
+def _plane(position: Any, orientation: Any, spacing: Any, thickness: Any, header: Any) -> SlicePlane:
+    vectors = (("position", position, 3), ("orientation", orientation, 6), ("spacing", spacing, 2))
+    for name, values, length in vectors:
+        if not isinstance(values, Sequence) or len(values) != length or not np.isfinite(list(map(float, values))).all():
+            raise InputError(
+                f"{name} {values} of a slice found",
+                where=getattr(header, "filename", "DICOM header"),
+                expected=f"{length} finite numbers",
+                remedy="Export the file again; its header is damaged.",
+            )
+    return SlicePlane(
+        tuple(float(value) for value in position),
+        tuple(float(value) for value in orientation),
+        tuple(float(value) for value in spacing),
+        float(thickness),
+        (int(header.Rows), int(header.Columns)),
+    )
+
+
+def _group(frame: Any, shared: Any, name: str) -> Any:
+    sequence = frame.get(name) or shared.get(name)
+    return sequence[0] if sequence else {}
+
+
+def _require_one_geometry(planes: Sequence[SlicePlane], where: str) -> None:
+    first = planes[0]
+    if any(plane.size != first.size for plane in planes):
+        found = f"slices of different sizes {sorted({plane.size for plane in planes})}"
+    elif any(not np.allclose(plane.orientation, first.orientation, atol=_SAME_DIRECTION) for plane in planes):
+        found = "slices of different orientations (a localizer?)"
+    elif any(not np.allclose(plane.spacing, first.spacing, rtol=_SAME_DIRECTION) for plane in planes):
+        found = "slices of different pixel spacings"
+    else:
+        return
+    raise InputError(
+        f"a mixed series: {found}",
+        where=where,
+        expected="parallel slices of one size",
+        remedy="Put each stack of slices into a folder and a series of its own.",
+    )
+
+
+def _require_even_steps(steps: NDArray[np.float64], where: str) -> None:
+    if steps.size == 0:
+        return
+    if steps.min() < _SAME_POSITION_MM:
+        raise InputError(
+            f"a mixed series: {int((steps < _SAME_POSITION_MM).sum())} slices lie where another one lies",
+            where=where,
+            expected="one slice per position",
+            remedy="Separate the echoes, phases, time points or copies into series of their own.",
+        )
+    median = float(np.median(steps))
+    if np.abs(steps - median).max() > _UNEVEN * median:
+        raise InputError(
+            f"uneven slice spacing between {steps.min():.3g} and {steps.max():.3g} mm: slices are missing",
+            where=where,
+            expected=f"one slice every {median:.3g} mm",
+            remedy="Complete the series; the missing files may not have been exported.",
+        )

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A DICOM series as an image: geometry from the slice positions."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .dicom_geometry import SlicePlane, frame_rescales, order_and_affine, plane_of, planes_of_frames
+from .dicom_pixels import decode_pixels, require_pixels
+from .dicom_series import read_header, series_files
+from .image_array import LoadedImage
+
+logger = logging.getLogger(__name__)
+
+
+def read_dicom(path: str, display: bool = False) -> LoadedImage:
+    """Read the series that a DICOM file or folder stands for.
+
+    Args:
+        path: a DICOM file, or a folder that holds one series.
+        display: whether values are those that a viewer shows: window, lookup table and MONOCHROME1 applied.
+
+    Returns:
+        A volume ``(x, y, z)`` of rescaled values; a series of one single-frame file gives a 2D image ``(x, y)``. Color
+        comes as a last axis.
+
+    Raises:
+        InputError: if it is no image, a mixed or incomplete series, or its pixels cannot be decoded.
+    """
+    files = series_files(path)
+    headers = [read_header(file) for file in files]
+    for file, each in zip(files, headers, strict=True):
+        require_pixels(file, each)
+    header = headers[0]
+    if not display and str(header.get("PhotometricInterpretation", "")).strip() == "MONOCHROME1":
+        logger.warning("%s: MONOCHROME1, so low values are bright; values are used as they are stored", path)
+    frames = int(header.get("NumberOfFrames") or 1)
+    if frames > 1:
+        array, affine = _read_frames(path, files[0], header, display)
+    else:
+        array, affine = _read_slices(path, files, headers, display)
+    has_channels = array.ndim == 4
+    flat = len(files) == 1 and frames == 1
+    array = array[0] if flat else array
+    spatial = array.ndim - int(has_channels)
+    order = (*reversed(range(spatial)), *range(spatial, array.ndim))
+    series = f"{header.get('SeriesInstanceUID', '')}" if len(files) > 1 else files[0]
+    return LoadedImage(np.ascontiguousarray(array.transpose(order)), path, has_channels, affine, series)
+
+
+def dicom_series_files(path: str | Path) -> list[str]:
+    """List the files of the series that ``path`` stands for, in the order of the volume's slices.
+
+    Args:
+        path: a DICOM file, or a folder that holds one series.
+
+    Returns:
+        One path per slice, or one path for a multi-frame or single image.
+
+    Raises:
+        InputError: as ``read_dicom``.
+    """
+    files = series_files(path)
+    if len(files) == 1:
+        return files
+    order, _ = order_and_affine(_positioned_planes(files, [read_header(file) for file in files]), str(path))
+    return [files[index] for index in order]
+
+
+def is_dicom_volume(path: str | Path) -> bool:
+    """Say whether a DICOM file or folder stands for more than one slice."""
+    files = series_files(path)
+    return len(files) > 1 or int(read_header(files[0], ("NumberOfFrames",)).get("NumberOfFrames") or 1) > 1
+
+
+def _read_slices(
+    path: str, files: list[str], headers: list[Any], display: bool
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    if len(files) > 1:
+        order, affine = order_and_affine(_positioned_planes(files, headers), path)
+        return decode_pixels([files[index] for index in order], display), affine
+    header = headers[0]
+    plane = plane_of(header)
+    if plane is None:
+        spacing = header.get("PixelSpacing") or header.get("ImagerPixelSpacing") or (1.0, 1.0)
+        size = (int(header.Rows), int(header.Columns))
+        plane = SlicePlane((0.0,) * 3, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), tuple(map(float, spacing)), 1.0, size)
+    return decode_pixels(files, display), order_and_affine([plane], path)[1]
+
+
+def _positioned_planes(files: list[str], headers: list[Any]) -> list[SlicePlane]:
+    planes = [plane for header in headers if (plane := plane_of(header)) is not None]
+    if len(planes) != len(files):
+        raise ValueError("slices of a series have lost their positions while they were read")
+    return planes
+
+
+def _read_frames(path: str, file: str, header: Any, display: bool) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    rescales = frame_rescales(header)
+    if len(rescales) > 1:
+        raise InputError(
+            f"{len(rescales)} different rescale slopes or intercepts in one multi-frame file",
+            where=path,
+            expected="one rescale slope and intercept for all frames",
+            remedy="Convert the file to a classic single-frame series or to NIfTI.",
+        )
+    array = decode_pixels([file], display)
+    planes = planes_of_frames(header)
+    if planes is None:
+        logger.warning("%s: its frames have no positions, so they are stacked 1 mm apart", path)
+        plane = SlicePlane((0.0,) * 3, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), (1.0, 1.0), 1.0, (1, 1))
+        return array, order_and_affine([plane], path)[1]
+    if len(planes) != len(array):
+        raise InputError(
+            f"{len(array)} frames but {len(planes)} positions",
+            where=path,
+            expected="one position per frame",
+            remedy="Export the file again; it is damaged.",
+        )
+    order, affine = order_and_affine(planes, path)
+    return array[order], affine

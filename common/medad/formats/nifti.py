@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""NIfTI files: MONAI's reader behind checks of what the header says."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.data import NibabelReader
+from monai.utils import MetaKeys
+
+from ..errors import InputError, brief
+from .affine import require_invertible
+from .declared_size import is_suspicious, needed_bytes
+from .file_types import has_suffix
+from .image_array import LoadedImage
+
+_CHUNK, _HUGE = 2**20, 2**30
+
+
+def read_nifti(path: str) -> LoadedImage:
+    """Read one NIfTI file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Array ``(x, y)``, ``(x, y, z)`` or, with channels, ``(x, y, z, C)``, and its affine.
+
+    Raises:
+        InputError: if it is no image or volume, or its header does not fit its contents.
+    """
+    reader = NibabelReader()
+    image = _opened(reader, path)
+    _require_image(image, path)
+    _require_complete(image, path)
+    array, meta = reader.get_data(image)
+    array = np.asarray(array)
+    if array.ndim == 5:  # (x, y, z, time, vector): the intent of NIfTI vector images
+        array = array[:, :, :, 0]
+    affine = np.asarray(meta[MetaKeys.AFFINE], dtype=np.float64)
+    require_invertible(affine, path, "qform or sform")
+    return LoadedImage(array, path, array.ndim == 4, affine)
+
+
+def _opened(reader: NibabelReader, path: str) -> Any:
+    try:
+        return reader.read(path)
+    except Exception as error:  # nibabel raises many kinds for a header that it cannot read
+        raise InputError(
+            f"no readable NIfTI header found ({brief(error)})",
+            where=path,
+            expected=f"a NIfTI file, {'' if has_suffix(path, ('.gz',)) else 'not '}compressed with gzip",
+            remedy="Export it again; it is damaged, or another kind of file.",
+        ) from error
+
+
+def _require_image(image: Any, path: str) -> None:
+    shape = tuple(int(size) for size in image.shape)
+    is_vector_image = len(shape) == 5 and shape[3] == 1
+    if (2 <= len(shape) <= 4 or is_vector_image) and min(shape) > 0:
+        return
+    raise InputError(
+        f"{len(shape)}D array of shape {shape} found",
+        where=path,
+        expected="(x, y), (x, y, z) or (x, y, z, channel)",
+        remedy="Save one image per file.",
+    )
+
+
+def _require_complete(image: Any, path: str) -> None:
+    """Check that the values which the header announces are there, before memory for them is reserved."""
+    bits = 8 * int(image.dataobj.dtype.itemsize)
+    needed = int(image.dataobj.offset) + needed_bytes(image.shape, bits)
+    if not has_suffix(path, (".gz",)):
+        found = Path(path).stat().st_size
+    elif needed > _HUGE or is_suspicious(path, needed):
+        found = _unpacked_size(path, needed)
+    else:  # small enough to find out while it is read
+        return
+    if found < needed:
+        raise InputError(
+            f"its header announces an array of shape {tuple(map(int, image.shape))}, {needed} bytes, but there are "
+            f"{found}",
+            where=path,
+            expected="all values",
+            remedy="Copy or export it again; it is incomplete or damaged.",
+        )
+
+
+def _unpacked_size(path: str, enough: int) -> int:
+    """Count the bytes in a gzip file, up to a limit, in little memory; a damaged file ends where the damage is."""
+    count = 0
+    with gzip.open(path) as file, contextlib.suppress(OSError, EOFError, zlib.error):
+        while count < enough and (chunk := file.read(_CHUNK)):
+            count += len(chunk)
+    return count

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PNG, JPEG, TIFF and BMP without loss: 8 and 16 bits, gray and color; a TIFF with several pages is a volume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.utils import optional_import
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .declared_size import require_fitting_size
+from .file_types import has_suffix
+from .image_array import LoadedImage
+from .paths import is_file
+from .tiff_pages import TIFF_BYTE_ORDERS, count_tiff_pages
+
+pil_image, _ = optional_import("PIL.Image")
+image_mode, _ = optional_import("PIL.ImageMode")
+
+_PILLOW_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
+
+_PLAIN_MODES = ("L", "LA", "I", "F", "RGB", "RGBA")
+_CONVERTED_MODES = {"1": "L", "P": "RGB", "PA": "RGBA", "YCbCr": "RGB"}
+_TIFF_BITS, _TIFF_SAMPLES, _TIFF_FORMAT = 258, 277, 339
+_TIFF_UNSIGNED = 1
+_PNG_BITS_AT, _PNG_COLOR_AT = 24, 25
+_PNG_COLOR_TYPES = (2, 4, 6)
+
+
+def read_raster(path: str) -> LoadedImage:
+    """Read one PNG, JPEG, TIFF or BMP file.
+
+    Pillow reads it, except where Pillow would drop bits (color with more than 8 bits, unsigned 32 bits): there ITK
+    does. A palette becomes RGB, one bit becomes 0 and 255, gray stays gray.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Array ``(x, y)`` or ``(x, y, page)``, with a last axis for color; no physical geometry.
+
+    Raises:
+        InputError: if the color mode is not supported, the pages differ in shape, or bits would be lost.
+    """
+    image = _opened(path)
+    if image is None or _pillow_would_lose_bits(path, image):
+        return _with_axes_reversed(*_read_with_itk(path), path)
+    with image:
+        count = getattr(image, "n_frames", 1)
+        require_fitting_size(path, (count, *image.size), _bits_per_pixel(image), packed=True)
+        pages = [_page(image, index, path) for index in range(count)]
+    if len({page.shape for page in pages}) > 1:
+        raise InputError(
+            f"its {len(pages)} pages have different shapes {sorted({page.shape for page in pages})}",
+            where=path,
+            expected="one image, or a stack of pages of one shape",
+            remedy="Save the page you need as a file of its own.",
+        )
+    has_channels = pages[0].ndim > 2
+    return _with_axes_reversed(pages[0] if len(pages) == 1 else np.stack(pages), has_channels, path)
+
+
+def count_pages(path: str) -> int:
+    """Count the pages of a TIFF file; 1 for any other file and for one that is damaged."""
+    if not has_suffix(path, (".tif", ".tiff")) or not is_file(Path(path)):
+        return 1
+    try:
+        return count_tiff_pages(path)
+    except (InputError, OSError):
+        return 1
+
+
+def _opened(path: str) -> Any:
+    """Open with Pillow, or return ``None`` for a TIFF that only ITK may know."""
+    with Path(path).open("rb") as file:
+        is_tiff = file.read(2) in TIFF_BYTE_ORDERS
+    if is_tiff:
+        count_tiff_pages(path)
+    try:
+        # all other plug-ins stay closed: one of them starts programs
+        return pil_image.open(path, formats=_PILLOW_FORMATS)
+    except pil_image.DecompressionBombError as error:
+        raise InputError(
+            str(error).partition(",")[0],  # the number of pixels and the limit
+            where=path,
+            expected=f"at most {2 * pil_image.MAX_IMAGE_PIXELS} pixels",
+            remedy="If the file is not damaged, cut the image into parts or save it smaller.",
+        ) from error
+    except pil_image.UnidentifiedImageError as error:
+        if is_tiff:
+            return None
+        raise InputError(
+            "no header of an image found",
+            where=path,
+            expected="a PNG, JPEG, TIFF or BMP file",
+            remedy="Export it again; it is damaged, or another kind of file.",
+        ) from error
+
+
+def _page(image: Any, index: int, path: str) -> NDArray[np.generic]:
+    if index:
+        image.seek(index)
+    mode = image.mode
+    if mode in _CONVERTED_MODES:
+        image = image.convert(_CONVERTED_MODES[mode])
+    elif mode not in _PLAIN_MODES and not mode.startswith("I;16"):
+        raise InputError(
+            f"color mode {mode} found",
+            where=path,
+            expected="gray, RGB, RGBA or a palette",
+            remedy="Convert the file to gray or RGB.",
+        )
+    return np.asarray(image)
+
+
+def _bits_per_pixel(image: Any) -> int:
+    mode = image_mode.getmode(image.mode)
+    return len(mode.bands) * (1 if image.mode == "1" else 8 * np.dtype(mode.typestr).itemsize)
+
+
+def _pillow_would_lose_bits(path: str, image: Any) -> bool:
+    if image.format == "PNG":
+        with Path(path).open("rb") as file:
+            header = file.read(_PNG_COLOR_AT + 1)
+        return header[_PNG_BITS_AT] > 8 and header[_PNG_COLOR_AT] in _PNG_COLOR_TYPES
+    if image.format == "TIFF":
+        bits = max(image.tag_v2.get(_TIFF_BITS, (1,)))
+        unsigned = _TIFF_UNSIGNED in image.tag_v2.get(_TIFF_FORMAT, (_TIFF_UNSIGNED,))
+        return bool(bits > 8 and image.tag_v2.get(_TIFF_SAMPLES, 1) > 1) or bool(bits == 32 and unsigned)
+    return False
+
+
+def _read_with_itk(path: str) -> tuple[NDArray[np.generic], bool]:
+    import itk
+
+    display = itk.Object.GetGlobalWarningDisplay()
+    itk.Object.SetGlobalWarningDisplay(False)
+    try:
+        image_io = itk.ImageIOFactory.CreateImageIO(path, itk.CommonEnums.IOFileMode_ReadMode)
+        if image_io is None:
+            raise InputError(
+                "neither Pillow nor ITK knows this form of the format",
+                where=path,
+                expected="8, 16 or 32 bits per sample, integers or real numbers",
+                remedy="Export it again in such a form.",
+            )
+        image_io.SetFileName(path)
+        image_io.ReadImageInformation()
+        if image_io.GetComponentTypeAsString(image_io.GetComponentType()) == "unsigned_char":
+            raise InputError(
+                "this form of TIFF could only be read with 8 bits",
+                where=path,
+                expected="samples stored together, strips, 8 or 16 bits, or 32-bit float",
+                remedy="Save the file again with interleaved channels.",
+            )
+        channels = int(image_io.GetNumberOfComponents())
+        size = [int(image_io.GetDimensions(axis)) for axis in range(image_io.GetNumberOfDimensions())]
+        require_fitting_size(path, (*size, channels), 8 * image_io.GetComponentSize(), packed=True)
+        pixel = itk.F if channels == 1 else itk.Vector[itk.F, channels]
+        image = itk.imread(path, pixel_type=pixel)
+        return itk.array_from_image(image), channels > 1
+    finally:
+        itk.Object.SetGlobalWarningDisplay(display)
+
+
+def _with_axes_reversed(array: NDArray[np.generic], has_channels: bool, path: str) -> LoadedImage:
+    """Turn (page, row, column[, channel]) into (column, row, page[, channel])."""
+    spatial = array.ndim - int(has_channels)
+    order = (*reversed(range(spatial)), *range(spatial, array.ndim))
+    return LoadedImage(np.ascontiguousarray(array.transpose(order)), path, has_channels)

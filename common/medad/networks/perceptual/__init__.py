@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Perceptual distances: how different two images look, voxel by voxel."""

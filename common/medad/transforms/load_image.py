@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Load an image, whatever its format, as a channel-first float32 tensor, or say in one sentence why that fails."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import ImageReader, MetaTensor
+from monai.transforms import LoadImaged
+from monai.utils import ensure_tuple
+
+from ..errors import InputError, MedadError, brief
+from ..formats.reader import DisplayedImageReader, MedicalImageReader
+
+
+class LoadImageFiled(LoadImaged):
+    """MONAI's ``LoadImaged`` with medad's reader; every failure is one ``InputError`` that names the file.
+
+    Differs from ``LoadImaged``: no other reader is tried after a failure, and an entry that is already an array
+    ``(C, *spatial)`` is passed on as a tensor, so that a library user may skip the file.
+
+    Args:
+        keys: entries that hold a path, or a list with one path per channel.
+        reader: class or name of an ``ImageReader``; ``None`` means ``MedicalImageReader``.
+        dtype: type of the loaded values.
+        ensure_channel_first: put the channel axis first, or add one.
+        image_only: ``False`` also stores the metadata as ``<key>_meta_dict``.
+        allow_missing_keys: skip keys that an item does not have.
+        display: take DICOM values as a viewer shows them, with :class:`DisplayedImageReader`.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        reader: type[ImageReader] | str | None = None,
+        dtype: Any = np.float32,
+        ensure_channel_first: bool = True,
+        image_only: bool = True,
+        allow_missing_keys: bool = False,
+        display: bool = False,
+    ) -> None:
+        # MONAI builds all its readers here, and one of them complains about a plug-in that nobody asked for
+        logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="NvImgCodec")
+            super().__init__(
+                keys,
+                reader or (DisplayedImageReader if display else MedicalImageReader),
+                dtype=dtype,
+                ensure_channel_first=ensure_channel_first,
+                image_only=image_only,
+                allow_missing_keys=allow_missing_keys,
+            )
+        self._reader = self._loader.readers[-1]
+
+    def __call__(self, data: Mapping[Hashable, Any], reader: ImageReader | None = None) -> dict[Hashable, Any]:
+        """Load the entries of one item.
+
+        Args:
+            data: one item of a data list.
+            reader: another reader, for this call.
+
+        Returns:
+            The item with tensors ``(C, *spatial)`` in place of the paths; all other entries as they were.
+
+        Raises:
+            InputError: if an entry is missing or a file cannot be loaded.
+        """
+        item = dict(data)
+        for key in self.keys:
+            if key not in item:
+                if self.allow_missing_keys:
+                    continue
+                raise InputError(
+                    f"no entry {str(key)!r}; its entries are {', '.join(map(str, item))}",
+                    where="item of the data list",
+                    expected="a path to an image",
+                    remedy="Add the entry to the data list, or use a split that has it.",
+                )
+            loaded = self._load(item[key], reader or self._reader)
+            if isinstance(loaded, tuple):
+                item[key], item[f"{key}_meta_dict"] = loaded
+            else:
+                item[key] = loaded
+        return item
+
+    def _load(self, entry: Any, reader: ImageReader) -> Any:
+        if isinstance(entry, (np.ndarray, torch.Tensor)):
+            tensor = MetaTensor(torch.as_tensor(np.asarray(entry, dtype=self._loader.dtype)))
+            tensor.meta.update(getattr(entry, "meta", {}))
+            return tensor
+        try:
+            return self._loader(entry, reader)
+        except MedadError:
+            raise
+        except Exception as error:  # whatever a library raises becomes one sentence
+            raise InputError(
+                f"cannot be loaded ({brief(error)})",
+                where=", ".join(map(str, ensure_tuple(entry))),
+                expected="an image file",
+                remedy="Check the file and the entry in the data list.",
+            ) from error

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from medad.files import atomic_path, read_csv, write_csv, write_json
+from medad.handlers import unfinished
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "a.json"
+    write_json(target, {"version": 1})
+    with pytest.raises(RuntimeError, match="killed"), atomic_path(target) as partial:
+        partial.write_text("half")
+        raise RuntimeError("killed")
+    assert '"version": 1' in target.read_text()
+    assert [path.name for path in target.parent.iterdir()] == ["a.json"]
+
+
+def test_a_folder_appears_whole_and_replaces_the_old_one(tmp_path: Path) -> None:
+    case = tmp_path / "case"
+    case.mkdir()
+    (case / "old").write_text("")
+    with atomic_path(case) as partial:
+        partial.mkdir()
+        (partial / "new").write_text("")
+        assert (case / "old").exists()
+    assert [path.name for path in case.iterdir()] == ["new"]
+
+
+def test_csv_round_trip_and_missing_file(tmp_path: Path) -> None:
+    rows = [{"case": "a, b", "score": "1"}, {"case": "ä", "score": ""}]
+    write_csv(tmp_path / "t.csv", ("case", "score"), rows)
+    assert read_csv(tmp_path / "t.csv") == rows
+    assert read_csv(tmp_path / "none.csv") == []
+
+
+def test_a_folder_is_never_half_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed at any step, either the whole old folder or the whole new one stands there, or none."""
+    case = tmp_path / "case"
+    for step in range(1, 12):
+        case.mkdir(exist_ok=True)
+        (case / "a").write_text("old")
+        (case / "b").write_text("old")
+        steps = iter(range(1, 100))
+
+        def stop(*_: object, steps: Iterator[int] = steps, step: int = step) -> None:
+            if next(steps) >= step:  # no step after this one happens, as when the process is gone
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            for name in ("replace", "unlink", "rmdir"):
+                patch.setattr(os, name, _before(stop, getattr(os, name)))
+            with suppress(KeyboardInterrupt), atomic_path(case) as partial:
+                partial.mkdir()
+                (partial / "a").write_text("new")
+                (partial / "b").write_text("new")
+        if case.exists():
+            assert len({(case / name).read_text() for name in "ab"}) == 1
+        with atomic_path(case) as partial:
+            partial.mkdir()
+        assert [path.name for path in tmp_path.iterdir()] == ["case"]
+
+
+def _before(first: Callable[..., None], then: Callable[..., object]) -> Callable[..., object]:
+    def both(*arguments: object, **options: object) -> object:
+        first()
+        return then(*arguments, **options)
+
+    return both
+
+
+def test_a_row_that_was_cut_off_does_not_count(tmp_path: Path) -> None:
+    rows = [{"case": name, "score": "0.123456"} for name in "abc"]
+    write_csv(tmp_path / "t.csv", ("case", "score"), rows)
+    whole = (tmp_path / "t.csv").read_bytes()
+    for length in range(len(whole) + 1):
+        (tmp_path / "t.csv").write_bytes(whole[:length])
+        found = read_csv(tmp_path / "t.csv")
+        assert found == rows[: len(found)]
+    assert found == rows
+
+
+def test_batches_are_done_again_together(tmp_path: Path) -> None:
+    cases = [{"case": name, "image": f"{name}.png"} for name in "abcdefg"]
+    write_csv(tmp_path / "scores.csv", ("case", "score"), [{"case": name, "score": "1"} for name in "abcdfg"])
+    for name in "abcdfg":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}_mask.png").write_text("")
+    todo = {size: unfinished(cases, tmp_path, resume=True, batch_size=size) for size in (1, 2, 3, 4)}
+    assert {size: "".join(item["case"] for item in items) for size, items in todo.items()} == {
+        1: "e", 2: "ef", 3: "def", 4: "efg"
+    }  # fmt: skip
+
+
+def test_unfinished_needs_row_and_mask(tmp_path: Path) -> None:
+    cases = [{"case": name} for name in "abcd"]
+    write_csv(tmp_path / "scores.csv", ("case", "score"), [{"case": name, "score": "1"} for name in "abc"])
+    for name, file in (("a", "a_mask.png"), ("b", "b_anomaly_map.npy"), ("d", "d_mask.png")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text("")
+    assert [item["case"] for item in unfinished(cases, tmp_path, resume=True)] == ["b", "c", "d"]
+    assert unfinished(cases, tmp_path, resume=False) == cases
