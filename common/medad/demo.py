@@ -6,7 +6,6 @@ Runs the very commands that a user types for real images and shows each of them.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 import subprocess
@@ -14,8 +13,9 @@ import sys
 import time
 from pathlib import Path
 
+from .command_line import door, door_parser
 from .configuration import read_config
-from .errors import InputError, MedadError
+from .errors import InputError
 
 _SHOWN = {
     "image_auroc": "image AUROC",
@@ -112,15 +112,14 @@ def run_demo(bundle: Path, out: Path, seed: int = 0) -> dict[str, dict[str, floa
 
 def main() -> None:
     """Run the demonstration from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m medad.demo", description=__doc__.splitlines()[0])
+    parser = door_parser("demo", __doc__)
     parser.add_argument("--bundle", type=Path, required=True, help="folder of a bundle")
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for everything that is written")
     parser.add_argument("--seed", type=int, default=0, help="seed of phantom and training")
     arguments = parser.parse_args()
     try:
-        metrics = run_demo(arguments.bundle, arguments.out, arguments.seed)
-    except MedadError as error:
-        sys.exit(f"error: {error}")
+        with door():
+            metrics = run_demo(arguments.bundle, arguments.out, arguments.seed)
     except subprocess.CalledProcessError as error:
         sys.exit(f"error: step failed with status {error.returncode}; the message is above.")
     print("\nPhantom test split:")

@@ -6,9 +6,6 @@ The mask may list its voxels in another order than the series does; what counts 
 
 from __future__ import annotations
 
-import argparse
-import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,8 @@ import numpy as np
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 from numpy.typing import NDArray
 
-from .errors import InputError, MedadError
+from .command_line import door, door_parser
+from .errors import InputError
 from .formats import is_dicom_source, read_dicom_source, stem_of
 from .formats.dicom_series import read_header
 from .handlers import DicomResults
@@ -152,18 +150,14 @@ def _misfit(path: Path, what: str) -> InputError:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; the last line says which file was written."""
-    parser = argparse.ArgumentParser(prog="python -m medad.dicom_seg", description=__doc__)
+    parser = door_parser("dicom_seg", __doc__)
     parser.add_argument("mask", type=Path, help="NIfTI file with 0 and 1")
     parser.add_argument("--series", type=Path, required=True, help="folder of the DICOM series")
     parser.add_argument("--bundle", type=Path, required=True, help="bundle or release that made the mask")
     parser.add_argument("--out", type=Path, required=True, help="folder for the result")
     args = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    try:
-        written = write_segmentation(args.mask, args.series, args.bundle, args.out)
-    except MedadError as error:
-        sys.exit(str(error))
-    sys.stdout.write(f"{written}\n")
+    with door():
+        print(write_segmentation(args.mask, args.series, args.bundle, args.out))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 _EXTRAS = {"mlflow": "mlflow", "sqlalchemy": "mlflow"}  # optional package: extra of medad that brings it
@@ -62,6 +64,31 @@ def find_medad_error(exception: BaseException | None) -> MedadError | None:
         seen.add(id(exception))
         exception = exception.__cause__ or (None if exception.__suppress_context__ else exception.__context__)
     return None
+
+
+@contextmanager
+def unwrap_errors() -> Iterator[None]:
+    """Raise the ``MedadError`` behind an exception instead of it; other exceptions pass as they are.
+
+    Raises:
+        MedadError: see :func:`find_medad_error`.
+    """
+    try:
+        yield
+    except Exception as error:
+        known = find_medad_error(error)
+        if known is None:
+            raise
+        raise known from None
+
+
+def reason(error: BaseException) -> str:
+    """Say why a case failed: the message of the ``MedadError`` behind an exception, or its innermost cause."""
+    known = find_medad_error(error)
+    if known is not None:
+        return str(known)
+    root = _chain(error)[-1]
+    return f"{type(root).__name__}: {root}"
 
 
 def brief(error: BaseException, longest: int = 160) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write files so that a killed run leaves whole files only: temporary name first, then rename."""
+"""Files and folders that are written whole or not at all: under a temporary name first, then renamed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,33 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, many_writers: bool = False) -> Iterator[Path]:
     """Give a temporary name for a file or folder and rename it when the block ends without an error.
 
     Args:
         path: final name; what stands there is replaced. What a killed run leaves beside it is removed.
+        many_writers: whether other processes may write the same at the same time. Each has a temporary name of its own
+            then, and a folder that stands there is only replaced if it is empty.
 
     Yields:
         Temporary name in the same folder.
+
+    Raises:
+        OSError: if something cannot be written, or another of many writers was first with a folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if many_writers:
+        partial = path.with_name(f".{path.name}.{uuid4().hex}.partial")
+        try:
+            yield partial
+            partial.replace(path)
+        finally:
+            _remove(partial)
+        return
     partial, replaced = (path.with_name(f".{path.name}.{end}") for end in ("partial", "replaced"))
     _remove(partial)
     _remove(replaced)
@@ -53,7 +67,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     """Write a CSV file with a header in one step."""
     with atomic_path(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 

@@ -34,6 +34,7 @@ ROOMS = (
     "visualize",
     "handlers",
     "configuration",
+    "command_line",
 )
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -67,7 +68,7 @@ def test_imports_go_up_only(path: Path) -> None:
         if target == room:
             continue
         assert target in ROOMS, f"{path.name}:{line} imports from a door: {target}"
-        if room in ROOMS:  # doors may import from every room
+        if room in ROOMS and path.name != "__main__.py":  # doors may import from every room
             assert ROOMS.index(target) < ROOMS.index(room), f"{path.name}:{line}: {room} imports from {target}"
 
 

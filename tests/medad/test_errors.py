@@ -5,7 +5,8 @@ import pickle
 import subprocess
 import sys
 
-from medad.errors import InputError, find_medad_error
+import pytest
+from medad.errors import InputError, find_medad_error, reason, unwrap_errors
 
 ERROR = InputError("3 channels found", where="a.png", expected="1", remedy="Convert it.")
 
@@ -65,3 +66,23 @@ ConfigParser({"a": {"_target_": "MLFlowHandler"}, "b": "$[@a]"}).get_parsed_cont
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert 'error: the package mlflow is not installed. Install it with pip install "medad[mlflow]".' in done.stderr
+
+
+def test_what_monai_wraps_comes_out() -> None:
+    known = InputError("empty", where="a.nii", expected="an image", remedy="Look at it.")
+    with pytest.raises(InputError, match="empty") as caught, unwrap_errors():
+        try:
+            raise known
+        except InputError as error:
+            raise RuntimeError("applying transform") from error
+    assert caught.value is known
+    with pytest.raises(KeyError, match="a bug"), unwrap_errors():
+        raise KeyError("a bug")
+
+
+def test_the_reason_is_what_a_user_can_act_on_or_the_innermost_cause() -> None:
+    wrapped, foreign = RuntimeError("applying transform"), RuntimeError("applying transform")
+    wrapped.__cause__ = InputError("empty", where="a.nii", expected="an image", remedy="Look at it.")
+    foreign.__cause__ = ZeroDivisionError("division by zero")
+    assert reason(wrapped) == "a.nii: empty. Expected an image. Look at it."
+    assert reason(foreign) == "ZeroDivisionError: division by zero"

@@ -32,6 +32,20 @@ def test_a_folder_appears_whole_and_replaces_the_old_one(tmp_path: Path) -> None
     assert [path.name for path in case.iterdir()] == ["new"]
 
 
+def test_many_writers_of_one_file_or_folder(tmp_path: Path) -> None:
+    file, folder = tmp_path / "deep" / "a", tmp_path / "set"
+    with atomic_path(file, many_writers=True) as first, atomic_path(file, many_writers=True) as second:
+        first.write_text("1")
+        second.write_text("2")
+    assert file.read_text() == "1" and list(file.parent.iterdir()) == [file]  # the last to end is the first to begin
+    for content in ("full", "late"):
+        with suppress(OSError), atomic_path(folder, many_writers=True) as partial:
+            partial.mkdir()
+            (partial / content).write_text("")
+    assert [path.name for path in folder.iterdir()] == ["full"]
+    assert {path.name for path in tmp_path.iterdir()} == {"deep", "set"}
+
+
 def test_csv_round_trip_and_missing_file(tmp_path: Path) -> None:
     rows = [{"case": "a, b", "score": "1"}, {"case": "ä", "score": ""}]
     write_csv(tmp_path / "t.csv", ("case", "score"), rows)

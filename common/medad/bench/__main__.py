@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Door: ``python -m medad.bench <what> [--out table.csv]`` prints a table and writes it as CSV."""
+"""Measure medad on this machine, and write the numbers as a table."""
 
 from __future__ import annotations
 
-import argparse
-import csv
 import importlib
-import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import MedadError
+from ..command_line import door, door_parser
+from ..files import write_csv
 
 BENCHES = {
     "metrics": "voxel metrics of one volume against scikit-learn",
@@ -25,16 +22,13 @@ BENCHES = {
 """What each module measures; it has ``add_arguments(parser)`` and ``run(args) -> rows``."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one benchmark.
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the door.
 
     Args:
-        arguments: command line without the program; None reads ``sys.argv``.
-
-    Returns:
-        Exit status: 0, or 1 after a one-line error message.
+        arguments: the command line; that of the process by default.
     """
-    parser = argparse.ArgumentParser(prog="python -m medad.bench", description="Measure medad on this machine.")
+    parser = door_parser("bench", __doc__)
     commands = parser.add_subparsers(dest="what", required=True, metavar="what")
     modules = {name: importlib.import_module(f".{name}", __package__) for name in BENCHES}
     for name, description in BENCHES.items():
@@ -42,38 +36,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_argument("--out", type=Path, help="CSV file to write")
         modules[name].add_arguments(command)
     args = parser.parse_args(arguments)
-    try:
+    with door():
         rows = modules[args.what].run(args)
-    except MedadError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     print(format_table(rows))
     if args.out is not None:
-        write_csv(rows, args.out)
-    return 0
+        write_csv(args.out, list(rows[0]), rows)
 
 
 def format_table(rows: Sequence[dict[str, object]]) -> str:
     """Lay rows of the same columns out as text, a line per column: benchmarks have few rows and many columns."""
-    lines = [[name, *(_text(row[name]) for row in rows)] for name in rows[0]]
+    lines = [[name, *("" if row[name] is None else str(row[name]) for row in rows)] for name in rows[0]]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
-def write_csv(rows: Sequence[dict[str, object]], path: Path) -> None:
-    """Write rows of the same columns as CSV; the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", newline="", dir=path.parent, suffix=".tmp", delete=False) as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: _text(value) for name, value in row.items()} for row in rows)
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(path)
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from ..files import atomic_path
 from .hashing import refusal
 
 FORMAT = "medad.calibration/1"
@@ -244,14 +245,8 @@ class Calibration:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the JSON file whole or not at all; equal calibrations give equal files."""
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.partial")  # always the same: a killed run leaves no more than one
-        try:
+        with atomic_path(Path(path)) as partial:
             partial.write_text(json.dumps(self.to_dict(), indent=4, allow_nan=False) + "\n", encoding="utf-8")
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
 
 
 def check_rate(name: str, rate: float) -> None:

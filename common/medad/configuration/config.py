@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from monai.bundle import ConfigParser, ReferenceResolver
 
-from ..errors import InputError, find_medad_error
+from ..errors import InputError, MedadError, reason, unwrap_errors
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
@@ -101,16 +101,13 @@ def build(config: ConfigParser, key: str) -> Any:
         InputError: if values do not fit, with the reason that the part gives.
     """
     try:
-        return config.get_parsed_content(key)
+        with unwrap_errors():
+            return config.get_parsed_content(key)
+    except MedadError:
+        raise
     except Exception as error:
-        known = find_medad_error(error)
-        if known is not None:
-            raise known from None
-        root: BaseException = error
-        while root.__cause__ is not None:
-            root = root.__cause__
         raise InputError(
-            f"{key} cannot be built ({type(root).__name__}: {root})",
+            f"{key} cannot be built ({reason(error)})",
             where="configuration",
             expected="overlays and values that fit each other",
             remedy="Correct the value, or leave it out.",

@@ -4,21 +4,16 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..configuration import parse_paths, split_overrides
-from ..errors import MedadError, find_medad_error
+from ..command_line import door, door_parser, parse_with_keys
+from ..configuration import parse_paths
 from .fold import Recipe
 from .validation import CrossValidation, cross_validate
 
-_OPTIONS = (
-    *("--bundle", "--dataset_dir", "--out", "--folds", "--overlay", "--stage", "--seed"),
-    *("--validation_fraction", "--without_maps", "--help"),
-)
 _SHOWN = ("image_auroc", "image_ap", "pixel_auroc", "pixel_ap", "dice", "false_positive_rate", "lesion_sensitivity")
 
 
@@ -48,13 +43,8 @@ def summary(metrics: Mapping[str, Any]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m medad.crossval",
-        description=__doc__.splitlines()[0],
-        epilog="Any other --KEY VALUE sets a key of train.json, such as --max_epochs 50. The same command continues an "
-        "interrupted run.",
-        allow_abbrev=False,
-    )
+    keys = "train.json, such as --max_epochs 50; the same command continues an interrupted run"
+    parser = door_parser("crossval", __doc__, keys)
     parser.add_argument("--bundle", type=Path, required=True, help="folder of a bundle")
     parser.add_argument(
         "--dataset_dir", required=True, type=parse_paths, help="labeled data set; its splits are joined"
@@ -73,11 +63,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def run(arguments: Sequence[str]) -> CrossValidation:
+def run(arguments: Sequence[str] | None = None) -> CrossValidation:
     """Run a command line.
 
     Args:
-        arguments: options, and ``--KEY VALUE`` for keys of train.json.
+        arguments: options, and ``--KEY VALUE`` for keys of train.json; those of the process by default.
 
     Returns:
         What was found.
@@ -85,8 +75,7 @@ def run(arguments: Sequence[str]) -> CrossValidation:
     Raises:
         MedadError: if the command line, the bundle or the data cannot be used.
     """
-    own, overrides = split_overrides(arguments, _OPTIONS)
-    given = _parser().parse_args(own)
+    given, overrides = parse_with_keys(_parser(), arguments)
     recipe = Recipe(given.bundle.expanduser(), given.overlay, given.stage, overrides, maps=not given.without_maps)
     found = cross_validate(
         recipe,
@@ -107,18 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: the command line; that of the process by default.
     """
-    logging.basicConfig(format="%(message)s")
-    for name, level in (("medad", logging.INFO), ("monai", logging.ERROR), ("ignite", logging.CRITICAL)):
-        logging.getLogger(name).setLevel(level)
-    try:
-        found = run(sys.argv[1:] if arguments is None else arguments)
-    except MedadError as error:
-        sys.exit(f"error: {error}")
-    except Exception as error:
-        known = find_medad_error(error)
-        if known is None:
-            raise
-        sys.exit(f"error: {known}")
+    with door():
+        found = run(arguments)
     if found.failures:
         sys.exit(f"error: {len(found.failures)} cases failed and are in no number above; see failures.csv.")
 

@@ -17,7 +17,7 @@ from ..calibration import Calibration, load_calibration
 from ..configuration import build, open_workflow
 from ..datalists import Splits
 from ..engines import CohortError
-from ..errors import find_medad_error
+from ..errors import unwrap_errors
 from ..files import atomic_path, read_csv, write_csv, write_json
 from ..handlers import CaseSaver, MetricsHandler
 from .common_scale import SCORE_COLUMNS, FoldResults
@@ -144,12 +144,10 @@ class Fold:
         if recipe.maps:
             CaseSaver(self.evaluation).attach(evaluator)
         try:
-            evaluator.run()
-        except Exception as error:
-            known = find_medad_error(error)
-            if not isinstance(known, CohortError):
-                raise
-            _logger.error("%s", known)  # the other cases are there, and failures.csv says what is missing
+            with unwrap_errors():
+                evaluator.run()
+        except CohortError as error:
+            _logger.error("%s", error)  # the other cases are there, and failures.csv says what is missing
         rows = sorted(results.rows, key=lambda row: row["case"])
         write_csv(self.folder / _SCORES, score_columns(rows), rows)
         with atomic_path(self.folder / _STATES) as partial:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from ..anomaly_map import crop_around, find_candidates
 from ..checks import require_axes
 from ..datalists import Item, localized_items
-from ..errors import InputError, find_medad_error
+from ..errors import InputError, unwrap_errors
 from ..inferers import CascadeInferer
 from ..keys import ABNORMAL, NORMAL, Keys
 from ..metrics import hits_in_components, label_components
@@ -107,13 +107,8 @@ class CandidateCrops(Dataset[dict[str, Any]]):
 
 
 def _load(item: Item, transform: Callable[[Any], Any]) -> tuple[Tensor, Tensor]:
-    try:
+    with unwrap_errors():
         loaded = transform(dict(item))
-    except Exception as error:
-        known = find_medad_error(error)
-        if known is None:
-            raise
-        raise known from None
     image, mask = (
         value.as_tensor() if isinstance(value, MetaTensor) else value
         for value in (loaded[Keys.IMAGE], loaded[Keys.MASK])

@@ -18,7 +18,7 @@ from monai.transforms import Compose
 from torch import nn
 from torch.utils.data import DataLoader
 
-from ..errors import MedadError, find_medad_error
+from ..errors import MedadError, reason
 from ..keys import Keys
 from .postprocess import postprocess_case
 from .prepare_batch import prepare_image
@@ -139,10 +139,8 @@ class AnomalyEvaluator(SupervisedEvaluator):
                 try:
                     case, calibration_error = postprocess_case(item, prediction, posttrans)
                 except Exception as error:  # whatever happens to one case, the others go on
-                    known = find_medad_error(error)
                     _logger.debug("%s failed", item[Keys.CASE], exc_info=True)
-                    message = str(known) if known is not None else f"{type(error).__name__}: {error}"
-                    self._fail(str(item[Keys.CASE]), message)
+                    self._fail(str(item[Keys.CASE]), reason(error))
                     continue
                 self.state.calibration_error = calibration_error or self.state.calibration_error
                 outputs.append(case)

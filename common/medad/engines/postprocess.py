@@ -10,7 +10,7 @@ from monai.data import MetaTensor
 from monai.transforms import Compose
 from torch import Tensor
 
-from ..errors import CalibrationError, find_medad_error
+from ..errors import CalibrationError, unwrap_errors
 from ..keys import Keys
 
 
@@ -35,11 +35,9 @@ def postprocess_case(
     case[Keys.PRED] = MetaTensor(prediction.detach()).copy_meta_from(case[Keys.IMAGE])
     steps = postprocessing.flatten().transforms if isinstance(postprocessing, Compose) else (postprocessing,)
     try:
-        for step in steps:
-            case = step(case)
-    except Exception as error:
-        known = find_medad_error(error)
-        if not isinstance(known, CalibrationError):
-            raise
-        return case, known
+        with unwrap_errors():
+            for step in steps:
+                case = step(case)
+    except CalibrationError as error:
+        return case, error
     return case, None

@@ -3,13 +3,10 @@
 
 from __future__ import annotations
 
-import argparse
-import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import MedadError
+from ..command_line import door, door_parser
 from .release import Release, export_bundle
 
 
@@ -39,9 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: the command line; that of the process by default.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m medad.export", description=__doc__.splitlines()[0], allow_abbrev=False
-    )
+    parser = door_parser("export", __doc__)
     parser.add_argument("bundle", type=Path, help="folder of the bundle")
     parser.add_argument("--out", type=Path, required=True, help="folder for the release")
     parser.add_argument(
@@ -57,12 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     weights.add_argument("--without_weights", action="store_true", help="leave weights and calibration out")
     parser.add_argument("--torchscript", action="store_true", help="add the network as models/model.ts")
     parser.add_argument("--onnx", action="store_true", help="add the network as models/model.onnx")
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("medad").setLevel(logging.INFO)
-    for name in ("monai", "torch.onnx"):
-        logging.getLogger(name).setLevel(logging.ERROR)
     given = parser.parse_args(arguments)
-    try:
+    with door():
         release = export_bundle(
             given.bundle,
             given.out,
@@ -73,8 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             torchscript=given.torchscript,
             onnx=given.onnx,
         )
-    except MedadError as error:
-        sys.exit(f"error: {error}")
     print(summary(release, given.without_weights))
 
 

@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-import argparse
-import logging
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import MedadError
+from ..command_line import door, door_parser
 from .fetch import fetch_weights
 from .sources import published_channels
 
@@ -51,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: the command line; that of the process by default.
     """
-    parser = argparse.ArgumentParser(prog="python -m medad.fetch_backbone", description=__doc__, allow_abbrev=False)
+    parser = door_parser("fetch_backbone", __doc__)
     parser.add_argument("name", metavar="NAME", help="such as efficientnet-b4, resnet10, torchvision:NAME, timm:NAME")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write")
     parser.add_argument(
@@ -59,12 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the file if it exists")
     given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
     path = given.out.expanduser().resolve()
-    try:
+    with door(ValueError):  # names the backbones that there are
         sha256 = fetch_weights(given.name, path, given.spatial_dims, given.overwrite)
-    except (MedadError, ValueError) as error:  # a ValueError names the backbones that there are
-        sys.exit(f"error: {error}")
     print(f"{path}\nSHA-256 {sha256}\n\nUse it with\n{usage(given.name, path, sha256)}")
     print("Whether the licence of these weights allows your use is for you to check.")
 

@@ -3,22 +3,19 @@
 
 from __future__ import annotations
 
-import argparse
-import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..configuration import parse_paths, split_overrides
-from ..errors import InputError, MedadError, find_medad_error
+from ..command_line import door, door_parser, parse_with_keys
+from ..configuration import parse_paths
+from ..errors import InputError
 from ..files import write_csv
 from .knee_point import knee
 from .plot import save_plot
 from .trials import Trial, sweep
 
-_OPTIONS = ("--bundle", "--dataset_dir", "--out", "--sizes", "--overlay", "--resume", "--help")
 _DEFAULT_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
@@ -74,34 +71,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: the command line; that of the process by default.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m medad.latent_size",
-        description=__doc__.splitlines()[0],
-        epilog="Any other --KEY VALUE sets a key of train.json, such as --max_epochs 50.",
-        allow_abbrev=False,
-    )
+    parser = door_parser("latent_size", __doc__, "train.json, such as --max_epochs 50")
     parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle of an autoencoder")
     parser.add_argument("--dataset_dir", required=True, type=parse_paths, help="data set with normal images")
     parser.add_argument("--out", type=Path, required=True, help="folder for everything that is written")
     parser.add_argument("--sizes", type=int, nargs="+", default=list(_DEFAULT_SIZES), help="latent sizes, rising")
     parser.add_argument("--overlay", action="append", default=[], help="overlay, such as cpu; repeatable")
     parser.add_argument("--resume", action="store_true", help="keep the sizes that an interrupted run has trained")
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("medad").setLevel(logging.INFO)
-    logging.getLogger("monai").setLevel(logging.ERROR)
-    logging.getLogger("ignite").setLevel(logging.CRITICAL)
-    try:
-        own, overrides = split_overrides(sys.argv[1:] if arguments is None else arguments, _OPTIONS)
-        given = parser.parse_args(own)
+    with door():
+        given, overrides = parse_with_keys(parser, arguments)
         overrides["resume"] = given.resume
         _, chosen = run(given.bundle.expanduser(), given.dataset_dir, given.out, given.sizes, given.overlay, overrides)
-    except MedadError as error:
-        sys.exit(f"error: {error}")
-    except Exception as error:
-        known = find_medad_error(error)
-        if known is None:
-            raise
-        sys.exit(f"error: {known}")
     if chosen in (given.sizes[0], given.sizes[-1]):
         print("\nThe curve has no bend between these sizes: look at the plot, and widen --sizes.")
     print(f"\nKnee: --latent_size {chosen}\nTable and plot: {given.out.resolve() / 'latent_size.csv'}, latent_size.png")

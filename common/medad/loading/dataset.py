@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from ..datalists.items import CASE, LABEL, Item, image_paths
 from ..datalists.labeling import from_labeling
 from ..datalists.marked_lesions import localized_items
-from ..errors import InputError, find_medad_error
+from ..errors import InputError, reason, unwrap_errors
 from ..formats.dicom_image import is_dicom_volume
 from ..formats.file_types import is_dicom, is_nifti
 from ..formats.npz_reference import is_npz_reference, is_npz_volume
@@ -52,12 +52,9 @@ class CaseDataset(Dataset[dict[str, Any]]):
         try:
             return dict(self.transform(dict(item)))
         except Exception as error:  # a cohort run goes on, whatever happened to one case
-            known = find_medad_error(error)
-            root = _root(error)
-            message = str(known) if known is not None else f"{type(root).__name__}: {root}"
             case = str(item.get(CASE, index))
             logger.debug("case %s failed", case, exc_info=True)
-            return {CASE: case, FAILURE: message}
+            return {CASE: case, FAILURE: reason(error)}
 
 
 def training_dataset(
@@ -91,15 +88,10 @@ def training_dataset(
     items = localized_items(data) if localized else from_labeling(data, both_classes)
     if both_classes:
         _require_both_classes(items)
-    try:
+    with unwrap_errors():
         return TrainingCache(
             items, transform, cache_rate=cache_rate, num_workers=max(num_workers, 1), progress=progress
         )
-    except Exception as error:
-        known = find_medad_error(error)
-        if known is None:
-            raise
-        raise known from None
 
 
 def last_batch_is_single(samples: Sized, batch_size: int) -> bool:
@@ -156,9 +148,3 @@ def _is_volume(path: str) -> bool:
         except InputError:
             return False
     return count_pages(path) > 1
-
-
-def _root(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error

@@ -9,13 +9,13 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import InputError, brief
+from ..files import atomic_path
 
 _logger = logging.getLogger(__name__)
 
@@ -114,21 +114,17 @@ class FeatureStore:
             self._memory[key] = half
             return
         path = self._path(key)
-        partial = path.with_name(f".{path.stem}.{uuid4().hex}.partial.npz")
         with _usable(path):
-            path.parent.mkdir(exist_ok=True)
             try:
-                np.savez(partial, half.numpy())
-                partial.replace(path)
+                with atomic_path(path, many_writers=True) as partial, partial.open("wb") as file:
+                    np.savez(file, half.numpy())
             except FileNotFoundError:  # another process had written the same and cleaned up
                 if not path.is_file():
                     raise
-            finally:
-                partial.unlink(missing_ok=True)
 
     def clean(self) -> None:
         """Remove what killed runs left of features that are there by now."""
-        for partial in [] if self.folder is None else self.folder.glob("*/.*.partial.npz"):
+        for partial in [] if self.folder is None else self.folder.glob("*/.*.partial"):
             with suppress(OSError):  # it may belong to somebody else, and does no harm
                 if self._path(partial.name.split(".")[1]).is_file():
                     partial.unlink()

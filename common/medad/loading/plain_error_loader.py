@@ -13,7 +13,7 @@ from typing import Any
 from monai.data import DataLoader, list_data_collate
 from torch.utils.data import Dataset
 
-from ..errors import MedadError, find_medad_error
+from ..errors import MedadError, unwrap_errors
 
 
 class PlainErrorLoader(DataLoader):
@@ -61,12 +61,10 @@ class ErrorsAsItems(Dataset[Any]):
     def __getitem__(self, index: int) -> Any:
         """Return an item, or why there is none; other errors are raised."""
         try:
-            return self.dataset[index]
-        except Exception as error:
-            known = find_medad_error(error)
-            if known is None:
-                raise
-            return known
+            with unwrap_errors():
+                return self.dataset[index]
+        except MedadError as error:
+            return error
 
 
 def raise_errors(items: Iterable[Any]) -> Iterator[Any]:

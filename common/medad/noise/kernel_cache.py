@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ..files import atomic_path
+
 _logger = logging.getLogger(__name__)
 
 
@@ -59,11 +61,9 @@ def cache_folder() -> Path:
 def _kept(path: Path, build: Callable[[Path], None]) -> Path:
     if path.exists():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    with atomic_path(path, many_writers=True) as partial:
         _logger.info("building %s", path)
-        build(Path(folder) / path.name)
-        (Path(folder) / path.name).replace(path)
+        build(partial)
     return path
 
 

@@ -1,48 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Door: ``python -m medad.phantom --out DIR`` writes a phantom data set."""
+"""Write a deterministic phantom data set: head-like images, with and without lesions."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
-from ..errors import MedadError
+from ..command_line import door, door_parser
 from .dataset import DEFAULT_COUNTS, write_phantom_dataset
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and write the data set.
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the door.
 
     Args:
-        arguments: command line without the program's name; ``None`` takes that of the process.
-
-    Returns:
-        Exit status: 0 written or already there, 1 refused.
+        arguments: the command line; that of the process by default.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m medad.phantom",
-        description="Write a deterministic phantom data set: head-like images, with and without lesions.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = door_parser("phantom", __doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--out", required=True, help="folder to write")
     parser.add_argument("--spatial_dims", type=int, choices=(2, 3), default=2, help="PNG images or NIfTI volumes")
     parser.add_argument("--image_size", type=int, nargs="+", help="voxels per axis (default: 128 128 or 48 48 48)")
     for split, count in DEFAULT_COUNTS.items():
         parser.add_argument(f"--{split}", type=int, default=count, metavar="N", help=f"images in the split {split}")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another population")
-    options = parser.parse_args(arguments)
-    counts = {split: getattr(options, split) for split in DEFAULT_COUNTS}
-    try:
-        path = write_phantom_dataset(
-            options.out, options.spatial_dims, options.image_size, counts, options.seed, progress=True
-        )
-    except (MedadError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(path)
-    return 0
+    given = parser.parse_args(arguments)
+    counts = {split: getattr(given, split) for split in DEFAULT_COUNTS}
+    with door(ValueError):
+        print(write_phantom_dataset(given.out, given.spatial_dims, given.image_size, counts, given.seed, progress=True))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

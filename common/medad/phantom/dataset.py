@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..errors import InputError
+from ..files import atomic_path
 from ..keys import Keys
 from .lesions import LesionKind
 from .sample import PHANTOM_VERSION, abnormal_phantom, check_image_size, healthy_phantom
@@ -82,18 +82,12 @@ def write_phantom_dataset(
     if _is_finished(out, parameters):
         logger.info("%s is already there", out)
         return out / DATALIST
-    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
     try:
-        _write(partial, parameters, progress)
-        if out.is_dir():
-            out.rmdir()  # empty, as _is_finished has seen
-        partial.rename(out)
-    except OSError:
-        # another process with the same arguments may have come first
+        with atomic_path(out, many_writers=True) as partial:
+            _write(partial, parameters, progress)
+    except OSError:  # another process with the same arguments may have come first
         if not _is_finished(out, parameters):
             raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return out / DATALIST
 
 

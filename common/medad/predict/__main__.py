@@ -6,20 +6,18 @@ Runs what ``monai.bundle run`` runs, with the same files as result, and ends wit
 
 from __future__ import annotations
 
-import argparse
-import logging
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..configuration import build, open_workflow, parse_paths, read_config, split_overrides
+from ..command_line import door, door_parser, parse_with_keys
+from ..configuration import build, open_workflow, parse_paths, read_config
 from ..engines import CohortError
-from ..errors import CalibrationError, InputError, MedadError, find_medad_error
+from ..errors import CalibrationError, InputError, MedadError, unwrap_errors
 from ..files import read_csv
 
-_OPTIONS = ("--bundle", "--out", "--overlay", "--device", "--resume", "--help")
 _SAID_BY = {"dataset_dir": "INPUT", "output_dir": "--out", "bundle_root": "--bundle"}
 
 
@@ -39,16 +37,12 @@ def run(bundle: Path, overlays: Sequence[str], overrides: dict[str, Any]) -> Med
     """
     build(read_config(bundle, "inference", overlays, overrides), "postprocessing")  # a wrong value ends the run here
     try:
-        workflow = open_workflow(bundle, "inference", overlays, overrides)
-        workflow.run()
-        workflow.finalize()
-    except Exception as error:
-        known = find_medad_error(error)
-        if known is None:
-            raise
-        if isinstance(known, (CohortError, CalibrationError)):
-            return known
-        raise known from None
+        with unwrap_errors():
+            workflow = open_workflow(bundle, "inference", overlays, overrides)
+            workflow.run()
+            workflow.finalize()
+    except (CohortError, CalibrationError) as error:
+        return error
     return None
 
 
@@ -85,25 +79,13 @@ def _refuse_said_twice(overrides: Mapping[str, Any]) -> None:
             )
 
 
-def _speak_plainly() -> None:
-    """Show medad's own messages only; MONAI and ignite say errors a second time."""
-    logging.basicConfig(format="%(message)s")
-    for name, level in (("medad", logging.INFO), ("monai", logging.ERROR), ("ignite", logging.CRITICAL)):
-        logging.getLogger(name).setLevel(level)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the door.
 
     Args:
         arguments: the command line; that of the process by default.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m medad.predict",
-        description=__doc__.splitlines()[0],
-        epilog="Any other --KEY VALUE sets a key of inference.json, such as --image_false_positive_rate 0.1.",
-        allow_abbrev=False,
-    )
+    parser = door_parser("predict", __doc__, "inference.json, such as --image_false_positive_rate 0.1")
     parser.add_argument(
         "input",
         metavar="INPUT",
@@ -117,16 +99,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--device", help="such as cpu or cuda:1; CUDA by default if there is one")
     parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
-    try:
-        own, overrides = split_overrides(sys.argv[1:] if arguments is None else arguments, _OPTIONS)
-        given = parser.parse_args(own)
+    with door():
+        given, overrides = parse_with_keys(parser, arguments)
         _refuse_said_twice(overrides)
         overrides |= {"dataset_dir": given.input, "output_dir": str(given.out), "resume": given.resume}
         overrides |= {"device": given.device} if given.device else {}
-        _speak_plainly()
         missing = run(given.bundle.expanduser(), given.overlay, overrides)
-    except MedadError as error:
-        sys.exit(f"error: {error}")
     print(summary(given.out))
     if missing is not None:
         sys.exit(f"error: {missing}")

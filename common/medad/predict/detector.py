@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..configuration import PathLike, build, read_config
 from ..engines import postprocess_case
-from ..errors import find_medad_error
+from ..errors import unwrap_errors
 from ..keys import Keys
 from ..loading import collate_cases
 from ..networks import load_weights
@@ -117,13 +117,8 @@ class AnomalyDetector:
         item, layout = item_of_image(image, channel_axis, affine)
         if dataset is not None:
             item[Keys.DATASET] = dataset
-        try:
+        with unwrap_errors():
             case = self.preprocessing(item)
-        except Exception as error:
-            known = find_medad_error(error)
-            if known is None:
-                raise
-            raise known from None
         return case, layout or layout_of_file(item[Keys.IMAGE], case[Keys.IMAGE])
 
     def _fits(self, prepared: Prepared, batch: list[Prepared]) -> bool:

@@ -20,7 +20,7 @@ pytest.importorskip("opensimplex", reason="opensimplex is not installed")
 def test_rows_of_every_form(tmp_path: Path) -> None:
     out, before = tmp_path / "table.csv", dict(os.environ)
     options = ["--size", "32", "--batch", "2", "--volume-size", "16", "--repeats", "1", "--out", str(out)]
-    assert main(["noise", *options]) == 0
+    main(["noise", *options])
     assert dict(os.environ) == before
     with out.open() as file:
         rows = list(csv.DictReader(file))

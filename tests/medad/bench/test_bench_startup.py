@@ -21,6 +21,6 @@ def test_the_table_has_medians_of_all_starts_but_the_first(
     monkeypatch.setattr(
         startup, "start", lambda: {"monai_s": 1.0, "medad_s": next(seconds), "modules": 3, "packages": []}
     )
-    assert main(["startup", "--repeats", "3"]) == 0
+    main(["startup", "--repeats", "3"])
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert (lines["medad_adds_s"], lines["packages_added"]) == ("0.2", "none")

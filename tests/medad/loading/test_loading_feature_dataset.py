@@ -109,7 +109,7 @@ def test_a_killed_run_leaves_nothing_behind(tmp_path: Path) -> None:
     right = _all(_make(data, features, tmp_path))
     lost, kept = _files(tmp_path)[:2]
     for path in (lost, kept):
-        path.with_name(f".{path.stem}.99999.partial.npz").write_bytes(b"half")
+        path.with_name(f".{path.name}.99999.partial").write_bytes(b"half")
     lost.unlink()
     assert torch.equal(_all(_make(data, features, tmp_path)), right)
     assert features.seen[-1] == 1 and len(_files(tmp_path)) == 7
@@ -248,7 +248,7 @@ def test_what_another_user_left_does_no_harm(tmp_path: Path, monkeypatch: pytest
     data, features = _images(), _Features()
     _make(data, features, tmp_path)
     left = _files(tmp_path)[0]
-    left.with_name(f".{left.stem}.99999.partial.npz").write_bytes(b"half")
+    left.with_name(f".{left.name}.99999.partial").write_bytes(b"half")
 
     def refuse(_path: Path, **_options: Any) -> None:
         raise PermissionError(13, "Permission denied")

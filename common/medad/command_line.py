@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The frame of the doors ``python -m medad.<verb>``: arguments, messages on the way, errors, exit status."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from .configuration import split_overrides
+from .errors import MedadError, unwrap_errors
+
+_LEVELS = {"medad": logging.INFO, "monai": logging.ERROR, "ignite": logging.CRITICAL, "torch.onnx": logging.ERROR}
+"""MONAI and ignite say errors a second time."""
+
+
+def door_parser(verb: str, description: str, keys_of: str | None = None, **kwargs: Any) -> argparse.ArgumentParser:
+    """Make the parser of a door; no argument may be abbreviated.
+
+    Args:
+        verb: the door is ``python -m medad.<verb>``.
+        description: its first line is shown.
+        keys_of: name of the configuration whose keys can be set by ``--KEY VALUE``, with an example.
+        kwargs: further arguments of the parser.
+
+    Returns:
+        The parser.
+    """
+    return argparse.ArgumentParser(
+        prog=f"python -m medad.{verb}",
+        description=description.splitlines()[0],
+        epilog=keys_of and f"Any other --KEY VALUE sets a key of {keys_of}.",
+        allow_abbrev=False,
+        **kwargs,
+    )
+
+
+def parse_with_keys(
+    parser: argparse.ArgumentParser, arguments: Sequence[str] | None
+) -> tuple[argparse.Namespace, dict[str, Any]]:
+    """Parse a command line that may set keys of a configuration, too.
+
+    Args:
+        parser: of the door.
+        arguments: the command line; that of the process if it is None.
+
+    Returns:
+        The options of the door, and values by key.
+
+    Raises:
+        InputError: if a key has no value.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    own, overrides = split_overrides(given, tuple(parser._option_string_actions))
+    return parser.parse_args(own), overrides
+
+
+@contextmanager
+def door(*refusals: type[Exception]) -> Iterator[None]:
+    """Show the messages of medad while something runs, and end the process with one line if it cannot be done.
+
+    Args:
+        refusals: further errors whose message is enough.
+
+    Raises:
+        SystemExit: with ``error: ...`` and the status 1, for an error that a user can act on.
+    """
+    logging.basicConfig(format="%(message)s")
+    for name, level in _LEVELS.items():
+        logging.getLogger(name).setLevel(level)
+    shown: tuple[type[Exception], ...] = (MedadError, *refusals)
+    try:
+        with unwrap_errors():
+            yield
+    except shown as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+from medad.command_line import door, door_parser, parse_with_keys
+from medad.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def levels() -> Iterator[None]:
+    before = {name: logging.getLogger(name).level for name in ("medad", "monai", "ignite", "torch.onnx")}
+    yield
+    for name, level in before.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def test_keys_of_a_configuration_stand_beside_the_options_of_the_door() -> None:
+    parser = door_parser("verb", "One line.\n\nMore.", "train.json, such as --max_epochs 50")
+    parser.add_argument("input")
+    parser.add_argument("--out")
+    given, keys = parse_with_keys(parser, ["--max_epochs", "50", "images", "--out", "runs", "--size=[1,2]"])
+    assert (given.input, given.out, keys) == ("images", "runs", {"max_epochs": 50, "size": [1, 2]})
+    text = parser.format_help()
+    assert "python -m medad.verb" in text and "One line." in text and "More" not in text and "--max_epochs 50" in text
+    with pytest.raises(InputError, match="no value given"):
+        parse_with_keys(parser, ["images", "--max_epochs"])
+
+
+def test_no_option_is_abbreviated() -> None:
+    parser = door_parser("verb", "One line.")
+    parser.add_argument("--overlay")
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args(["--over", "cpu"])
+
+
+def test_errors_end_in_one_line_and_others_keep_their_traceback() -> None:
+    refused = InputError("3 channels found", where="a.png", expected="1", remedy="Convert it.")
+    with pytest.raises(SystemExit, match=r"^error: a\.png: 3 channels found\. Expected 1\. Convert it\.$"), door():
+        raise RuntimeError("applying transform") from refused
+    with pytest.raises(ValueError, match="a bug"), door():
+        raise ValueError("a bug")
+    with pytest.raises(SystemExit, match=r"^error: size is 0$"), door(ValueError):
+        raise ValueError("size is 0")
