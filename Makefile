@@ -63,11 +63,14 @@ orthanc:
 	@command -v Orthanc > /dev/null && test -f /usr/share/orthanc/plugins/libOrthancDicomWeb.so || \
 	    { echo "make test-label needs a DICOM server. On Debian or Ubuntu: apt-get install orthanc orthanc-dicomweb"; exit 1; }
 
+# what is tracked or could be: not the runs, weights and results that users leave in the bundles
+SPELLED := README.md docs common bundles tests ':!*.csv' ':!*.png'
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy common/medad
-	$(BIN)/codespell README.md docs common bundles tests --skip "*.csv,*.png" --ignore-words-list fpr,buda
+	git ls-files -z --cached --others --exclude-standard -- $(SPELLED) | xargs -0 $(BIN)/codespell --ignore-words-list fpr,buda
 
 format: setup
 	$(BIN)/ruff check --fix .
