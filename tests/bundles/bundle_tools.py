@@ -37,6 +37,11 @@ def of_each_kind() -> list[Path]:
     return [folder for folder in BUNDLES if folder.name in KINDS]
 
 
+def one_bundle() -> list[Path]:
+    """Give one bundle, for what no method changes: commands, and what stands around a run."""
+    return [folder for folder in BUNDLES if folder.name == KINDS[0]]
+
+
 def over_bundles() -> list[Any]:
     """Give one bundle of each kind as parameters of a slow test, the first of them fast.
 
