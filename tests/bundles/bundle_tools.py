@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +113,12 @@ class SmokeModel:
     data: Path
 
     @property
+    def state(self) -> State:
+        """Its weights, read anew."""
+        state: State = torch.load(self.models / "model.pt", weights_only=True)
+        return state
+
+    @property
     def paths(self) -> dict[str, str]:
         """Overrides that point a config to the model and the data."""
         return {
@@ -120,6 +126,10 @@ class SmokeModel:
             "ckpt_path": str(self.models / "model.pt"),
             "calibration_path": str(self.models / "calibration.json"),
         }
+
+
+SmokeModels = Callable[[Path], SmokeModel]
+"""Gives the smoke model of a bundle, trained once for all tests."""
 
 
 def train_smoke_model(

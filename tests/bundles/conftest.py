@@ -3,14 +3,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from bundle_tools import BUNDLES, SmokeModel, build, of_each_kind, one_bundle, over_bundles, train_smoke_model
+from bundle_tools import (
+    BUNDLES,
+    SmokeModel,
+    SmokeModels,
+    build,
+    of_each_kind,
+    one_bundle,
+    over_bundles,
+    train_smoke_model,
+)
+from filelock import FileLock
 from medad.networks.autoencoders.vgg19_features import VGG19Features
 from medad.phantom import write_phantom_dataset
 
@@ -37,15 +49,24 @@ def _quiet_exceptions() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def phantom_2d(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Small 2D phantom data set."""
-    return _phantom(tmp_path_factory.mktemp("phantom_2d") / "data", spatial_dims=2, size=64)
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder that the workers of pytest-xdist have in common: what is made once there is only read afterwards."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def phantom_3d(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def phantom_2d(shared: Path) -> Path:
+    """Small 2D phantom data set."""
+    return _phantom(shared / "phantom_2d", spatial_dims=2, size=64)
+
+
+@pytest.fixture(scope="session")
+def phantom_3d(shared: Path) -> Path:
     """Small 3D phantom data set."""
-    return _phantom(tmp_path_factory.mktemp("phantom_3d") / "data", spatial_dims=3, size=32)
+    return _phantom(shared / "phantom_3d", spatial_dims=3, size=32)
 
 
 def _phantom(out: Path, spatial_dims: int, size: int) -> Path:
@@ -57,10 +78,32 @@ def _phantom(out: Path, spatial_dims: int, size: int) -> Path:
 
 
 @pytest.fixture(scope="session")
-def smoke_model(bundle: Path, phantom_2d: Path, tmp_path_factory: pytest.TempPathFactory) -> SmokeModel:
-    """The bundle after train.json + smoke.json: training, then calibration."""
-    models, output_dir = (tmp_path_factory.mktemp(name) for name in ("models", "training"))
-    return train_smoke_model(bundle, phantom_2d, models, output_dir)
+def smoke_models(phantom_2d: Path, shared: Path) -> Iterator[SmokeModels]:
+    """Give a bundle after train.json + smoke.json, training and calibration; the first worker that asks trains it."""
+    given: dict[Path, dict[str, bytes]] = {}
+
+    def train_once(bundle: Path) -> SmokeModel:
+        folder = shared / bundle.name
+        model = SmokeModel(bundle, folder / "models", phantom_2d)
+        with FileLock(f"{folder}.lock"):
+            if not (folder / "models" / "calibration.json").is_file():  # the last file of a run
+                train_smoke_model(bundle, phantom_2d, folder / "models", folder / "training")
+        given.setdefault(model.models, _contents(model.models))
+        return model
+
+    yield train_once
+    for models, before in given.items():
+        assert _contents(models) == before, f"a test has changed {models}"
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): sha256(path.read_bytes()).digest() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="session")
+def smoke_model(bundle: Path, smoke_models: SmokeModels) -> SmokeModel:
+    """The bundle that a test is about, trained."""
+    return smoke_models(bundle)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bundle_tools import ROOT, State, build, build_in, same_weights, train_in
+from bundle_tools import ROOT, SmokeModels, State, build, build_in, same_weights, train_in
 from PIL import Image
 
 BUNDLE = ROOT / "bundles" / "anoddpm"
@@ -26,9 +26,9 @@ _train = partial(train_in, BUNDLE)
 
 
 @pytest.fixture(scope="module")
-def base(phantom_2d: Path, tmp_path_factory: pytest.TempPathFactory) -> State:
+def base(smoke_models: SmokeModels) -> State:
     """Weights of train.json + smoke.json."""
-    return _train(phantom_2d, tmp_path_factory.mktemp("base"))
+    return smoke_models(BUNDLE).state
 
 
 def test_seed_zero_is_a_seed_like_any_other(phantom_2d: Path, base: State, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bundle_tools import ROOT, State, build, build_in, same_weights, train_in
+from bundle_tools import ROOT, SmokeModels, State, build, build_in, same_weights, train_in
 from medad.losses import StructuralDissimilarity
 from medad.metrics import AnomalyMetrics
 from PIL import Image
@@ -28,9 +28,9 @@ _train = partial(train_in, BUNDLE)
 
 
 @pytest.fixture(scope="module")
-def base(phantom_2d: Path, tmp_path_factory: pytest.TempPathFactory) -> State:
+def base(smoke_models: SmokeModels) -> State:
     """Weights of train.json + smoke.json."""
-    return _train(phantom_2d, tmp_path_factory.mktemp("base"))
+    return smoke_models(BUNDLE).state
 
 
 @pytest.mark.parametrize("form", ["", "volume_3d "])

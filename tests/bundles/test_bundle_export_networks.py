@@ -123,7 +123,7 @@ def test_monais_own_verb_writes_onnx(smoke_model: SmokeModel, tmp_path: Path) ->
     network = build(smoke_model.bundle, "inference smoke", "infer", **smoke_model.paths).network_def.eval()
     if takes_timesteps(network):
         pytest.skip("the verb gives a network the image alone, so that the timestep would be part of the file")
-    network.load_state_dict(torch.load(smoke_model.models / "model.pt", weights_only=True))
+    network.load_state_dict(smoke_model.state)
     image = torch.rand(
         1, 1, *build(smoke_model.bundle, "inference smoke", "infer").parser.get_parsed_content("image_size")
     )

@@ -99,7 +99,7 @@ def test_a_wish_for_the_network_is_noticed(tmp_path: Path) -> None:
 
 def test_a_run_is_not_continued_with_other_weights(infer: Infer, smoke_model: SmokeModel, tmp_path: Path) -> None:
     infer(tmp_path / "out")
-    state = torch.load(smoke_model.models / "model.pt", weights_only=True)
+    state = smoke_model.state
     torch.save(other_weights(state), tmp_path / "other.pt")
     (next((tmp_path / "out").glob("*/*_mask.npy"))).unlink()
     before = (tmp_path / "out" / "scores.csv").read_bytes()

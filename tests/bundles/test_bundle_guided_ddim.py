@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bundle_tools import ROOT, State, build, build_in, fails_with, same_weights, train_in
+from bundle_tools import ROOT, SmokeModels, State, build, build_in, fails_with, same_weights, train_in
 from medad.calibration import load_calibration, weights_hash
 from medad.diffusion import timesteps_of
 from medad.errors import InputError
@@ -30,18 +30,15 @@ _train = partial(train_in, BUNDLE)
 
 
 @pytest.fixture(scope="module")
-def trained(phantom_2d: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(smoke_models: SmokeModels) -> Path:
     """Folder of a training with train.json + smoke.json."""
-    folder = tmp_path_factory.mktemp("base")
-    _train(phantom_2d, folder)
-    return folder
+    return smoke_models(BUNDLE).models
 
 
 @pytest.fixture(scope="module")
-def base(trained: Path) -> State:
+def base(smoke_models: SmokeModels) -> State:
     """Its weights."""
-    state: State = torch.load(trained / "model.pt", weights_only=True)
-    return state
+    return smoke_models(BUNDLE).state
 
 
 def _write_patterns(folder: Path, channels: int = 1, counts: dict[str, int] | None = None) -> Path:

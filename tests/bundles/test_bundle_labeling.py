@@ -40,7 +40,7 @@ class _Client:
         self.parser.config.update({"bundle_root": str(model.bundle), **model.paths})
         self.shown = self.parser.get_parsed_content("displayable_configs")
         self.network = self.parser.get_parsed_content("network_def").eval()
-        self.network.load_state_dict(torch.load(model.models / "model.pt", weights_only=True))
+        self.network.load_state_dict(model.state)
         items = json.loads((model.data / "datalist.json").read_text())["test"]
         self.path = str(model.data / items[0]["image"])
 

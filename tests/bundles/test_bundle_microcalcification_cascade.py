@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bundle_tools import ROOT, State, build_in, fails_with, same_weights, train_in
+from bundle_tools import ROOT, SmokeModels, State, build_in, fails_with, same_weights, train_in
 from dicom_files import write_single
 from medad.anomaly_map import crop_around, find_candidates
 from medad.engines import CohortError
@@ -32,11 +32,9 @@ _train = partial(train_in, BUNDLE)
 
 
 @pytest.fixture(scope="module")
-def first(phantom_2d: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first(smoke_models: SmokeModels, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with a first stage."""
-    folder = tmp_path_factory.mktemp("first")
-    _train(phantom_2d, folder)
-    return folder
+    return shutil.copytree(smoke_models(BUNDLE).models, tmp_path_factory.mktemp("first") / "models")
 
 
 def test_the_second_stage_learns_from_the_false_alarms_of_the_first(phantom_2d: Path, first: Path) -> None:

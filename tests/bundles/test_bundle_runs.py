@@ -53,7 +53,7 @@ def _volume(path: Path, data: Path, depth: int = 3, axes: str = "RAS") -> nibabe
 
 
 def test_weights_are_tensors_only_and_fit(smoke_model: SmokeModel) -> None:
-    state = torch.load(smoke_model.models / "model.pt", weights_only=True)
+    state = smoke_model.state
     assert all(isinstance(value, torch.Tensor) for value in state.values())
     network = build(smoke_model.bundle, "inference smoke", "infer", **smoke_model.paths).network_def
     network.load_state_dict(state, strict=True)
@@ -183,7 +183,7 @@ def test_calibration_takes_normal_images_only(smoke_model: SmokeModel, tmp_path:
 
 
 def test_calibration_of_other_weights_is_refused(infer: Infer, smoke_model: SmokeModel, tmp_path: Path) -> None:
-    state = torch.load(smoke_model.models / "model.pt", weights_only=True)
+    state = smoke_model.state
     torch.save(other_weights(state), tmp_path / "other.pt")
     with fails_with(CalibrationError, "weights"):
         infer(tmp_path / "out", ckpt_path=tmp_path / "other.pt")
@@ -231,7 +231,7 @@ def test_the_parts_that_monai_label_takes_are_enough(infer: Infer, smoke_model: 
     workflow = build(smoke_model.bundle, "inference smoke", "infer", **smoke_model.paths)
     parser = workflow.parser
     network = parser.get_parsed_content("network_def").eval()
-    network.load_state_dict(torch.load(smoke_model.models / "model.pt", weights_only=True))
+    network.load_state_dict(smoke_model.state)
     path = str(tmp_path / "head.nii.gz")
     case: dict[str, Any] = {"image": path, "image_path": path, "label": 0}
     preprocessing = parser.get_parsed_content("preprocessing")
@@ -258,7 +258,7 @@ def test_metadata_network_and_torchscript_checks_of_monai(smoke_model: SmokeMode
     verify_net_in_out("network_def", meta_file=str(configs / "metadata.json"), config_file=files, device="cpu", n=1)
     workflow = build(smoke_model.bundle, "inference smoke", "infer", **smoke_model.paths)
     network = workflow.network_def.eval()
-    network.load_state_dict(torch.load(smoke_model.models / "model.pt", weights_only=True))
+    network.load_state_dict(smoke_model.state)
     images = torch.rand(3, 1, *workflow.parser.get_parsed_content("image_size"))
     inputs, exported = real_inputs(network, images), tmp_path / "model.ts"
     if len(inputs) == 1:

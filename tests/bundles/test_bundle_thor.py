@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from bundle_tools import ROOT, build, build_in, fails_with, same_weights, train_in
+from bundle_tools import ROOT, SmokeModels, build, build_in, fails_with, same_weights, train_in
 from medad.errors import CalibrationError, InputError
 from medad.networks import SpatialLPIPS
 from torch import Tensor, nn
@@ -30,11 +30,9 @@ _train = partial(train_in, BUNDLE)
 
 
 @pytest.fixture(scope="module")
-def trained(phantom_2d: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(smoke_models: SmokeModels) -> Path:
     """Folder with the weights of anoddpm, train.json + smoke.json."""
-    folder = tmp_path_factory.mktemp("anoddpm")
-    train_in(ANODDPM, phantom_2d, folder)
-    return folder
+    return smoke_models(ANODDPM).models
 
 
 class _Encoder(nn.Module):
