@@ -1,96 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names that released bundles use, until 1.0: see formats, datalists, transforms and loading."""
+"""Names that released bundles use, until 1.0; they live in datalists, transforms and loading."""
 
 from __future__ import annotations
 
-from .checks import require_axes
-from .datalists import (
-    Item,
-    Layout,
-    Splits,
-    check_files_exist,
-    check_splits,
-    class_weights,
-    draw_order,
-    drop_misplaced_circles,
-    hold_out_subjects,
-    known_layouts,
-    load_datalist,
-    load_splits,
-    localized_items,
-)
-from .formats import (
-    DicomSource,
-    DisplayedImageReader,
-    MedicalImageReader,
-    dicom_series_files,
-    is_dicom,
-    is_dicom_source,
-    is_nifti,
-    is_raster,
-    planes_of_frames,
-    read_dicom_source,
-    stem_of,
-)
-from .loading import (
-    CaseDataset,
-    CaseLoader,
-    FeatureDataset,
-    PlainErrorLoader,
-    collate_cases,
-    last_batch_is_single,
-    loader_batch_size,
-    training_dataset,
-)
-from .transforms import (
-    CheckImaged,
-    DrawCirclesd,
-    LoadImageFiled,
-    LoadMaskd,
-    OrientVolumed,
-    collapse_equal_colors,
-    read_circles,
-)
+from .datalists import class_weights, load_datalist
+from .loading import CaseDataset, CaseLoader, FeatureDataset, PlainErrorLoader, last_batch_is_single, training_dataset
+from .transforms import CheckImaged, DrawCirclesd, LoadImageFiled, LoadMaskd, OrientVolumed
 
 __all__ = [
     "CaseDataset",
     "CaseLoader",
     "CheckImaged",
-    "DicomSource",
-    "DisplayedImageReader",
     "DrawCirclesd",
     "FeatureDataset",
-    "Item",
-    "Layout",
     "LoadImageFiled",
     "LoadMaskd",
-    "MedicalImageReader",
     "OrientVolumed",
     "PlainErrorLoader",
-    "Splits",
-    "check_files_exist",
-    "check_splits",
     "class_weights",
-    "collapse_equal_colors",
-    "collate_cases",
-    "dicom_series_files",
-    "draw_order",
-    "drop_misplaced_circles",
-    "hold_out_subjects",
-    "is_dicom",
-    "is_dicom_source",
-    "is_nifti",
-    "is_raster",
-    "known_layouts",
     "last_batch_is_single",
     "load_datalist",
-    "load_splits",
-    "loader_batch_size",
-    "localized_items",
-    "planes_of_frames",
-    "read_circles",
-    "read_dicom_source",
-    "require_axes",
-    "stem_of",
     "training_dataset",
 ]

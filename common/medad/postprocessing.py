@@ -1,53 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names that released bundles use, until 1.0: see anomaly_map and calibration."""
+"""Names that released bundles use, until 1.0; they live in anomaly_map and calibration."""
 
 from __future__ import annotations
 
 from .anomaly_map import (
     AnomalyScored,
-    Candidates,
     FindCandidatesd,
-    GaussianSmoothMapd,
     MaskForegroundd,
     MedianSmoothMapd,
     OtsuThresholdd,
     RemoveSmallComponentsd,
     SplitAnomalyMapd,
-    anomaly_score,
-    crop_around,
-    erode,
-    find_candidates,
-    gaussian_smooth,
-    median_smooth,
-    remove_small_components,
-    score_candidates,
 )
-from .calibration import (
-    Calibrated,
-    Calibration,
-    CalibrationBuilder,
-    GroupedCalibrationBuilder,
-    HeatmapPredd,
-    ScoreBinPredd,
-    Thresholdd,
-    as_json_holds_it,
-    calibration_of_weights,
-    data_hash,
-    images_per_subject,
-    load_calibration,
-    voxel_rate_grid,
-    weights_hash,
-)
+from .calibration import Calibrated, HeatmapPredd, ScoreBinPredd, Thresholdd
 
 __all__ = [
     "AnomalyScored",
     "Calibrated",
-    "Calibration",
-    "CalibrationBuilder",
-    "Candidates",
     "FindCandidatesd",
-    "GaussianSmoothMapd",
-    "GroupedCalibrationBuilder",
     "HeatmapPredd",
     "MaskForegroundd",
     "MedianSmoothMapd",
@@ -56,19 +26,4 @@ __all__ = [
     "ScoreBinPredd",
     "SplitAnomalyMapd",
     "Thresholdd",
-    "anomaly_score",
-    "as_json_holds_it",
-    "calibration_of_weights",
-    "crop_around",
-    "data_hash",
-    "erode",
-    "find_candidates",
-    "gaussian_smooth",
-    "images_per_subject",
-    "load_calibration",
-    "median_smooth",
-    "remove_small_components",
-    "score_candidates",
-    "voxel_rate_grid",
-    "weights_hash",
 ]

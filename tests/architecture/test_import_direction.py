@@ -17,6 +17,7 @@ ROOMS = (
     "keys",
     "checks",
     "files",
+    "morphology",
     "noise",
     "losses",
     "metrics",

@@ -22,7 +22,7 @@ from dicom_files import write_single
 from medad.anomaly_map import crop_around, find_candidates
 from medad.engines import CohortError
 from medad.errors import InputError
-from medad.metrics import label_components
+from medad.morphology import label_components
 
 BUNDLE = ROOT / "bundles" / "microcalcification_cascade"
 SECOND = "train train_classifier smoke"

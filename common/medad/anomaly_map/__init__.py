@@ -6,7 +6,7 @@ from __future__ import annotations
 from .candidates import Candidates, FindCandidatesd, find_candidates, score_candidates
 from .components import RemoveSmallComponentsd, remove_small_components
 from .crops import crop_around
-from .foreground import MaskForegroundd, erode
+from .foreground import MaskForegroundd
 from .otsu import OtsuThresholdd
 from .score import AnomalyScored, anomaly_score
 from .smoothing import GaussianSmoothMapd, MedianSmoothMapd, gaussian_smooth, median_smooth
@@ -24,7 +24,6 @@ __all__ = [
     "SplitAnomalyMapd",
     "anomaly_score",
     "crop_around",
-    "erode",
     "find_candidates",
     "gaussian_smooth",
     "median_smooth",

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from monai.transforms import Transform
-from scipy import ndimage
 
+from ..checks import check_at_least, check_channel_first, check_spatial_dims, check_within
 from ..keys import Keys
-from ..transforms.foreground import neighborhood
-from .grid import check_map, check_spatial_dims, entry, plain
+from ..morphology import components
+from .grid import entry
 
 
 class Candidates(NamedTuple):
@@ -92,7 +92,7 @@ def score_candidates(
     candidates, labels, chosen = _find(anomaly_map, spatial_dims, threshold, min_size, max_size, connectivity)
     of_label = anomaly_map.new_zeros(int(labels.max(initial=0)) + 1)  # 0 is the background
     of_label[torch.from_numpy(chosen + 1).to(of_label.device)] = score(candidates).to(of_label)
-    return plain(of_label)[torch.from_numpy(labels).to(of_label.device)][None]
+    return of_label.as_subclass(torch.Tensor)[torch.from_numpy(labels).to(of_label.device)][None]
 
 
 def _find(
@@ -104,14 +104,14 @@ def _find(
     connectivity: int,
 ) -> tuple[Candidates, np.ndarray, np.ndarray]:
     """Give the candidates, the labels of all components, and those of the candidates less 1."""
-    check_map(anomaly_map, spatial_dims)
+    check_channel_first(anomaly_map, spatial_dims)
     if len(anomaly_map) != 1:
         raise ValueError(f"the anomaly map has {len(anomaly_map)} channels, expected 1")
     _check_settings(spatial_dims, threshold, min_size, max_size, connectivity)
-    plain_map = plain(anomaly_map)[0].detach()
-    above = (plain_map > threshold).cpu().numpy()  # in the precision of the map, as everywhere
-    labels, count = ndimage.label(above, neighborhood(above.ndim, spatial_dims, connectivity))
-    found, value = labels[above] - 1, plain_map.double().cpu().numpy()[above]
+    values = anomaly_map.as_subclass(torch.Tensor)[0].detach()
+    above = (values > threshold).cpu().numpy()  # in the precision of the map, as everywhere
+    labels, count = components(above, spatial_dims, connectivity)
+    found, value = labels[above] - 1, values.double().cpu().numpy()[above]
     sizes = np.bincount(found, minlength=count)
     sums = [np.bincount(found, weights, minlength=count) for weights in (value, *above.nonzero())]
     means, *centroids = (total / sizes for total in sums)  # a component has a voxel: no size is 0
@@ -173,11 +173,8 @@ def _check_settings(
     spatial_dims: int, threshold: float, min_size: float, max_size: float | None, connectivity: int
 ) -> None:
     check_spatial_dims(spatial_dims)
-    if np.isnan(threshold):
-        raise ValueError("threshold is NaN, expected a number")
-    if not min_size >= 0:
-        raise ValueError(f"min_size must be at least 0, got {min_size}")
-    if max_size is not None and not max_size >= min_size:
-        raise ValueError(f"max_size must be at least min_size ({min_size}), got {max_size}")
-    if not 1 <= connectivity <= spatial_dims:
-        raise ValueError(f"connectivity must lie in [1, {spatial_dims}], got {connectivity}")
+    check_within("[-inf, inf]", threshold=threshold)
+    check_at_least(0, min_size=min_size)
+    if max_size is not None:
+        check_at_least(min_size, max_size=max_size)
+    check_within(f"[1, {spatial_dims}]", connectivity=connectivity)

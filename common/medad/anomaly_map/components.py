@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 from monai.transforms import Transform
-from scipy import ndimage
 
+from ..checks import check_at_least, check_channel_first, check_positive, check_spatial_dims, check_within
 from ..keys import Keys
-from ..transforms.foreground import neighborhood
-from .grid import check_map, check_spatial_dims, entry, like, plain
+from ..morphology import components
+from .grid import entry, like
 
 
 def remove_small_components(
@@ -39,12 +39,11 @@ def remove_small_components(
     Raises:
         ValueError: if an argument is out of its range or a shape does not fit.
     """
-    check_map(mask, spatial_dims)
+    check_channel_first(mask, spatial_dims)
     _check_settings(spatial_dims, min_size, connectivity)
-    if not voxel_size > 0:
-        raise ValueError(f"voxel_size must be positive, got {voxel_size}")
-    values = (plain(mask)[0] > 0).cpu().numpy()
-    labels, _ = ndimage.label(values, neighborhood(values.ndim, spatial_dims, connectivity))
+    check_positive(voxel_size=voxel_size)
+    values = (mask.as_subclass(torch.Tensor)[0] > 0).cpu().numpy()
+    labels, _ = components(values, spatial_dims, connectivity)
     inside = labels[values]  # a mask is mostly background, which needs no counting
     # the tolerance lets 3 voxels of 0.1 mm^3 pass as 0.3 mm^3
     keep = np.bincount(inside) * voxel_size >= min_size * (1 - 1e-6)
@@ -99,7 +98,5 @@ class RemoveSmallComponentsd(Transform):
 
 def _check_settings(spatial_dims: int, min_size: float, connectivity: int) -> None:
     check_spatial_dims(spatial_dims)
-    if not min_size >= 0:
-        raise ValueError(f"min_size must be at least 0, got {min_size}")
-    if not 1 <= connectivity <= spatial_dims:
-        raise ValueError(f"connectivity must lie in [1, {spatial_dims}], got {connectivity}")
+    check_at_least(0, min_size=min_size)
+    check_within(f"[1, {spatial_dims}]", connectivity=connectivity)

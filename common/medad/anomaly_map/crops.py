@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 import torch
 
-from .grid import plain
-
 
 def crop_around(image: torch.Tensor, centers: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     """Cut out a crop around each point, with zeros beyond the border of the image.
@@ -27,7 +25,7 @@ def crop_around(image: torch.Tensor, centers: torch.Tensor, size: Sequence[int])
     Raises:
         ValueError: if the shapes do not fit, a size is below 1, or a center is not finite.
     """
-    image, centers = plain(image), plain(centers).to(image.device)
+    image, centers = image.as_subclass(torch.Tensor), centers.as_subclass(torch.Tensor).to(image.device)
     axes = image.ndim - 1
     if centers.ndim != 2 or centers.shape[1] != axes or len(size) != axes:
         raise ValueError(

@@ -9,39 +9,10 @@ from typing import Any
 import torch
 from monai.transforms import Transform
 
+from ..checks import check_at_least, check_channel_first, check_spatial_dims
 from ..keys import Keys
-from .grid import check_map, check_spatial_dims, entry, like, on_grid_of, plain
-
-
-def erode(mask: torch.Tensor, iterations: int, spatial_dims: int) -> torch.Tensor:
-    """Peel off the outermost voxels of a mask, ``iterations`` times.
-
-    A voxel stays while all its face neighbors are set (min-pooling over the cross-shaped neighborhood, as
-    ``scipy.ndimage.binary_erosion`` does by default). The image border is no edge of the object: nothing is peeled off
-    there. Runs where the mask lies.
-
-    Args:
-        mask: 0/1 mask ``(1, *spatial)``; with ``spatial_dims=2`` also a volume, eroded within its slices.
-        iterations: how many layers of voxels go, at least 0.
-        spatial_dims: 2 or 3.
-
-    Returns:
-        Boolean mask ``(1, *spatial)``.
-
-    Raises:
-        ValueError: if an argument is out of its range or a shape does not fit.
-    """
-    check_map(mask, spatial_dims)
-    _check_iterations("iterations", iterations)
-    inside = (plain(mask) > 0).clone()
-    for _ in range(iterations):
-        before = inside
-        inside = before.clone()
-        for axis in range(1, 1 + spatial_dims):
-            size = before.shape[axis]
-            inside.narrow(axis, 1, size - 1).logical_and_(before.narrow(axis, 0, size - 1))
-            inside.narrow(axis, 0, size - 1).logical_and_(before.narrow(axis, 1, size - 1))
-    return inside
+from ..morphology import erode
+from .grid import entry, like, on_grid_of
 
 
 class MaskForegroundd(Transform):
@@ -77,7 +48,7 @@ class MaskForegroundd(Transform):
         image_key: str = Keys.IMAGE,
     ) -> None:
         check_spatial_dims(spatial_dims)
-        _check_iterations("erosion", erosion)
+        check_at_least(0, erosion=erosion)
         self.spatial_dims = spatial_dims
         self.erosion = erosion
         self.map_key = map_key
@@ -89,19 +60,15 @@ class MaskForegroundd(Transform):
         """Mask the map."""
         x: torch.Tensor = entry(data, self.map_key, "MaskForegroundd")
         foreground: torch.Tensor = entry(data, self.foreground_key, "MaskForegroundd")
-        check_map(x, self.spatial_dims)
+        check_channel_first(x, self.spatial_dims)
         whole = on_grid_of(foreground, x)
         inside = erode(whole, self.erosion, self.spatial_dims)
-        masked = plain(x).masked_fill(~inside, 0.0)
+        masked = x.as_subclass(torch.Tensor).masked_fill(~inside, 0.0)
         case = {**data, self.map_key: like(masked, x), self.foreground_key: like(inside.to(torch.uint8), foreground)}
         if self.reconstruction_key in data and self.image_key in data:
             reconstruction, image = data[self.reconstruction_key], data[self.image_key]
             case[self.reconstruction_key] = like(
-                torch.where(whole, plain(reconstruction), plain(image)), reconstruction
+                torch.where(whole, reconstruction.as_subclass(torch.Tensor), image.as_subclass(torch.Tensor)),
+                reconstruction,
             )
         return case
-
-
-def _check_iterations(name: str, value: int) -> None:
-    if value < 0:
-        raise ValueError(f"{name} must be at least 0, got {value}")

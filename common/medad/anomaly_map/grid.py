@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shapes shared by the anomaly-map transforms: what a map looks like, and how its geometry is kept."""
+"""What the transforms of maps share: entries of a case, masks on the grid of a map, geometry that is kept."""
 
 from __future__ import annotations
 
@@ -11,41 +11,11 @@ from monai.data import MetaTensor
 from monai.utils import convert_to_dst_type
 
 
-def plain(x: torch.Tensor) -> torch.Tensor:
-    """Drop the metadata (not the data): arithmetic on a ``MetaTensor`` costs more and yields nothing here."""
-    return x.as_tensor() if isinstance(x, MetaTensor) else x
-
-
 def like(x: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
     """Give ``x`` the affine and metadata of ``reference`` where that is a ``MetaTensor``; the type stays."""
     if not isinstance(reference, MetaTensor):
         return x
     return convert_to_dst_type(x, dst=reference, dtype=x.dtype)[0]
-
-
-def check_spatial_dims(spatial_dims: int) -> None:
-    """Refuse anything but 2 and 3.
-
-    Raises:
-        ValueError: if ``spatial_dims`` is neither 2 nor 3.
-    """
-    if spatial_dims not in (2, 3):
-        raise ValueError(f"spatial_dims must be 2 or 3, got {spatial_dims}")
-
-
-def check_map(x: torch.Tensor, spatial_dims: int) -> None:
-    """Refuse a tensor that is not ``(C, *spatial)``.
-
-    Args:
-        x: tensor to check.
-        spatial_dims: 2 or 3; with 2, a volume ``(C, X, Y, Z)`` is accepted as slices along its last axis.
-
-    Raises:
-        ValueError: if ``spatial_dims`` is neither 2 nor 3 or the number of axes differs.
-    """
-    check_spatial_dims(spatial_dims)
-    if x.ndim - 1 != spatial_dims and not (spatial_dims == 2 and x.ndim == 4):
-        raise ValueError(f"expected (C, *spatial) with spatial_dims={spatial_dims}, got shape {tuple(x.shape)}")
 
 
 def on_grid_of(mask: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
@@ -63,7 +33,7 @@ def on_grid_of(mask: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """
     if mask.shape != x.shape:
         raise ValueError(f"foreground has shape {tuple(mask.shape)}, the anomaly map {tuple(x.shape)}; use one grid")
-    return plain(mask).to(x.device) > 0
+    return mask.as_subclass(torch.Tensor).to(x.device) > 0
 
 
 def entry(data: Mapping[Hashable, Any], key: str, step: str) -> Any:

@@ -10,7 +10,7 @@ import torch
 from monai.transforms import Transform
 
 from ..keys import Keys
-from .grid import entry, like, on_grid_of, plain
+from .grid import entry, like, on_grid_of
 
 
 class OtsuThresholdd(Transform):
@@ -43,7 +43,7 @@ class OtsuThresholdd(Transform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Label the voxels of the case."""
         x: torch.Tensor = entry(data, self.map_key, "OtsuThresholdd")
-        values = plain(x).float()
+        values = x.as_subclass(torch.Tensor).float()
         inside = torch.ones_like(values, dtype=torch.bool)
         if self.foreground_key is not None:
             inside = on_grid_of(entry(data, self.foreground_key, "OtsuThresholdd"), x) > 0

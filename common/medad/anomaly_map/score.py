@@ -16,9 +16,10 @@ import torch
 from monai.transforms import Transform
 from torch.nn import functional as F
 
+from ..checks import check_choice, check_within
 from ..errors import InputError
 from ..keys import Keys
-from .grid import entry, on_grid_of, plain
+from .grid import entry, on_grid_of
 
 REDUCTIONS = ("mean", "max", "std", "top_fraction", "window_max")
 
@@ -51,7 +52,7 @@ def anomaly_score(
         ValueError: if an argument is out of its range or the shapes differ.
     """
     _check_settings(reduction, fraction, window_size)
-    values = plain(anomaly_map).float()
+    values = anomaly_map.as_subclass(torch.Tensor).float()
     if foreground is not None:
         inside = on_grid_of(foreground, values)
         if reduction == "window_max":
@@ -144,9 +145,7 @@ def _window_max(values: torch.Tensor, window_size: Sequence[int]) -> torch.Tenso
 
 
 def _check_settings(reduction: str, fraction: float, window_size: Sequence[int]) -> None:
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}")
-    if not 0.0 < fraction <= 1.0:
-        raise ValueError(f"fraction must lie in (0, 1], got {fraction}")
+    check_choice(REDUCTIONS, reduction=reduction)
+    check_within("(0, 1]", fraction=fraction)
     if len(window_size) not in (2, 3) or min(window_size) < 1:
         raise ValueError(f"window_size must have 2 or 3 entries, each at least 1, got {tuple(window_size)}")

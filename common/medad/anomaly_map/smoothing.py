@@ -10,8 +10,9 @@ import torch
 from monai.networks.layers import gaussian_1d, separable_filtering
 from monai.transforms import Transform
 
+from ..checks import check_channel_first, check_odd, check_positive, check_spatial_dims
 from ..keys import Keys
-from .grid import check_map, check_spatial_dims, entry, like, on_grid_of, plain
+from .grid import entry, like, on_grid_of
 from .median import cube_median
 
 
@@ -36,9 +37,9 @@ def median_smooth(
     Raises:
         ValueError: if an argument is out of its range or a shape does not fit.
     """
-    check_map(x, spatial_dims)
-    _check_kernel_size(kernel_size)
-    values = plain(x).float()
+    check_channel_first(x, spatial_dims)
+    check_odd(kernel_size=kernel_size)
+    values = x.as_subclass(torch.Tensor).float()
     inside = None if foreground is None else on_grid_of(foreground, values[:1])
     return like(cube_median(values, kernel_size, spatial_dims, inside), x)
 
@@ -60,9 +61,9 @@ def gaussian_smooth(x: torch.Tensor, sigma: float, spatial_dims: int) -> torch.T
     Raises:
         ValueError: if an argument is out of its range or a shape does not fit.
     """
-    check_map(x, spatial_dims)
-    _check_sigma(sigma)
-    values = plain(x).float()
+    check_channel_first(x, spatial_dims)
+    check_positive(sigma=sigma)
+    values = x.as_subclass(torch.Tensor).float()
     kernel = gaussian_1d(torch.tensor(float(sigma)), truncated=4.0, approx="erf", normalize=True)
     kernels = [kernel] * spatial_dims + [torch.ones(1)] * (values.ndim - 1 - spatial_dims)
     return like(separable_filtering(values[None], kernels, mode="replicate")[0], x)
@@ -92,7 +93,7 @@ class MedianSmoothMapd(Transform):
         foreground_key: str | None = None,
     ) -> None:
         check_spatial_dims(spatial_dims)
-        _check_kernel_size(kernel_size)
+        check_odd(kernel_size=kernel_size)
         self.spatial_dims = spatial_dims
         self.kernel_size = kernel_size
         self.map_key = map_key
@@ -123,7 +124,7 @@ class GaussianSmoothMapd(Transform):
 
     def __init__(self, spatial_dims: int, sigma: float = 1.0, map_key: str = Keys.ANOMALY_MAP) -> None:
         check_spatial_dims(spatial_dims)
-        _check_sigma(sigma)
+        check_positive(sigma=sigma)
         self.spatial_dims = spatial_dims
         self.sigma = sigma
         self.map_key = map_key
@@ -132,13 +133,3 @@ class GaussianSmoothMapd(Transform):
         """Smooth the map."""
         x = entry(data, self.map_key, type(self).__name__)
         return {**data, self.map_key: gaussian_smooth(x, self.sigma, self.spatial_dims)}
-
-
-def _check_kernel_size(kernel_size: int) -> None:
-    if kernel_size < 1 or kernel_size % 2 == 0:
-        raise ValueError(f"kernel_size must be odd and at least 1, got {kernel_size}")
-
-
-def _check_sigma(sigma: float) -> None:
-    if not 0.0 < sigma < float("inf"):
-        raise ValueError(f"sigma must be positive, got {sigma}")

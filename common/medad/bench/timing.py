@@ -17,6 +17,8 @@ from typing import ParamSpec, TypeVar
 
 import torch
 
+from ..checks import check_at_least
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _Name = TypeVar("_Name")
@@ -150,8 +152,8 @@ def machine(device: torch.device | str = "cpu") -> dict[str, str | int]:
 
 
 def _check_rounds(repeats: int, warmup: int) -> None:
-    if repeats < 1 or warmup < 0:
-        raise ValueError(f"repeats is {repeats}, warmup {warmup}; expected at least 1 and 0.")
+    check_at_least(1, repeats=repeats)
+    check_at_least(0, warmup=warmup)
 
 
 def _cpu_name() -> str:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 
 from .. import __version__
-from ..anomaly_map.grid import on_grid_of, plain
+from ..anomaly_map.grid import on_grid_of
 from ..keys import Keys
 from .calibration import LOWEST_VOXEL_RATE, Calibration, voxel_rate_grid
 from .hashing import as_json_holds_it, refusal
@@ -105,7 +105,7 @@ class CalibrationBuilder:
                 f"images_per_subject: image {self._seen[subject_id] + 1} of subject {subject_id!r}, but {expected} "
                 "expected; count the images of the data list with images_per_subject(items)"
             )
-        values = plain(anomaly_map).float()
+        values = anomaly_map.as_subclass(torch.Tensor).float()
         values = (values if foreground is None else values[on_grid_of(foreground, values)]).reshape(-1)
         number = float(score)
         if not math.isfinite(number) or not bool(torch.isfinite(values).all()) or bool((values < 0).any()):

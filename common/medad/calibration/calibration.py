@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import check_within
 from ..files import atomic_path
 from .hashing import refusal
 
@@ -172,7 +173,7 @@ class Calibration:
                 abnormal then.
             ValueError: if the rate lies outside (0, 1).
         """
-        check_rate("rate", rate)
+        check_within("(0, 1)", rate=rate)
         needed = math.ceil(1.0 / rate * (1 - _SLACK)) - 1
         if self.images < needed:
             raise refusal(
@@ -212,7 +213,7 @@ class Calibration:
         Raises:
             CalibrationError: if the rate is above 0.5, below 1e-5, or below what the number of voxels supports.
         """
-        check_rate("rate", rate)
+        check_within("(0, 1)", rate=rate)
         if not LOWEST_VOXEL_RATE * (1 - _SLACK) <= rate <= HIGHEST_VOXEL_RATE:
             raise refusal(
                 self._where,
@@ -247,13 +248,3 @@ class Calibration:
         """Write the JSON file whole or not at all; equal calibrations give equal files."""
         with atomic_path(Path(path)) as partial:
             partial.write_text(json.dumps(self.to_dict(), indent=4, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def check_rate(name: str, rate: float) -> None:
-    """Refuse a rate outside (0, 1).
-
-    Raises:
-        ValueError: naming the argument.
-    """
-    if not 0.0 < rate < 1.0:
-        raise ValueError(f"{name} must lie in (0, 1), got {rate}")

@@ -10,9 +10,10 @@ from typing import Any
 from monai.transforms import Transform
 
 from ..anomaly_map.grid import entry
+from ..checks import check_within
 from ..errors import CalibrationError
 from ..keys import Keys
-from .calibration import Calibration, check_rate
+from .calibration import Calibration
 from .matching import PathLike, calibration_of_weights
 from .threshold import given_threshold
 
@@ -58,7 +59,7 @@ class Calibrated(Transform):
         decision_key: str = Keys.DECISION,
         result_key: str = Keys.RESULT,
     ) -> None:
-        check_rate("image_false_positive_rate", image_false_positive_rate)
+        check_within("(0, 1)", image_false_positive_rate=image_false_positive_rate)
         self.calibration_path = calibration_path
         self.weights_path = weights_path
         self.settings = settings

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
+from ..checks import check_within
 from ..keys import Keys
-from .calibration import check_rate
 from .matching import PathLike
 from .threshold import Thresholdd
 
@@ -99,7 +99,7 @@ class ScoreBinPredd(Thresholdd):
             foreground_key=foreground_key,
         )
         for rate in rates:
-            check_rate("rates", rate)
+            check_within("(0, 1)", rates=rate)
         if not 1 <= len(rates) <= 255 or any(high <= low for high, low in pairwise(rates)):
             raise ValueError(f"rates must fall, 1 to 255 of them, got {list(rates)}")
         self.rates = tuple(rates)

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from monai.transforms import Transform
 
-from ..anomaly_map.grid import entry, like, on_grid_of, plain
+from ..anomaly_map.grid import entry, like, on_grid_of
+from ..checks import check_within
 from ..keys import Keys
-from .calibration import check_rate
 from .matching import PathLike, calibration_of_weights
 
 CALIBRATED = "calibrated"
@@ -54,7 +54,7 @@ class Thresholdd(Transform):
         pred_key: str = Keys.PRED,
         foreground_key: str | None = None,
     ) -> None:
-        check_rate("voxel_false_positive_rate", voxel_false_positive_rate)
+        check_within("(0, 1)", voxel_false_positive_rate=voxel_false_positive_rate)
         self.calibration_path = calibration_path
         self.weights_path = weights_path
         self.settings = settings
@@ -92,7 +92,7 @@ class Thresholdd(Transform):
         """Label the voxels of the case."""
         step = type(self).__name__
         x: torch.Tensor = entry(data, self.map_key, step)
-        labels = self.label(plain(x).float(), data.get(Keys.DATASET))
+        labels = self.label(x.as_subclass(torch.Tensor).float(), data.get(Keys.DATASET))
         if self.foreground_key is not None:
             labels = labels * on_grid_of(entry(data, self.foreground_key, step), x)
         return {**data, self.pred_key: like(labels, x)}

@@ -11,6 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from ..checks import check_within
 from ..datalists import Item, Splits, draw_order
 from ..errors import InputError
 from ..keys import ABNORMAL, NORMAL, Keys
@@ -39,8 +40,7 @@ def make_folds(
             of a fold do not suffice for a normal image in both training and validation.
         ValueError: if ``validation_fraction`` is outside (0, 1).
     """
-    if not 0 < validation_fraction < 1:
-        raise ValueError(f"validation_fraction is {validation_fraction}; expected a share in (0, 1).")
+    check_within("(0, 1)", validation_fraction=validation_fraction)
     labels = _labels_of_subjects(items, where)
     if folds < 2 or folds > len(labels):
         raise InputError(

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..checks import check_within
 from ..errors import InputError
 from ..formats.npz_reference import npz_archive
 from ..keys import Keys
@@ -91,8 +92,7 @@ def hold_out_subjects(splits: Splits, fraction: float, seed: int = 0) -> Splits:
     Raises:
         InputError: if there are fewer than two training subjects.
     """
-    if not 0 < fraction < 1:
-        raise ValueError(f"holdout_fraction is {fraction}, but must be between 0 and 1")
+    check_within("(0, 1)", holdout_fraction=fraction)
     subjects = draw_order({item[SUBJECT_ID] for item in splits.get(TRAINING, [])}, seed)
     if len(subjects) < 2:
         raise InputError(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from .bound import bound_weight
 from .chain import OnStep, Step, ancestral_step, ddim_step, denoise_ancestral, denoise_ddim, encode_ddim
 from .guidance import classifier_free_guided, classifier_guided, guide, log_probability_gradient
-from .harmonization import gray_dilation, harmonic_mean, harmonize, soft_mask
+from .harmonization import harmonic_mean, harmonize, soft_mask
 from .levels import highest_level, level_grid, read_levels
 from .predict import Predict, Prediction, network_predictor, timesteps_of
 from .process import (
@@ -40,7 +40,6 @@ __all__ = [
     "denoise_ddim",
     "encode_ddim",
     "from_network_range",
-    "gray_dilation",
     "guide",
     "harmonic_mean",
     "harmonize",

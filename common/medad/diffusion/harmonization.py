@@ -16,28 +16,10 @@ References:
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn import functional as F
 
+from ..morphology import gray_dilation
 from .process import add_noise
 from .schedule import Schedule
-
-
-def gray_dilation(maps: Tensor, kernel_size: int) -> Tensor:
-    """Give every voxel the largest value of the cube around it, as far as it lies in the image.
-
-    Args:
-        maps: ``(B, C, *spatial)`` in 2D or 3D.
-        kernel_size: edge of the cube in voxels, odd.
-
-    Returns:
-        Tensor of the shape of ``maps``.
-    """
-    pool = {4: F.max_pool2d, 5: F.max_pool3d}[maps.ndim]
-    axes = maps.ndim - 2
-    for axis in range(axes):  # the largest value of a cube, one axis after the other
-        kernel = [kernel_size if other == axis else 1 for other in range(axes)]
-        maps = pool(maps, kernel, stride=1, padding=[size // 2 for size in kernel])
-    return maps
 
 
 def soft_mask(maps: Tensor, kernel_size: int) -> Tensor:

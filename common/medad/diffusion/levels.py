@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..checks import check_within
 from .schedule import Schedule
 
 
@@ -20,8 +21,7 @@ def highest_level(schedule: Schedule, trained_levels: int | None) -> int:
     """
     if trained_levels is None:
         return schedule.levels
-    if not 1 <= trained_levels <= schedule.levels:
-        raise ValueError(f"trained_levels={trained_levels}: the process has levels from 1 to {schedule.levels}.")
+    check_within(f"[1, {schedule.levels}]", trained_levels=trained_levels)
     return trained_levels
 
 

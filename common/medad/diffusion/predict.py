@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..checks import check_choice
 from .process import Level, clean_from_noise, clean_from_velocity, noise_from_clean
 from .schedule import Schedule
 
@@ -67,8 +68,7 @@ def network_predictor(
     Raises:
         ValueError: if ``prediction_type`` is another one.
     """
-    if prediction_type not in PREDICTION_TYPES:
-        raise ValueError(f"prediction_type={prediction_type!r}: must be one of {PREDICTION_TYPES}.")
+    check_choice(PREDICTION_TYPES, prediction_type=prediction_type)
 
     def predict(noisy: Tensor, level: Level) -> Prediction:
         clean = network(noisy, timesteps_of(noisy, level)).to(noisy.dtype)

@@ -20,7 +20,8 @@ from ..datalists import Item, localized_items
 from ..errors import InputError, unwrap_errors
 from ..inferers import CascadeInferer
 from ..keys import ABNORMAL, NORMAL, Keys
-from ..metrics import hits_in_components, label_components
+from ..metrics import hits_in_components
+from ..morphology import label_components
 from ..networks.weights import load_weights
 
 _logger = logging.getLogger(__name__)

@@ -10,10 +10,10 @@ from monai.data import MetaTensor
 from monai.engines import PrepareBatch
 from torch import Tensor
 
-from ..checks import require_axes
-from ..diffusion import gray_dilation
+from ..checks import check_at_least, require_axes
 from ..errors import InputError
 from ..keys import Keys
+from ..morphology import gray_dilation
 from ..noise import CoarseNoise
 
 TARGET = "target"
@@ -143,8 +143,7 @@ class PrepareSeparation(PrepareBatch):
     """
 
     def __init__(self, spatial_dims: int, dilation: int = 0) -> None:
-        if dilation < 0:
-            raise ValueError(f"dilation={dilation}: must be at least 0.")
+        check_at_least(0, dilation=dilation)
         self.spatial_dims = spatial_dims
         self.dilation = dilation
 

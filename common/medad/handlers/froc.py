@@ -11,7 +11,8 @@ import torch
 
 from ..anomaly_map import Candidates
 from ..keys import ABNORMAL, Keys
-from ..metrics import DetectionRecord, FrocStatistic, hits_in_components, hits_near, label_components, match_detections
+from ..metrics import DetectionRecord, FrocStatistic, hits_in_components, hits_near, match_detections
+from ..morphology import label_components
 from ..transforms import read_circles
 
 _logger = logging.getLogger(__name__)

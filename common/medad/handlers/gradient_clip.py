@@ -9,6 +9,8 @@ from ignite.engine import Engine
 from monai.engines.utils import IterationEvents
 from torch.nn.utils import clip_grad_norm_
 
+from ..checks import check_positive
+
 
 class GradientClip:
     """Clip the gradient of all weights together before each step of the optimizer.
@@ -27,8 +29,7 @@ class GradientClip:
     """
 
     def __init__(self, max_norm: float) -> None:
-        if not max_norm > 0:
-            raise ValueError(f"max_norm={max_norm}: must be above 0.")
+        check_positive(max_norm=max_norm)
         self.max_norm = max_norm
 
     def attach(self, engine: Engine) -> None:

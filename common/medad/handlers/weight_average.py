@@ -7,6 +7,7 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
+from ..checks import check_within
 from ..networks import plain_network
 
 
@@ -30,8 +31,7 @@ class WeightAverage:
     """
 
     def __init__(self, network: nn.Module, averaged: nn.Module, momentum: float = 0.01) -> None:
-        if not 0.0 < momentum <= 1.0:
-            raise ValueError(f"momentum={momentum}: must lie in (0, 1].")
+        check_within("(0, 1]", momentum=momentum)
         self.network = plain_network(network)
         self.averaged = averaged.requires_grad_(False)
         self.momentum = momentum

@@ -11,6 +11,8 @@ from monai.data import MetaTensor
 from monai.inferers import Inferer
 from torch import Tensor, nn
 
+from ..checks import check_at_least, check_spatial_dims
+
 
 class AnomalyInferer(Inferer):
     """Turn images into anomaly maps and, where the method has them, pseudo-healthy images.
@@ -35,10 +37,8 @@ class AnomalyInferer(Inferer):
 
     def __init__(self, spatial_dims: int, slice_batch_size: int = 32) -> None:
         super().__init__()
-        if spatial_dims not in (2, 3):
-            raise ValueError(f"spatial_dims={spatial_dims}: must be 2 or 3.")
-        if slice_batch_size < 1:
-            raise ValueError(f"slice_batch_size={slice_batch_size}: must be at least 1.")
+        check_spatial_dims(spatial_dims)
+        check_at_least(1, slice_batch_size=slice_batch_size)
         self.spatial_dims = spatial_dims
         self.slice_batch_size = slice_batch_size
 

@@ -11,6 +11,7 @@ from monai.inferers import SlidingWindowInferer
 from torch import Tensor, nn
 
 from ..anomaly_map import Candidates, crop_around, score_candidates
+from ..checks import check_at_least, check_choice, check_positive, check_sizes, check_within
 from .base import AnomalyInferer
 
 _STAGES = ("separation", "cascade")
@@ -60,17 +61,11 @@ class CascadeInferer(AnomalyInferer):
         slice_batch_size: int = 32,
     ) -> None:
         super().__init__(spatial_dims, slice_batch_size)
-        for name, size in (("patch_size", patch_size), ("crop_size", crop_size)):
-            if len(size) != spatial_dims or min(size) < 1:
-                raise ValueError(f"{name}={tuple(size)}: {spatial_dims} positive entries are expected.")
-        if not 0 <= overlap < 1:
-            raise ValueError(f"overlap={overlap}: must lie in [0, 1).")
-        if not threshold > 0:
-            raise ValueError(f"threshold={threshold}: must be positive.")
-        if stage not in _STAGES:
-            raise ValueError(f"stage={stage!r}: must be one of {_STAGES}.")
-        if window_batch_size < 1:
-            raise ValueError(f"window_batch_size={window_batch_size}: must be at least 1.")
+        check_sizes(spatial_dims, patch_size=patch_size, crop_size=crop_size)
+        check_within("[0, 1)", overlap=overlap)
+        check_positive(threshold=threshold)
+        check_choice(_STAGES, stage=stage)
+        check_at_least(1, window_batch_size=window_batch_size)
         self.patch_size = tuple(patch_size)
         self.overlap = overlap
         self.threshold = threshold

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..checks import check_choice
 from ..errors import InputError
 from ..losses import kl_to_standard_normal
 from .base import AnomalyInferer
@@ -60,8 +61,7 @@ class GradientInferer(AnomalyInferer):
         slice_batch_size: int = 32,
     ) -> None:
         super().__init__(spatial_dims, slice_batch_size)
-        if term not in TERMS:
-            raise ValueError(f"term={term!r}: must be one of {TERMS}.")
+        check_choice(TERMS, term=term)
         self.term = term
         self.beta = beta
         self.kl_reduction = kl_reduction

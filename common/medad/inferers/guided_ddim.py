@@ -6,7 +6,6 @@ x -> ... -> x_L -> ... -> x^,   A = sum over channels of |x - x^|^p
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -14,6 +13,7 @@ import torch
 from monai.networks.schedulers import DDPMScheduler
 from torch import Tensor, nn
 
+from ..checks import check_choice, check_within
 from ..diffusion import (
     Predict,
     Schedule,
@@ -90,10 +90,8 @@ class GuidedDDIMInferer(ReconstructionInferer):
         slice_batch_size: int = 32,
     ) -> None:
         super().__init__(spatial_dims, residual, slice_batch_size)
-        if guidance not in GUIDANCE:
-            raise ValueError(f"guidance={guidance!r}: must be one of {tuple(GUIDANCE)}.")
-        if not 0 <= guidance_scale < math.inf:
-            raise ValueError(f"guidance_scale={guidance_scale}: must be at least 0, and finite.")
+        check_choice(tuple(GUIDANCE), guidance=guidance)
+        check_within("[0, inf)", guidance_scale=guidance_scale)
         self.schedule = Schedule(scheduler)
         highest = highest_level(self.schedule, trained_levels)
         if not isinstance(level, int) or not 1 <= level <= highest:

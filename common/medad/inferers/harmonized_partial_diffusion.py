@@ -13,6 +13,7 @@ import torch
 from monai.networks.schedulers import DDPMScheduler
 from torch import Tensor, nn
 
+from ..checks import check_at_least, check_odd, check_positive
 from ..diffusion import (
     Predict,
     Step,
@@ -110,12 +111,9 @@ class HarmonizedPartialDiffusionInferer(PartialDiffusionInferer):
             trained_levels=trained_levels,
             slice_batch_size=slice_batch_size,
         )
-        if map_interval < 1:
-            raise ValueError(f"map_interval={map_interval}: must be at least 1.")
-        if mask_kernel_size < 1 or mask_kernel_size % 2 == 0:
-            raise ValueError(f"mask_kernel_size={mask_kernel_size}: must be odd and at least 1.")
-        if eps <= 0:
-            raise ValueError(f"eps={eps}: must be positive.")
+        check_at_least(1, map_interval=map_interval)
+        check_odd(mask_kernel_size=mask_kernel_size)
+        check_positive(eps=eps)
         levels = read_levels("harmonization_levels", harmonization_levels, highest_level(self.schedule, trained_levels))
         if levels and min(levels) > max(self.start_levels):
             raise ValueError(

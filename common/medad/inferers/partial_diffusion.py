@@ -14,6 +14,7 @@ import torch
 from monai.networks.schedulers import DDPMScheduler
 from torch import Tensor, nn
 
+from ..checks import check_at_least, check_choice
 from ..diffusion import (
     OnStep,
     Predict,
@@ -96,10 +97,8 @@ class PartialDiffusionInferer(ReconstructionInferer):
         super().__init__(spatial_dims, residual, slice_batch_size)
         if noise.spatial_dims != spatial_dims:
             raise ValueError(f"noise with {noise.spatial_dims} spatial axes: {spatial_dims} are expected.")
-        if mode not in self.modes:
-            raise ValueError(f"mode={mode!r}: must be one of {self.modes}.")
-        if repeats < 1:
-            raise ValueError(f"repeats={repeats}: must be at least 1.")
+        check_choice(self.modes, mode=mode)
+        check_at_least(1, repeats=repeats)
         self.schedule = Schedule(scheduler)
         self.start_levels = read_levels("start_levels", start_levels, highest_level(self.schedule, trained_levels))
         if not self.start_levels:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ..checks import check_at_least
+
 
 class HybridDiffusionLoss(nn.Module):
     """Loss that counts low levels of noise more than the squared error alone does.
@@ -26,8 +28,7 @@ class HybridDiffusionLoss(nn.Module):
 
     def __init__(self, weight: float = 0.001) -> None:
         super().__init__()
-        if not weight >= 0:
-            raise ValueError(f"weight={weight}: must be at least 0.")
+        check_at_least(0, weight=weight)
         self.weight = weight
 
     def forward(self, prediction: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:

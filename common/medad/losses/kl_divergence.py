@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ..checks import check_choice
+
 _REDUCTIONS = ("mean", "sum")
 
 
@@ -26,8 +28,7 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor, reduction: str = "
     References:
         Kingma and Welling, "Auto-Encoding Variational Bayes", ICLR 2014, arXiv:1312.6114, appendix B.
     """
-    if reduction not in _REDUCTIONS:
-        raise ValueError(f"reduction={reduction!r}: must be one of {_REDUCTIONS}.")
+    check_choice(_REDUCTIONS, reduction=reduction)
     units = -0.5 * (1 + log_variance - mean.square() - log_variance.exp())
     return units.mean(dim=1) if reduction == "mean" else units.sum(dim=1)
 
@@ -44,8 +45,7 @@ class KLDivergence(nn.Module):
 
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
-        if reduction not in _REDUCTIONS:
-            raise ValueError(f"reduction={reduction!r}: must be one of {_REDUCTIONS}.")
+        check_choice(_REDUCTIONS, reduction=reduction)
         self.reduction = reduction
 
     def forward(self, mean: Tensor, log_variance: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..checks import check_at_least
+
 
 class LabeledDenoisingLoss(nn.Module):
     """Denoise images without marks, and rebuild marked lesions badly.
@@ -23,8 +25,7 @@ class LabeledDenoisingLoss(nn.Module):
 
     def __init__(self, denoising: nn.Module, separation: nn.Module, weight: float = 1.0) -> None:
         super().__init__()
-        if weight < 0:
-            raise ValueError(f"weight={weight}: must be at least 0.")
+        check_at_least(0, weight=weight)
         self.denoising = denoising
         self.separation = separation
         self.weight = weight

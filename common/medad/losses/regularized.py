@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ..checks import check_at_least
+
 
 class RegularizedLoss(nn.Module):
     """Loss of a network that gives, in training, more than its reconstruction.
@@ -20,8 +22,7 @@ class RegularizedLoss(nn.Module):
 
     def __init__(self, loss: nn.Module, penalty: nn.Module, weight: float) -> None:
         super().__init__()
-        if weight < 0:
-            raise ValueError(f"weight={weight}: must be at least 0.")
+        check_at_least(0, weight=weight)
         self.loss = loss
         self.penalty = penalty
         self.weight = weight

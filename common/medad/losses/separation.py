@@ -8,6 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ..checks import check_at_least, check_choice, check_positive
+
 _SAMPLES = ("patch", "voxel")
 
 
@@ -52,13 +54,9 @@ class TTestSeparationLoss(nn.Module):
         sample: Literal["patch", "voxel"] = "patch",
     ) -> None:
         super().__init__()
-        if not margin > 0:
-            raise ValueError(f"margin={margin}: must be positive.")
-        for name, weight in (("positive_weight", positive_weight), ("negative_weight", negative_weight)):
-            if not weight >= 0:
-                raise ValueError(f"{name}={weight}: must be at least 0.")
-        if sample not in _SAMPLES:
-            raise ValueError(f"sample={sample!r}: must be one of {_SAMPLES}.")
+        check_positive(margin=margin)
+        check_at_least(0, positive_weight=positive_weight, negative_weight=negative_weight)
+        check_choice(_SAMPLES, sample=sample)
         self.margin = margin
         self.positive_weight = positive_weight
         self.negative_weight = negative_weight

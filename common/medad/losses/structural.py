@@ -13,6 +13,8 @@ from monai.networks.layers.convutils import gaussian_1d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..checks import check_choice, check_odd
+
 
 def dissimilarity_map(
     prediction: Tensor, target: Tensor, window_size: int = 11, sigma: float = 1.5, data_range: float = 1.0
@@ -35,8 +37,7 @@ def dissimilarity_map(
     Raises:
         ValueError: if the window or the shapes do not fit.
     """
-    if window_size % 2 == 0 or window_size < 3:
-        raise ValueError(f"window_size={window_size}: must be odd and at least 3.")
+    check_odd(3, window_size=window_size)
     reach = window_size // 2
     if min(prediction.shape[2:]) <= reach:
         raise ValueError(f"image of size {tuple(prediction.shape[2:])}: every axis must be longer than {reach}.")
@@ -87,10 +88,8 @@ class StructuralDissimilarity(nn.Module):
         self, window_size: int = 11, sigma: float = 1.5, data_range: float = 1.0, reduction: str = "mean"
     ) -> None:
         super().__init__()
-        if window_size % 2 == 0 or window_size < 3:
-            raise ValueError(f"window_size={window_size}: must be odd and at least 3.")
-        if reduction not in ("mean", "none"):
-            raise ValueError(f"reduction={reduction!r}: must be 'mean' or 'none'.")
+        check_odd(3, window_size=window_size)
+        check_choice(("mean", "none"), reduction=reduction)
         self.window_size = window_size
         self.sigma = sigma
         self.data_range = data_range

@@ -18,7 +18,7 @@ from .histogram import (
     score_histogram,
     score_keys,
 )
-from .lesion import false_positive_components, label_components, lesion_detection, size_stratum
+from .lesion import false_positive_components, lesion_detection, size_stratum
 from .ranking import at_or_above, auroc, average_precision, fpr_at_tpr, score_levels
 from .region_overlap import aupro
 
@@ -41,7 +41,6 @@ __all__ = [
     "hits_in_components",
     "hits_near",
     "key_values",
-    "label_components",
     "lesion_detection",
     "match_detections",
     "oracle_dice",

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..checks import check_at_least, check_within
 from ..errors import InputError
 from .bootstrap import RESAMPLES
 from .case import case_statistics
@@ -56,10 +57,8 @@ class AnomalyMetrics:
     ) -> None:
         if list(size_edges) != sorted(set(size_edges)) or any(edge < 2 for edge in size_edges):
             raise ValueError(f"size_edges is {list(size_edges)}; expected ascending voxel counts of at least 2.")
-        if not 0 <= detection_fraction <= 1:
-            raise ValueError(f"detection_fraction is {detection_fraction}; expected a share in [0, 1].")
-        if not 0 < fpr_limit <= 1:
-            raise ValueError(f"fpr_limit is {fpr_limit}; expected a rate in (0, 1].")
+        check_within("[0, 1]", detection_fraction=detection_fraction)
+        check_within("(0, 1]", fpr_limit=fpr_limit)
         self.size_edges = tuple(int(edge) for edge in size_edges)
         self.detection_fraction = detection_fraction
         self.fpr_limit = fpr_limit
@@ -218,8 +217,7 @@ class AnomalyMetrics:
         Raises:
             ValueError: if ``bootstrap`` is negative.
         """
-        if bootstrap < 0:
-            raise ValueError(f"bootstrap is {bootstrap}; expected 0 or more resamples.")
+        check_at_least(0, bootstrap=bootstrap)
         return summarize(
             self._subjects,
             self._images,

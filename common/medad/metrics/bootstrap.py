@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
+from ..checks import check_at_least
 from .histogram import ScoreHistogram, add_histograms, empty_histogram, quantile_groups
 
 RESAMPLES = 1000
@@ -41,8 +42,8 @@ def subject_weights(subjects: int, resamples: int = RESAMPLES, seed: int = 0) ->
     Raises:
         ValueError: if ``subjects`` is below 1 or ``resamples`` is negative.
     """
-    if subjects < 1 or resamples < 0:
-        raise ValueError(f"subjects is {subjects}, resamples {resamples}; expected at least 1 subject and 0 resamples.")
+    check_at_least(1, subjects=subjects)
+    check_at_least(0, resamples=resamples)
     generator = torch.Generator().manual_seed(seed)
     weights = torch.zeros(resamples, subjects, dtype=torch.int16)
     for rows in weights.split(_RESAMPLES_AT_ONCE):

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..morphology import label_components
 from .histogram import ScoreHistogram, score_histogram
-from .lesion import false_positive_components, label_components, lesion_detection, size_stratum
+from .lesion import false_positive_components, lesion_detection, size_stratum
 
 
 class CaseStatistics(NamedTuple):

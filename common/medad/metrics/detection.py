@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from ..checks import check_within
 
 
 class DetectionRecord(NamedTuple):
@@ -57,7 +58,8 @@ def hits_in_components(points: Tensor, components: Tensor, slack: float = 0.0) -
 
     Args:
         points: ``(n, dims)`` detections, in voxels; the center of the first voxel is 0.
-        components: ``(*spatial)`` whole numbers, 0 background, 1 to n the lesions, see :func:`label_components`.
+        components: ``(*spatial)`` whole numbers, 0 background, 1 to n the lesions, see
+            :func:`medad.morphology.label_components`.
         slack: largest distance, in voxels.
 
     Returns:
@@ -66,8 +68,7 @@ def hits_in_components(points: Tensor, components: Tensor, slack: float = 0.0) -
     Raises:
         ValueError: if the shapes do not fit, a point is outside the grid, or ``slack`` is negative.
     """
-    if not 0 <= slack < math.inf:
-        raise ValueError(f"slack is {slack}; expected a finite length, at least 0.")
+    check_within("[0, inf)", slack=slack)
     points, labels = _points(points, "points"), components.detach().as_subclass(Tensor).cpu()
     if points.shape[1] != labels.ndim:
         raise ValueError(f"points have {points.shape[1]} coordinates, the mask {labels.ndim} axes; expected the same.")

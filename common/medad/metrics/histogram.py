@@ -15,6 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..checks import check_within
+
 MANTISSA_BITS = 12
 """Bins of 0.024 % of the score; at most 2**21 bins exist, some 40 000 of them are occupied by a typical anomaly map."""
 
@@ -63,8 +65,7 @@ def score_keys(scores: Tensor, mantissa_bits: int = MANTISSA_BITS) -> Tensor:
     Raises:
         ValueError: if ``mantissa_bits`` is outside 0 to 23, or a score is NaN or infinite.
     """
-    if not 0 <= mantissa_bits <= _FLOAT_MANTISSA_BITS:
-        raise ValueError(f"mantissa_bits is {mantissa_bits}; expected 0 to {_FLOAT_MANTISSA_BITS}.")
+    check_within(f"[0, {_FLOAT_MANTISSA_BITS}]", mantissa_bits=mantissa_bits)
     bits = scores.detach().as_subclass(Tensor).to(torch.float32).view(torch.int32)
     if bits.numel() == 0:
         return bits.clone()

@@ -9,28 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
+
+from ..checks import check_within
+from ..morphology import label_components
 
 DETECTION_FRACTION = 0.1
 SIZE_EDGES = (10, 100, 1000)
 """Lesions of 1-9, 10-99, 100-999 and at least 1000 voxels."""
-
-
-def label_components(mask: Tensor) -> Tensor:
-    """Number the connected components of a mask, corners connecting.
-
-    Args:
-        mask: ``(*spatial)`` 0/1, 2D or 3D.
-
-    Returns:
-        int32 tensor ``(*spatial)`` on the CPU: 0 background, 1, 2, ... the components.
-    """
-    array = mask.detach().as_subclass(Tensor).cpu().numpy() != 0
-    labels, _ = ndimage.label(array, structure=np.ones((3,) * array.ndim, dtype=bool), output=np.int32)
-    return torch.from_numpy(labels)
 
 
 def lesion_detection(lesions: Tensor, pred: Tensor, fraction: float = DETECTION_FRACTION) -> tuple[Tensor, Tensor]:
@@ -47,8 +34,7 @@ def lesion_detection(lesions: Tensor, pred: Tensor, fraction: float = DETECTION_
     Raises:
         ValueError: if ``fraction`` is outside [0, 1] or the shapes differ.
     """
-    if not 0 <= fraction <= 1:
-        raise ValueError(f"fraction is {fraction}; expected a share in [0, 1].")
+    check_within("[0, 1]", fraction=fraction)
     if lesions.shape != pred.shape:
         raise ValueError(f"lesions has shape {tuple(lesions.shape)}, pred {tuple(pred.shape)}; expected equal shapes.")
     labels = lesions.reshape(-1)

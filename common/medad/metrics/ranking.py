@@ -15,6 +15,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..checks import check_within
+
 
 def at_or_above(counts: Tensor) -> Tensor:
     """Sum the counts of each level and of all levels above it: ``(..., levels)`` float64."""
@@ -91,8 +93,7 @@ def fpr_at_tpr(negatives: Tensor, positives: Tensor, tpr: float = 0.95) -> Tenso
     Raises:
         ValueError: if ``tpr`` is outside (0, 1].
     """
-    if not 0 < tpr <= 1:
-        raise ValueError(f"tpr is {tpr}; expected a rate in (0, 1].")
+    check_within("(0, 1]", tpr=tpr)
     if positives.shape[-1] == 0:
         return torch.full(positives.shape[:-1], torch.nan, dtype=torch.float64)
     true_positives, false_positives = at_or_above(positives), at_or_above(negatives)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..checks import check_within
 from .ranking import at_or_above
 
 FPR_LIMIT = 0.3
@@ -37,8 +38,7 @@ def aupro(negatives: Tensor, regions: Tensor, fpr_limit: float = FPR_LIMIT) -> T
     Raises:
         ValueError: if ``fpr_limit`` is outside (0, 1].
     """
-    if not 0 < fpr_limit <= 1:
-        raise ValueError(f"fpr_limit is {fpr_limit}; expected a rate in (0, 1].")
+    check_within("(0, 1]", fpr_limit=fpr_limit)
     fpr, overlap = (_curve(field) for field in (negatives, regions))
     left, right = fpr[..., :-1].clamp(max=fpr_limit), fpr[..., 1:].clamp(max=fpr_limit)
     rise, run = overlap.diff(dim=-1), fpr.diff(dim=-1)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..checks import check_at_least, check_spatial_dims
 from .counter import counter_integers, counter_normal
 
 _MODES = {2: "bilinear", 3: "trilinear"}
@@ -57,12 +58,9 @@ class CoarseNoise:
     """
 
     def __init__(self, spatial_dims: int, resolution: int = 16, std: float = 0.2) -> None:
-        if spatial_dims not in _MODES:
-            raise ValueError(f"spatial_dims={spatial_dims}: must be 2 or 3.")
-        if resolution < 1:
-            raise ValueError(f"resolution={resolution}: must be at least 1.")
-        if std < 0:
-            raise ValueError(f"std={std}: must not be negative.")
+        check_spatial_dims(spatial_dims)
+        check_at_least(1, resolution=resolution)
+        check_at_least(0, std=std)
         self.spatial_dims = spatial_dims
         self.resolution = resolution
         self.std = std

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..checks import check_at_least, check_spatial_dims
 from .counter import mix
 from .normal import normal_from_bits
 from .seeding import check_call, check_origin, field_seeds
@@ -42,10 +43,8 @@ class GaussianNoise:
     """
 
     def __init__(self, spatial_dims: int, std: float = 1.0) -> None:
-        if spatial_dims not in (2, 3):
-            raise ValueError(f"spatial_dims={spatial_dims}: must be 2 or 3.")
-        if std < 0:
-            raise ValueError(f"std={std}: must not be negative.")
+        check_spatial_dims(spatial_dims)
+        check_at_least(0, std=std)
         self.spatial_dims = spatial_dims
         self.std = float(std)
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..checks import check_at_least, check_choice, check_positive, check_spatial_dims
 from .backends import simplex_fields
 from .coordinates import axis_table, octave_wavelengths, voxel_axis_table
 from .counter import counter_bits
@@ -72,19 +73,14 @@ class FractalSimplexNoise:
         dims: int | None = None,
         channels: str = "independent",
     ) -> None:
-        if spatial_dims not in (2, 3):
-            raise ValueError(f"spatial_dims={spatial_dims}: must be 2 or 3.")
-        if octaves < 1:
-            raise ValueError(f"octaves={octaves}: must be at least 1.")
-        if persistence <= 0 or frequency <= 0:
-            raise ValueError(f"persistence={persistence}, frequency={frequency}: must be positive.")
+        check_spatial_dims(spatial_dims)
+        check_at_least(1, octaves=octaves)
+        check_positive(persistence=persistence, frequency=frequency)
         steps = (float(spacing),) * spatial_dims if isinstance(spacing, (int, float)) else tuple(map(float, spacing))
         if len(steps) != spatial_dims or min(steps) <= 0:
             raise ValueError(f"spacing={spacing}: one positive number, or one for each of {spatial_dims} axes.")
-        if normalize not in _NORMALIZE:
-            raise ValueError(f"normalize={normalize!r}: must be one of {_NORMALIZE}.")
-        if channels not in _CHANNELS:
-            raise ValueError(f"channels={channels!r}: must be one of {_CHANNELS}.")
+        check_choice(_NORMALIZE, normalize=normalize)
+        check_choice(_CHANNELS, channels=channels)
         own = spatial_dims + time_axis
         chosen = own if dims is None else dims
         if chosen not in LATTICES or chosen - own not in (0, 1):

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import check_at_least, check_sizes, check_spatial_dims
 from .acquisition import acquire
 from .anatomy import draw_head
 from .fields import normalized_axes
@@ -103,17 +104,15 @@ def check_image_size(spatial_dims: int, image_size: Sequence[int] | None) -> tup
     Raises:
         ValueError: if an argument is out of range.
     """
-    if spatial_dims not in (2, 3):
-        raise ValueError(f"spatial_dims is {spatial_dims}, expected 2 or 3")
+    check_spatial_dims(spatial_dims)
     size = tuple(image_size) if image_size is not None else ((128, 128) if spatial_dims == 2 else (48, 48, 48))
-    if len(size) != spatial_dims or min(size) < _MIN_SIZE:
-        raise ValueError(f"image_size is {size}, expected {spatial_dims} numbers of at least {_MIN_SIZE}")
+    check_sizes(spatial_dims, image_size=size)
+    check_at_least(_MIN_SIZE, image_size=min(size))
     return size
 
 
 def _streams(seed: int, index: int) -> tuple[np.random.Generator, ...]:
     """Independent generators of anatomy, scan and lesion."""
-    if seed < 0 or index < 0:
-        raise ValueError(f"seed is {seed} and index {index}, expected both to be at least 0")
+    check_at_least(0, seed=seed, index=index)
     children = np.random.SeedSequence([seed, index]).spawn(3)
     return tuple(np.random.Generator(np.random.PCG64(child)) for child in children)

@@ -6,8 +6,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from monai.config import KeysCollection
 from monai.transforms import Flip, InvertibleTransform, MapTransform, Transform
@@ -16,8 +14,10 @@ from monai.utils.enums import TraceKeys
 from scipy import ndimage
 from torch import Tensor
 
+from ..checks import check_at_least
 from ..errors import InputError
 from ..keys import Keys
+from ..morphology import largest
 from .foreground import foreground_mask
 
 
@@ -40,17 +40,16 @@ def breast_region(image: Tensor, threshold: float = 0.1, opening: float = 0.01) 
     Raises:
         ValueError: if an argument is out of its range or the image has another number of axes.
     """
-    if opening < 0:
-        raise ValueError(f"opening must be at least 0, got {opening}")
+    check_at_least(0, opening=opening)
     if image.ndim not in (3, 4):
         raise ValueError(f"image must be (C, x, y) or (C, x, y, z), got shape {tuple(image.shape)}")
-    plain = image.as_subclass(Tensor)
-    bright = foreground_mask(plain.amax(dim=-1) if plain.ndim == 4 else plain, 2, threshold, 1.0)[0].cpu().numpy()
+    film = image.as_subclass(Tensor)
+    bright = foreground_mask(film.amax(dim=-1) if film.ndim == 4 else film, 2, threshold, 1.0)[0].cpu().numpy()
     radius = opening * max(bright.shape)
-    core = _largest(ndimage.distance_transform_edt(bright) > radius)  # the border of the film is no edge of it
+    core = largest(ndimage.distance_transform_edt(bright) > radius)  # the border of the film is no edge of it
     region = bright & (ndimage.distance_transform_edt(~core) <= radius) if core.any() else bright
-    found = torch.from_numpy(region).to(plain.device)[None]
-    return found[..., None].expand(-1, -1, -1, plain.shape[-1]) if plain.ndim == 4 else found
+    found = torch.from_numpy(region).to(film.device)[None]
+    return found[..., None].expand(-1, -1, -1, film.shape[-1]) if film.ndim == 4 else found
 
 
 class BreastRegiond(Transform):
@@ -137,10 +136,3 @@ class ChestWallLeftd(MapTransform, InvertibleTransform):
             if history and history[-1][TraceKeys.CLASS_NAME] == Flip.__name__:
                 item[key] = self._flip.inverse(item[key])
         return item
-
-
-def _largest(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    labels, count = ndimage.label(mask)
-    if count < 2:
-        return mask
-    return np.asarray(labels == np.bincount(labels[mask]).argmax())

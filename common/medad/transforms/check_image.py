@@ -12,6 +12,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from torch import Tensor
 
+from ..checks import check_at_least, check_spatial_dims
 from ..errors import InputError
 from .channel_axis import as_loaded
 from .colors import collapse_equal_colors
@@ -36,10 +37,8 @@ class CheckImaged(MapTransform):
         self, keys: KeysCollection, channels: int, spatial_dims: int, allow_missing_keys: bool = False
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        if spatial_dims not in (2, 3):
-            raise ValueError(f"spatial_dims is {spatial_dims}, but must be 2 or 3")
-        if channels < 1:
-            raise ValueError(f"channels is {channels}, but must be at least 1")
+        check_spatial_dims(spatial_dims)
+        check_at_least(1, channels=channels)
         self.channels = channels
         self.spatial_dims = spatial_dims
 

@@ -10,6 +10,7 @@ import torch
 from monai.transforms import Transform
 from torch import Tensor
 
+from ..checks import check_at_least
 from ..keys import Keys
 
 
@@ -33,8 +34,7 @@ class CropCentersd(Transform):
         foreground_key: str = Keys.FOREGROUND,
         centers_keys: tuple[str, str] = ("crop_centers", "crop_centers_bg"),
     ) -> None:
-        if most < 1:
-            raise ValueError(f"most={most}: must be at least 1.")
+        check_at_least(1, most=most)
         self.most = most
         self.mask_key = mask_key
         self.foreground_key = foreground_key

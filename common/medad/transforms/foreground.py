@@ -10,35 +10,17 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from monai.data import MetaTensor
 from monai.transforms import Transform
 from monai.utils import convert_to_dst_type
-from scipy import ndimage
 
+from ..checks import check_channel_first, check_spatial_dims, check_within
 from ..errors import InputError
 from ..keys import Keys
+from ..morphology import drop_small, fill_holes
 
 _LOW, _HIGH = 0.01, 0.99
-
-
-def neighborhood(ndim: int, spatial_dims: int, connectivity: int = 1) -> npt.NDArray[np.bool_]:
-    """Say which voxels are neighbors of the central one, for ``scipy.ndimage.label``.
-
-    Args:
-        ndim: number of axes of the array.
-        spatial_dims: how many of the first axes connect; voxels along the other axes are never neighbors, so that
-            one call treats a volume slice by slice.
-        connectivity: how many axes may change at once, 1 (faces) to ``spatial_dims`` (corners too).
-
-    Returns:
-        Boolean array of shape ``(3,) * ndim``.
-    """
-    inner = ndimage.generate_binary_structure(spatial_dims, connectivity)
-    inner = inner.reshape(inner.shape + (1,) * (ndim - spatial_dims))
-    return np.pad(inner, [(0, 0)] * spatial_dims + [(1, 1)] * (ndim - spatial_dims))
 
 
 def foreground_mask(
@@ -66,16 +48,15 @@ def foreground_mask(
         ValueError: if an argument is out of its range or the image has another number of axes.
     """
     _check_settings(spatial_dims, threshold, min_component)
-    x = image.as_tensor() if isinstance(image, MetaTensor) else image
-    if x.ndim - 1 != spatial_dims and not (spatial_dims == 2 and x.ndim == 4):
-        raise ValueError(f"image must be (C, *spatial) with spatial_dims={spatial_dims}, got shape {tuple(x.shape)}")
+    x = image.as_subclass(torch.Tensor)
+    check_channel_first(x, spatial_dims)
     bright = torch.zeros(x.shape[1:], dtype=torch.bool, device=x.device)
     for channel in x:
         values = channel.float()
         low, high = _quantile(values, _LOW), _quantile(values, _HIGH)
         high = torch.where(high > low, high, values.max())  # an object smaller than 1 % of the frame
         bright |= values > low + threshold * (high - low)
-    mask = _fill_holes(_drop_small(bright.cpu().numpy(), min_component), spatial_dims)
+    mask = fill_holes(drop_small(bright.cpu().numpy(), min_component), spatial_dims)
     return torch.from_numpy(mask).to(x.device)[None]
 
 
@@ -136,41 +117,17 @@ class ForegroundMaskd(Transform):
 
 
 def _like(mask: torch.Tensor, like: Any) -> torch.Tensor:
-    plain = mask.as_tensor() if isinstance(mask, MetaTensor) else mask
-    plain = plain.to(torch.uint8)
-    return convert_to_dst_type(plain, dst=like, dtype=torch.uint8)[0] if isinstance(like, MetaTensor) else plain
+    values = mask.as_subclass(torch.Tensor).to(torch.uint8)
+    return convert_to_dst_type(values, dst=like, dtype=torch.uint8)[0] if isinstance(like, MetaTensor) else values
 
 
 def _check_settings(spatial_dims: int, threshold: float, min_component: float) -> None:
-    if spatial_dims not in (2, 3):
-        raise ValueError(f"spatial_dims must be 2 or 3, got {spatial_dims}")
-    if not 0.0 < threshold < 1.0:
-        raise ValueError(f"threshold must lie in (0, 1), got {threshold}")
-    if not 0.0 < min_component <= 1.0:
-        raise ValueError(f"min_component must lie in (0, 1], got {min_component}")
+    check_spatial_dims(spatial_dims)
+    check_within("(0, 1)", threshold=threshold)
+    check_within("(0, 1]", min_component=min_component)
 
 
 def _quantile(values: torch.Tensor, q: float) -> torch.Tensor:
     """Take the value at the nearest rank; ``torch.quantile`` sorts and refuses more than 16 million voxels."""
     flat = values.reshape(-1)
     return flat.kthvalue(round(q * (flat.numel() - 1)) + 1).values
-
-
-def _drop_small(mask: npt.NDArray[np.bool_], min_component: float) -> npt.NDArray[np.bool_]:
-    labels, count = ndimage.label(mask)
-    if count < 2:
-        return mask
-    sizes = np.bincount(labels.reshape(-1))
-    sizes[0] = 0
-    return np.asarray(sizes >= min_component * sizes.max())[labels]
-
-
-def _fill_holes(mask: npt.NDArray[np.bool_], spatial_dims: int) -> npt.NDArray[np.bool_]:
-    """Fill the background that reaches no border of its slice (2D) or of the volume (3D), in one labeling."""
-    labels, count = ndimage.label(~mask, neighborhood(mask.ndim, spatial_dims))
-    outside = np.zeros(count + 1, dtype=bool)
-    for axis in range(spatial_dims):
-        outside[labels.take(0, axis=axis)] = True
-        outside[labels.take(-1, axis=axis)] = True
-    outside[0] = False
-    return ~outside[labels]

@@ -10,6 +10,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from torch import Tensor
 
+from ..checks import check_within
 from ..keys import Keys
 
 
@@ -70,8 +71,7 @@ class ScaleByForegroundd(MapTransform):
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        if not 0.0 < quantile < 1.0:
-            raise ValueError(f"quantile={quantile}: must lie between 0 and 1.")
+        check_within("(0, 1)", quantile=quantile)
         if not 0.0 < target <= clip:
             raise ValueError(f"target={target}, clip={clip}: 0 < target <= clip is expected.")
         self.spatial_dims = spatial_dims

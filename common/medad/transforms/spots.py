@@ -10,10 +10,11 @@ import torch
 from monai.networks.layers import GaussianFilter
 from monai.transforms import Transform
 from monai.utils import convert_to_dst_type
-from scipy import ndimage
 from torch import Tensor
 
+from ..checks import check_at_least, check_positive
 from ..keys import Keys
+from ..morphology import components
 
 _NORMAL = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
 
@@ -36,18 +37,18 @@ def bright_spots(image: Tensor, region: Tensor, sigma: float, contrast: float) -
     Raises:
         ValueError: if an argument is out of its range, or the shapes do not fit.
     """
-    if sigma <= 0 or contrast < 0:
-        raise ValueError(f"sigma={sigma} must be positive and contrast={contrast} at least 0.")
+    check_positive(sigma=sigma)
+    check_at_least(0, contrast=contrast)
     if image.shape != region.shape or len(image) != 1:
         raise ValueError(f"image {tuple(image.shape)} and region {tuple(region.shape)}: (1, *spatial) is expected.")
-    plain = image.as_subclass(Tensor).float()
-    detail = plain - GaussianFilter(plain.ndim - 1, sigma).to(plain.device)(plain[None])[0]
-    pieces, count = ndimage.label(region.as_subclass(Tensor).cpu().numpy() > 0)
+    values = image.as_subclass(Tensor).float()
+    detail = values - GaussianFilter(values.ndim - 1, sigma).to(values.device)(values[None])[0]
+    pieces, count = components(region.as_subclass(Tensor).cpu().numpy() > 0)
     spots = torch.zeros_like(detail, dtype=torch.bool)
     for number in range(1, count + 1):
         inside = torch.from_numpy(pieces == number).to(detail.device)
-        values = detail[inside]
-        spots |= inside & ((detail > contrast * _NORMAL * values.abs().median()) | (detail == values.max()))
+        found = detail[inside]
+        spots |= inside & ((detail > contrast * _NORMAL * found.abs().median()) | (detail == found.max()))
     return spots
 
 

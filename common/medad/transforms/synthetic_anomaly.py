@@ -13,6 +13,7 @@ from monai.transforms import MapTransform, Randomizable, RandomizableTransform
 from torch import Tensor
 from typing_extensions import Self
 
+from ..checks import check_within
 from ..errors import InputError
 from ..keys import Keys
 from .anomaly_insertion import SyntheticAnomaly, insert_anomaly
@@ -62,14 +63,10 @@ class RandSyntheticAnomaly(RandomizableTransform):
         super().__init__(prob)
         if len(size) != 2 or not 0.0 < size[0] <= size[1] <= 1.0:
             raise ValueError(f"size={tuple(size)}: two shares, 0 < smallest <= largest <= 1, are expected.")
-        if not 0.0 < min_weight <= 1.0:
-            raise ValueError(f"min_weight={min_weight}: must be above 0 and at most 1.")
-        if not 0.0 <= shift_prob <= 1.0:
-            raise ValueError(f"shift_prob={shift_prob}: must lie between 0 and 1.")
-        if not _MIN_SHIFT <= max_shift <= 0.5:  # half the range: one of the two ways always stays in it
-            raise ValueError(f"max_shift={max_shift}: must lie between {_MIN_SHIFT} and 0.5.")
-        if not 0.0 <= min_change < _MIN_SHIFT:
-            raise ValueError(f"min_change={min_change}: must be at least 0 and less than {_MIN_SHIFT}.")
+        check_within("(0, 1]", min_weight=min_weight)
+        check_within("[0, 1]", shift_prob=shift_prob)
+        check_within(f"[{_MIN_SHIFT}, 0.5]", max_shift=max_shift)  # half the range: one of the two ways stays in it
+        check_within(f"[0, {_MIN_SHIFT})", min_change=min_change)
         self.size = (float(size[0]), float(size[1]))
         self.min_weight = min_weight
         self.shift_prob = shift_prob

@@ -5,31 +5,9 @@ import pickle
 
 import pytest
 import torch
-from medad.anomaly_map import MaskForegroundd, erode
+from medad.anomaly_map import MaskForegroundd
+from medad.morphology import erode
 from monai.data import MetaTensor
-from scipy import ndimage
-
-
-@pytest.mark.parametrize("shape", [(21, 17), (13, 12, 11)])
-@pytest.mark.parametrize("iterations", [0, 1, 3])
-def test_erosion_equals_scipy(shape: tuple[int, ...], iterations: int) -> None:
-    mask = torch.rand(1, *shape) > 0.1
-    expected = mask[0].numpy()
-    if iterations:
-        expected = ndimage.binary_erosion(expected, iterations=iterations, border_value=1)
-    assert torch.equal(erode(mask, iterations, len(shape))[0], torch.from_numpy(expected))
-
-
-def test_volume_of_a_2d_method_equals_a_loop_over_slices() -> None:
-    mask = torch.rand(1, 15, 14, 6) > 0.1
-    looped = torch.stack([erode(s, 2, 2) for s in mask.unbind(-1)], dim=-1)
-    assert torch.equal(erode(mask, 2, 2), looped)
-    assert not torch.equal(erode(mask, 2, 3), looped)
-
-
-def test_the_border_of_the_image_is_no_edge_of_the_object() -> None:
-    assert erode(torch.ones(1, 5, 5), 9, 2).all()
-    assert erode(torch.ones(1, 1, 1), 1, 2).all()
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (12, 12, 12)])
@@ -61,10 +39,6 @@ def test_errors() -> None:
         MaskForegroundd(2, erosion=-1)
     with pytest.raises(ValueError, match="spatial_dims"):
         MaskForegroundd(1)
-    with pytest.raises(ValueError, match="iterations"):
-        erode(torch.ones(1, 4, 4), -1, 2)
-    with pytest.raises(ValueError, match=r"\(C, \*spatial\)"):
-        erode(torch.ones(4, 4), 1, 2)
     with pytest.raises(KeyError, match="foreground"):
         MaskForegroundd(2)({"anomaly_map": torch.ones(1, 4, 4)})
     with pytest.raises(ValueError, match="use one grid"):

@@ -321,7 +321,7 @@ def test_holdout_leaves_own_validation_alone(touch, caplog):
 
 
 def test_bad_holdout():
-    with pytest.raises(ValueError, match="between 0 and 1"):
+    with pytest.raises(ValueError, match="holdout_fraction"):
         hold_out_subjects({"training": []}, 1.5)
     with pytest.raises(InputError, match="1 training subjects"):
         hold_out_subjects({"training": [{"image": "a", "subject_id": "a"}]}, 0.5)

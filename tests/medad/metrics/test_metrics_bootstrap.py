@@ -41,7 +41,7 @@ def test_weights_are_draws_with_replacement() -> None:
 
 @pytest.mark.parametrize("arguments", [(0, 10), (3, -1)])
 def test_bad_numbers(arguments: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="expected"):
+    with pytest.raises(ValueError, match="must be at least"):
         subject_weights(*arguments)
 
 

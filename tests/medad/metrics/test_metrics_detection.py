@@ -8,7 +8,8 @@ import math
 
 import pytest
 import torch
-from medad.metrics import hits_in_components, hits_near, label_components, match_detections
+from medad.metrics import hits_in_components, hits_near, match_detections
+from medad.morphology import label_components
 from torch import Tensor
 
 

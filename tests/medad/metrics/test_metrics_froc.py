@@ -15,7 +15,6 @@ from medad.metrics import (
     FrocStatistic,
     froc_curve,
     hits_in_components,
-    label_components,
     match_detections,
     percentile_interval,
     resample,
@@ -23,6 +22,7 @@ from medad.metrics import (
     subject_weights,
     summarize_froc,
 )
+from medad.morphology import label_components
 from monai.metrics import compute_froc_curve_data, compute_froc_score
 from monai.metrics.froc import compute_fp_tp_probs_nd
 

@@ -5,27 +5,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from medad.metrics import false_positive_components, label_components, lesion_detection, size_stratum
-from skimage.measure import label
-
-
-@pytest.mark.parametrize("shape", [(12, 13), (6, 7, 8)])
-def test_components_equal_scikit_image(shape: tuple[int, ...]) -> None:
-    mask = torch.rand(shape, generator=torch.Generator().manual_seed(0)) < 0.2
-    expected = label(mask.numpy(), connectivity=len(shape))
-    components = label_components(mask)
-    assert components.dtype == torch.int32
-    pairs = {*zip(components.flatten().tolist(), expected.ravel().tolist(), strict=True)}
-    assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
-    assert int(components.max()) == expected.max() > 1
-
-
-def test_corners_connect() -> None:
-    assert label_components(torch.eye(4)).max() == 1
-    cube = torch.zeros(2, 2, 2)
-    cube[0, 0, 0] = cube[1, 1, 1] = 1
-    assert label_components(cube).max() == 1
-    assert label_components(torch.zeros(3, 3)).max() == 0
+from medad.metrics import false_positive_components, lesion_detection, size_stratum
+from medad.morphology import label_components
 
 
 @pytest.mark.parametrize("dims", [2, 3])

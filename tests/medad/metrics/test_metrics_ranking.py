@@ -16,12 +16,12 @@ from medad.metrics import (
     average_precision,
     fpr_at_tpr,
     key_values,
-    label_components,
     oracle_dice,
     pooled_dice,
     score_histogram,
     score_levels,
 )
+from medad.morphology import label_components
 from scipy import ndimage
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score, roc_curve
 

@@ -134,12 +134,12 @@ def test_kinds_are_drawn_when_not_given() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((0, 0, 4, (32, 32)), "spatial_dims is 4"),
-        ((0, 0, 2, (32, 32, 32)), "image_size is"),
-        ((0, 0, 3, (32, 32)), "image_size is"),
-        ((0, 0, 2, (32, 8)), "image_size is"),
-        ((-1, 0, 2, (32, 32)), "seed is -1"),
-        ((0, -2, 2, (32, 32)), "index -2"),
+        ((0, 0, 4, (32, 32)), "spatial_dims=4"),
+        ((0, 0, 2, (32, 32, 32)), "image_size="),
+        ((0, 0, 3, (32, 32)), "image_size="),
+        ((0, 0, 2, (32, 8)), "image_size="),
+        ((-1, 0, 2, (32, 32)), "seed=-1"),
+        ((0, -2, 2, (32, 32)), "index=-2"),
     ],
 )
 def test_bad_arguments(arguments: tuple[int, int, int, tuple[int, ...]], message: str) -> None:

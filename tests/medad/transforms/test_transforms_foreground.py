@@ -5,11 +5,10 @@ import pickle
 import time
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from medad.errors import InputError
-from medad.transforms.foreground import ForegroundMaskd, foreground_mask, neighborhood
+from medad.transforms.foreground import ForegroundMaskd, foreground_mask
 from monai.data import MetaTensor
 from monai.transforms import Compose, EnsureChannelFirstd, Invertd, Orientationd, Resized
 from scipy import ndimage
@@ -80,12 +79,6 @@ def test_constant_and_tiny_images() -> None:
 def test_does_not_depend_on_orientation() -> None:
     image = torch.rand(1, 21, 17)
     assert torch.equal(foreground_mask(image.flip(1).transpose(1, 2), 2), foreground_mask(image, 2).flip(1).mT)
-
-
-def test_neighborhood() -> None:
-    assert np.array_equal(neighborhood(3, 3), ndimage.generate_binary_structure(3, 1))
-    within = neighborhood(3, 2, 2)
-    assert within[..., 1].all() and not within[..., 0].any() and not within[..., 2].any()
 
 
 def test_transform_adds_a_mask_in_the_image_geometry() -> None:

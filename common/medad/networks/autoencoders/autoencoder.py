@@ -14,19 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...checks import check_at_least, check_sizes, check_spatial_dims
 from .strided_convolutions import StridedDecoder, StridedEncoder
-
-
-def check_image_size(image_size: Sequence[int], spatial_dims: int, multiple: int) -> None:
-    """Refuse a grid that the levels of a network do not divide.
-
-    Raises:
-        ValueError: naming the argument.
-    """
-    if len(image_size) != spatial_dims:
-        raise ValueError(f"image_size={tuple(image_size)}: {spatial_dims} entries are expected.")
-    if any(size < multiple or size % multiple for size in image_size):
-        raise ValueError(f"image_size={tuple(image_size)}: every entry must be a multiple of {multiple}.")
 
 
 class Autoencoder(nn.Module):
@@ -76,12 +65,10 @@ class Autoencoder(nn.Module):
         hidden_size: int = 1024,
     ) -> None:
         super().__init__()
-        if spatial_dims not in (2, 3):
-            raise ValueError(f"spatial_dims={spatial_dims}: must be 2 or 3.")
-        if latent_size < 1:
-            raise ValueError(f"latent_size={latent_size}: must be at least 1.")
+        check_spatial_dims(spatial_dims)
+        check_at_least(1, latent_size=latent_size)
         multiple = 2 ** len(channels)
-        check_image_size(image_size, spatial_dims, multiple)
+        check_sizes(spatial_dims, multiple, image_size=image_size)
         self.image_size = [int(size) for size in image_size]
         self.latent_size = latent_size
         grid = [size // multiple for size in self.image_size]

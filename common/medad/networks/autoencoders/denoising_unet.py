@@ -9,6 +9,7 @@ import torch
 from monai.networks.layers.factories import Conv, Pool
 from torch import Tensor, nn
 
+from ...checks import check_divides
 from .weight_standardized_conv import WeightStandardizedConv
 
 
@@ -58,8 +59,7 @@ class DenoisingUNet(nn.Module):
         super().__init__()
         if len(channels) < 2:
             raise ValueError(f"channels={tuple(channels)}: at least two levels are needed.")
-        if any(width % norm_groups for width in channels):
-            raise ValueError(f"norm_groups={norm_groups}: must divide every entry of channels={tuple(channels)}.")
+        check_divides(channels, "channels", norm_groups=norm_groups)
         self.size_multiple = 2 ** (len(channels) - 1)
         self.pool = Pool[Pool.AVG, spatial_dims](kernel_size=2)
         inputs = (in_channels, *channels[:-1])

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...checks import check_at_least
 from .autoencoder import Autoencoder
 
 
@@ -33,8 +34,7 @@ class Memory(nn.Module):
 
     def __init__(self, slots: int, size: int, shrink: float) -> None:
         super().__init__()
-        if slots < 1:
-            raise ValueError(f"memory_size={slots}: must be at least 1.")
+        check_at_least(1, memory_size=slots)
         if not 0 <= shrink < 1 / slots:
             raise ValueError(f"shrink={shrink}: must lie in [0, {1 / slots:g}), or equal weights would all become 0.")
         self.shrink = shrink

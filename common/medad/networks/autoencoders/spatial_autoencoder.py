@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from monai.networks.layers.factories import Conv, Norm
 from torch import Tensor, nn
 
-from .autoencoder import check_image_size
+from ...checks import check_at_least, check_sizes, check_spatial_dims
 from .strided_convolutions import StridedDecoder, StridedEncoder
 
 
@@ -54,11 +54,9 @@ class SpatialAutoencoder(nn.Module):
         hidden_size: int = 1024,
     ) -> None:
         super().__init__()
-        if spatial_dims not in (2, 3):
-            raise ValueError(f"spatial_dims={spatial_dims}: must be 2 or 3.")
-        if latent_size < 1:
-            raise ValueError(f"latent_size={latent_size}: must be at least 1.")
-        check_image_size(image_size, spatial_dims, 2 ** len(channels))
+        check_spatial_dims(spatial_dims)
+        check_at_least(1, latent_size=latent_size)
+        check_sizes(spatial_dims, 2 ** len(channels), image_size=image_size)
         self.size_multiple = 2 ** len(channels)
         self.code_size = latent_size * math.prod(size // self.size_multiple for size in image_size)
         self.encoder = StridedEncoder(spatial_dims, in_channels, channels)

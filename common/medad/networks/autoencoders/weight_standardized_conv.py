@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...checks import check_odd, check_spatial_dims
+
 
 class WeightStandardizedConv(nn.Module):
     """2D or 3D convolution with standardized weights and mirrored borders.
@@ -38,10 +40,8 @@ class WeightStandardizedConv(nn.Module):
         self, spatial_dims: int, in_channels: int, out_channels: int, kernel_size: int = 3, eps: float = 1e-5
     ) -> None:
         super().__init__()
-        if spatial_dims not in (2, 3):
-            raise ValueError(f"spatial_dims={spatial_dims}: must be 2 or 3.")
-        if kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size={kernel_size}: must be odd.")
+        check_spatial_dims(spatial_dims)
+        check_odd(kernel_size=kernel_size)
         self.spatial_dims = spatial_dims
         self.eps = eps
         self.padding = [kernel_size // 2] * (2 * spatial_dims)

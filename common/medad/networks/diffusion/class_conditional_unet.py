@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from ...checks import check_within
 from ...keys import NORMAL
 from .diffusion_unet import DiffusionUNet
 
@@ -38,8 +39,7 @@ class ClassConditionalUNet(DiffusionUNet):
     """Methods that an export keeps beside ``forward``; they are called with the same inputs."""
 
     def __init__(self, *args: Any, num_classes: int = 2, condition_dropout: float = 0.1, **kwargs: Any) -> None:
-        if not 0.0 <= condition_dropout <= 1.0:
-            raise ValueError(f"condition_dropout={condition_dropout}: must lie in [0, 1].")
+        check_within("[0, 1]", condition_dropout=condition_dropout)
         super().__init__(*args, num_class_embeds=num_classes + 1, **kwargs)
         self.unknown = num_classes
         self.condition_dropout = condition_dropout

@@ -9,6 +9,7 @@ import torch
 from monai.networks.nets import diffusion_model_unet
 from torch import Tensor, nn
 
+from ...checks import check_divides, check_spatial_dims
 from .attention_pool import AttentionPool
 
 
@@ -52,14 +53,12 @@ class DiffusionClassifier(diffusion_model_unet.DiffusionModelEncoder):
         head_channels: int = 64,
         norm_groups: int = 32,
     ) -> None:
-        if spatial_dims not in (2, 3):
-            raise ValueError(f"spatial_dims={spatial_dims}: must be 2 or 3.")
+        check_spatial_dims(spatial_dims)
         if len(attention_levels) != len(channels):
             raise ValueError(
                 f"attention_levels={list(attention_levels)}: one for each of the {len(channels)} levels is expected."
             )
-        if any(width % norm_groups for width in channels):
-            raise ValueError(f"norm_groups={norm_groups}: must divide every entry of channels={list(channels)}.")
+        check_divides(channels, "channels", norm_groups=norm_groups)
         if any(width > head_channels and width % head_channels for width in channels):
             raise ValueError(f"head_channels={head_channels}: must divide all wider entries of {list(channels)}.")
         super().__init__(

@@ -10,6 +10,8 @@ import torch
 from monai.networks.nets import DiffusionModelUNet
 from torch import Tensor
 
+from ...checks import check_divides, check_spatial_dims
+
 
 class DiffusionUNet(DiffusionModelUNet):
     """MONAI's diffusion U-Net, given by the number of attention heads, with a default timestep and checked sizes.
@@ -56,14 +58,12 @@ class DiffusionUNet(DiffusionModelUNet):
         resblock_updown: bool = True,
         **kwargs: Any,
     ) -> None:
-        if spatial_dims not in (2, 3):
-            raise ValueError(f"spatial_dims={spatial_dims}: must be 2 or 3.")
+        check_spatial_dims(spatial_dims)
         if len(attention_levels) != len(channels):
             raise ValueError(
                 f"attention_levels={list(attention_levels)}: one for each of the {len(channels)} levels is expected."
             )
-        if any(width % norm_groups for width in channels):
-            raise ValueError(f"norm_groups={norm_groups}: must divide every entry of channels={list(channels)}.")
+        check_divides(channels, "channels", norm_groups=norm_groups)
         attending = [width for width, attends in zip(channels, attention_levels, strict=True) if attends]
         if any(width % num_heads for width in [*attending, channels[-1]]):
             raise ValueError(f"num_heads={num_heads}: must divide the channels of every level with attention.")

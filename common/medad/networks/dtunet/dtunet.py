@@ -11,7 +11,7 @@ from monai.networks.nets import diffusion_model_unet
 from monai.networks.utils import pixelshuffle
 from torch import Tensor, nn
 
-from ..autoencoders.autoencoder import check_image_size
+from ...checks import check_at_least, check_choice, check_divides, check_sizes, check_spatial_dims
 from ..patch_grid import resize_grid
 from .aggregation_feed_forward import AggregationFeedForward
 from .conv_patch_embedding import ConvPatchEmbedding
@@ -85,20 +85,15 @@ class DTUNet(nn.Module):
         norm_groups: int = 32,
     ) -> None:
         super().__init__()
-        if spatial_dims not in (2, 3):
-            raise ValueError(f"spatial_dims={spatial_dims}: must be 2 or 3.")
+        check_spatial_dims(spatial_dims)
         if depth < 2 or depth % 2:
             raise ValueError(f"depth={depth}: must be even, at least 2; half of the blocks come before the middle.")
-        if hidden_size % num_heads:
-            raise ValueError(f"num_heads={num_heads}: must divide hidden_size={hidden_size}.")
-        if feed_forward not in _FEED_FORWARDS:
-            raise ValueError(f"feed_forward={feed_forward!r}: must be one of {_FEED_FORWARDS}.")
-        if time_conditioning not in _TIME_CONDITIONINGS:
-            raise ValueError(f"time_conditioning={time_conditioning!r}: must be one of {_TIME_CONDITIONINGS}.")
-        if time_channels < 2:
-            raise ValueError(f"time_channels={time_channels}: must be at least 2, a sine and a cosine.")
+        check_divides(hidden_size, "hidden_size", num_heads=num_heads)
+        check_choice(_FEED_FORWARDS, feed_forward=feed_forward)
+        check_choice(_TIME_CONDITIONINGS, time_conditioning=time_conditioning)
+        check_at_least(2, time_channels=time_channels)
         self.patch_embedding = ConvPatchEmbedding(spatial_dims, in_channels, hidden_size, patch_size, norm_groups)
-        check_image_size(image_size, spatial_dims, patch_size)
+        check_sizes(spatial_dims, patch_size, image_size=image_size)
         grid = [size // patch_size for size in image_size]
         self.spatial_dims, self.patch_size, self.time_channels = spatial_dims, patch_size, time_channels
         shifts = time_conditioning == "shift"

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...checks import check_sizes, check_spatial_dims
 from .backbone_weights import load_backbone_weights
 from .backbones import make_backbone
 from .random_backbone import draw_backbone_weights
@@ -104,10 +105,8 @@ class FeaturePyramid(nn.Module):
 def _check(
     spatial_dims: int, in_channels: int, feature_size: Sequence[int], mean: Sequence[float], std: Sequence[float]
 ) -> None:
-    if spatial_dims not in (2, 3):
-        raise ValueError(f"spatial_dims={spatial_dims}: must be 2 or 3.")
-    if len(feature_size) != spatial_dims or min(feature_size) < 1:
-        raise ValueError(f"feature_size={tuple(feature_size)}: {spatial_dims} positive entries are expected.")
+    check_spatial_dims(spatial_dims)
+    check_sizes(spatial_dims, feature_size=feature_size)
     if len(std) != len(mean) or not all(value > 0 for value in std):
         raise ValueError(f"std={tuple(std)}: one positive entry for each of mean={tuple(mean)} is expected.")
     if in_channels not in (1, len(mean)):

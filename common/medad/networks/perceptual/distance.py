@@ -15,6 +15,7 @@ from monai.networks.layers import gaussian_1d, separable_filtering
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...checks import check_positive
 from ...errors import InputError
 from ..weights import is_torchscript
 from .squeezenet_features import SqueezeNetFeatures
@@ -144,8 +145,7 @@ class PerceptualDistance(nn.Module):
 
     def __init__(self, path: str | Path, spatial_dims: int, sigma: float = 2.0) -> None:
         super().__init__()
-        if not sigma > 0:
-            raise ValueError(f"sigma={sigma}: must be positive.")
+        check_positive(sigma=sigma)
         self.distance = _load_distance(Path(path), spatial_dims)
         self.file_hash = hashlib.sha256(Path(path).read_bytes()).hexdigest()
         self.sigma = float(sigma)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...checks import check_at_least, check_divides, check_odd, check_sizes, check_spatial_dims, check_within
 from .factorized_position import FactorizedPosition
 from .feature_jitter import FeatureJitter
 from .neighbor_mask import neighbor_mask
@@ -68,29 +69,18 @@ class UniAD(nn.Module):
         jitter_scale: float = 20.0,
     ) -> None:
         super().__init__()
-        if spatial_dims not in (2, 3):
-            raise ValueError(f"spatial_dims={spatial_dims}: must be 2 or 3.")
-        if in_channels < 1:
-            raise ValueError(f"in_channels={in_channels}: must be at least 1.")
-        if len(feature_size) != spatial_dims or min(feature_size) < 1:
-            raise ValueError(f"feature_size={feature_size}: {spatial_dims} entries are needed, each at least 1.")
-        if num_heads < 1 or hidden_size % num_heads:
-            raise ValueError(f"num_heads={num_heads}: must divide hidden_size={hidden_size}.")
-        if hidden_size < spatial_dims:
-            raise ValueError(f"hidden_size={hidden_size}: every axis needs a channel for its position.")
-        if num_layers < 1:
-            raise ValueError(f"num_layers={num_layers}: must be at least 1.")
-        if mlp_dim < 1:
-            raise ValueError(f"mlp_dim={mlp_dim}: must be at least 1.")
+        check_spatial_dims(spatial_dims)
+        check_at_least(1, in_channels=in_channels)
+        check_sizes(spatial_dims, feature_size=feature_size)
+        check_divides(hidden_size, "hidden_size", num_heads=num_heads)
+        check_at_least(spatial_dims, hidden_size=hidden_size)  # every axis needs a channel for its position
+        check_at_least(1, num_layers=num_layers, mlp_dim=mlp_dim)
         window = [neighbor_size] * spatial_dims if isinstance(neighbor_size, int) else list(neighbor_size)
-        if len(window) != spatial_dims or any(width < 1 or width % 2 == 0 for width in window):
-            raise ValueError(
-                f"neighbor_size={neighbor_size}: must be odd and positive, one number or {spatial_dims} of them."
-            )
-        if not 0 <= dropout_rate < 1:
-            raise ValueError(f"dropout_rate={dropout_rate}: must be in [0, 1).")
-        if jitter_scale < 0:
-            raise ValueError(f"jitter_scale={jitter_scale}: must not be negative.")
+        check_sizes(spatial_dims, neighbor_size=window)
+        for width in window:
+            check_odd(neighbor_size=width)
+        check_within("[0, 1)", dropout_rate=dropout_rate)
+        check_at_least(0, jitter_scale=jitter_scale)
         self.spatial_dims, self.in_channels = spatial_dims, in_channels
         self.mask: Tensor
         self.feature_size, self.window = list(feature_size), window
