@@ -13,6 +13,7 @@ PACKAGE = ROOT / "common" / "medad"
 # ground floor first: a room imports only from rooms above it in this list
 ROOMS = (
     "__init__",
+    "release_code",
     "errors",
     "keys",
     "checks",

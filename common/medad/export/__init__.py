@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from .own_code import use_own_code
 from .release import Release, export_bundle
 
-__all__ = ["Release", "export_bundle", "use_own_code"]
+__all__ = ["Release", "export_bundle"]

@@ -12,7 +12,7 @@ from ..configuration import PathLike, config_files, goes_on
 from ..errors import InputError
 
 BASES = ("train", "inference")
-OWN_CODE = "$runpy.run_path(@bundle_root + '/scripts/medad/export/own_code.py')['use_own_code'](@bundle_root)"
+RELEASE_CODE = "$runpy.run_path(@bundle_root + '/scripts/medad/release_code.py')['use_release_code'](@bundle_root)"
 """First entry of ``initialize`` and ``run``; works from any directory and whatever else the process has loaded."""
 
 _PACKAGE = "medad."
@@ -115,13 +115,13 @@ def inside_the_bundle(config: Mapping[str, Any]) -> dict[str, Any]:
         config: any configuration of a bundle.
 
     Returns:
-        The same with ``medad.`` targets as ``scripts.medad.``; where it initializes or runs something, :data:`OWN_CODE`
-        comes first.
+        The same with ``medad.`` targets as ``scripts.medad.``; where it initializes or runs something,
+        :data:`RELEASE_CODE` comes first.
     """
     inside: dict[str, Any] = _retarget(config)
     for key in ("initialize", "run"):
         if key in inside:
-            inside[key] = [OWN_CODE, *inside[key]]
+            inside[key] = [RELEASE_CODE, *inside[key]]
     if "imports" in inside:
         inside["imports"] = [*inside["imports"], "$import runpy"]
     return inside

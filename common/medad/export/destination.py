@@ -12,7 +12,7 @@ from ..errors import InputError
 
 def is_release(folder: Path) -> bool:
     """Say whether a folder is a bundle with its code, as medad exports it."""
-    return (folder / "scripts" / "medad" / "export" / "own_code.py").is_file()
+    return (folder / "scripts" / "medad" / "__init__.py").is_file()
 
 
 def require_outside(folder: Path, bundle: Path) -> None:

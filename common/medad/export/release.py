@@ -26,6 +26,8 @@ from .source import Source, open_source
 from .torchscript import export_torchscript
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+_LEFT_OUT = ["bench", "crossval", "demo.py", "dicom_seg.py", "export", "fetch_backbone", "latent_size", "phantom"]
+"""Doors and rooms that nobody opens in a release: it trains, calibrates, evaluates, infers, and has ``predict``."""
 _SCRIPTS = '# SPDX-License-Identifier: Apache-2.0\n"""The code of this bundle."""\n'
 
 
@@ -125,5 +127,10 @@ def _copy(source: Source, folder: Path) -> None:
     for file, name in ((source.weights, "model.pt"), (source.calibration, "calibration.json")):
         if file is not None:
             shutil.copyfile(file, folder / "models" / name)
-    shutil.copytree(_PACKAGE, folder / "scripts" / "medad", ignore=no_caches)
+    left_out = {str(_PACKAGE): set(_LEFT_OUT)}
+    shutil.copytree(
+        _PACKAGE,
+        folder / "scripts" / "medad",
+        ignore=lambda place, names: no_caches(place, names) | left_out.get(place, set()),
+    )
     (folder / "scripts" / "__init__.py").write_text(_SCRIPTS, encoding="utf-8")

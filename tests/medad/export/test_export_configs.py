@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from medad.errors import InputError
-from medad.export.configs import OWN_CODE, bake, inside_the_bundle
+from medad.export.configs import RELEASE_CODE, bake, inside_the_bundle
 from medad.export.metadata import release_metadata
 
 
@@ -40,8 +40,8 @@ def test_every_target_of_the_package_is_found_inside() -> None:
         "medad.a": "medad.b",
         "network_def": {"_target_": "scripts.medad.networks.X", "loss": {"_target_": "torch.nn.MSELoss"}},
         "steps": [{"_target_": "scripts.medad.y"}, [{"_target_": "$@name"}], "medad.z"],
-        "initialize": [OWN_CODE, {"_target_": "scripts.medad.errors.plain_errors"}],
-        "run": [OWN_CODE, "$@evaluator.run()"],
+        "initialize": [RELEASE_CODE, {"_target_": "scripts.medad.errors.plain_errors"}],
+        "run": [RELEASE_CODE, "$@evaluator.run()"],
     }
     assert config == before
     assert inside_the_bundle({"spatial_dims": 3}) == {"spatial_dims": 3}

@@ -7,10 +7,22 @@ import json
 import shutil
 from pathlib import Path
 
+import medad
 import pytest
 from medad.errors import InputError
 from medad.export import Release, export_bundle
 from medad.export.__main__ import main
+from release_tools import run_without_medad
+
+EVERY_MODULE = """
+import importlib, pkgutil
+import scripts.medad
+
+found = [module.name for module in pkgutil.walk_packages(scripts.medad.__path__, "scripts.medad.")]
+for name in found:
+    importlib.import_module(name)
+print(len(found))
+"""
 
 BUNDLES = Path(__file__).resolve().parents[3] / "bundles"
 BUNDLE = min(path.parent.parent for path in BUNDLES.glob("*/configs/inference.json"))
@@ -64,6 +76,18 @@ def test_an_incomplete_bundle_is_refused(bundle: Path, tmp_path: Path, missing: 
     with pytest.raises(InputError, match=f"no complete bundle there: it has no {missing}"):
         _export(bundle, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_release_holds_the_rooms_and_predict_alone(tmp_path: Path) -> None:
+    """Whatever is added to the package has to be put on one of the two sides; every module of a release is imported."""
+    folder = _export(BUNDLE, tmp_path).folder / "scripts" / "medad"
+    doors = {"bench", "crossval", "demo", "dicom_seg", "export", "fetch_backbone", "latent_size", "phantom"}
+    package = Path(medad.__file__).parent
+    whole, released = ({path.stem for path in place.iterdir() if path.stem[0] != "_"} for place in (package, folder))
+    assert whole - released == doors and released < whole and "predict" in released
+    done = run_without_medad(tmp_path / BUNDLE.name, "-c", EVERY_MODULE)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 150
 
 
 def test_a_release_is_not_exported_again(tmp_path: Path) -> None:

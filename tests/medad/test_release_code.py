@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from medad.export.own_code import use_own_code
+from medad.release_code import use_release_code
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ def _value() -> int:
 def test_each_release_gets_its_own(tmp_path: Path) -> None:
     one, two = _release(tmp_path / "one", 1), _release(tmp_path / "two", 2)
     for folder, value in ((one, 1), (two, 2), (one, 1)):
-        use_own_code(folder)
+        use_release_code(folder)
         assert _value() == value
     assert sys.path.count(str(one)) == sys.path.count(str(two)) == 1
 
@@ -53,11 +53,11 @@ def test_what_was_built_meets_its_own_classes_again(tmp_path: Path) -> None:
     built = {}
     for folder in (one, two):
         (folder / "scripts" / "tool.py").write_text("class Tool:\n    pass\n")
-        use_own_code(folder)
+        use_release_code(folder)
         importlib.invalidate_caches()
         built[folder] = importlib.import_module("scripts.tool").Tool()
     for folder in (one, two, one):
-        use_own_code(folder)
+        use_release_code(folder)
         assert type(pickle.loads(pickle.dumps(built[folder]))) is type(built[folder])
 
 
@@ -66,22 +66,22 @@ def test_a_release_whose_modules_were_forgotten_is_loaded_again(tmp_path: Path) 
     one, two = _release(tmp_path / "one", 1), _release(tmp_path / "two", 2)
     for folder, value in ((one, 1), (two, 2), (one, 1)):
         _forget_scripts()
-        use_own_code(folder)
+        use_release_code(folder)
         assert _value() == value
 
 
 def test_nothing_is_loaded_twice_for_one_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = _release(tmp_path / "one", 1)
-    use_own_code(folder)
+    use_release_code(folder)
     assert _value() == 1
     module = sys.modules["scripts.tool"]
     monkeypatch.chdir(folder)
-    use_own_code(".")
+    use_release_code(".")
     assert sys.modules["scripts.tool"] is module and sys.path[0] == str(folder.resolve())
 
 
 def test_scripts_that_are_no_release_make_way(tmp_path: Path) -> None:
     sys.path.insert(0, str(_release(tmp_path / "foreign", 3, regular=False)))
     assert _value() == 3
-    use_own_code(_release(tmp_path / "one", 1))
+    use_release_code(_release(tmp_path / "one", 1))
     assert _value() == 1

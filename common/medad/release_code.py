@@ -16,7 +16,7 @@ _KEPT = "modules_of_other_releases"
 time and cannot hold them."""
 
 
-def use_own_code(bundle_root: str | os.PathLike[str]) -> None:
+def use_release_code(bundle_root: str | os.PathLike[str]) -> None:
     """Put a release first on the import path, and its modules in the place of those of any other bundle.
 
     Modules of another release are kept and come back with it, so that what it has built always meets the same classes;
