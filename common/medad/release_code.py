@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make a process use the code of one release: all releases call it ``scripts``, and Python keeps the first it finds.
+"""Code of a release: all releases call it ``scripts``, and Python keeps the first that it finds.
 
 The configurations of a release execute this file by its path before anything is built, so it imports nothing of medad.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Boxes around the parts of a mask, so that costly work can be left out where there is nothing."""
+"""Bounding boxes of the parts of a mask, so that costly work can be left out where there is nothing."""
 
 from __future__ import annotations
 

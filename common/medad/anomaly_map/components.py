@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drop connected components of a mask that are too small to be a lesion."""
+"""Size filter: connected components of a mask that are too small to be a lesion are dropped."""
 
 from __future__ import annotations
 

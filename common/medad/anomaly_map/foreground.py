@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keep the anomaly map inside the object: erode its mask, and set the map to 0 outside."""
+"""Foreground of a map: the mask of the object is eroded, and the map is 0 outside."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Median of the cube around every voxel, by merging sorted neighbors axis by axis.
+"""Median filter: the median of the cube around every voxel, by merging sorted neighbors axis by axis.
 
 Sort the ``k`` neighbors along the first axis; merge ``k`` such lists along the second axis into sorted lists of
 ``k^2``; merge ``k`` of those along the third and keep the middle one. A list serves all the windows that contain it.

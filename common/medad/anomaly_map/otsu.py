@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mask that every map splits into by itself: the threshold with the largest variance between the two sides."""
+"""Otsu's threshold: the one with the largest variance between the two sides, for each map by itself."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One number per image: the anomaly map reduced over the foreground.
+"""Anomaly score: one number per image, the anomaly map reduced over the foreground.
 
 ``mean``: average over the foreground; ``max``: its largest value; ``std``: its standard deviation;
 ``top_fraction``: average of the ``ceil(fraction * n)`` largest of its ``n`` voxels;

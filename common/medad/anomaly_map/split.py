@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Split the one tensor that an inferer returns: channel 0 is the anomaly map, the others the reconstruction."""
+"""Splitting the result of an inferer: channel 0 is the anomaly map, the others the reconstruction."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What keeping the features of a frozen backbone gains: training steps on kept features against steps on images.
+"""Benchmark of kept features: training steps on features from disk against steps on images.
 
 Both train the same UniAD on the same batches; steps of both alternate, and inference is measured between them. The
 weights of the backbone are random: its speed does not depend on them.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Inference of a bundle from files to files, against a script of MONAI's stock transforms on the same files.
+"""Benchmark of inference: files to files, against a script of MONAI's stock transforms on the same files.
 
 Both use the same untrained network and the same inferer. The script loads, resizes and scales one image, runs the
 network, smooths the map, takes it back to the grid of the file, thresholds it, drops small objects and saves map, mask

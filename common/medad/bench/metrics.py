@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Voxel metrics of one BraTS-size volume: AUROC, AP, best Dice and FPR95 from one histogram, against scikit-learn.
+"""Benchmark of voxel metrics: AUROC, AP, best Dice and FPR95 of one volume, against scikit-learn.
 
 Scores are log-normal, ``exp(N(0, 1))`` for normal and ``exp(N(1.2, 1))`` for abnormal voxels, 1.5 % of them abnormal.
 """

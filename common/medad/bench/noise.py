@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fractal simplex noise in each of its forms, against the ``opensimplex`` package (the same noise, compiled by numba).
+"""Benchmark of fractal simplex noise: each of its forms, against the ``opensimplex`` package.
 
 ``opensimplex`` draws octave by octave and adds them up. "one by one" is the way of the AnoDDPM code: the same, with a
 new permutation table for every image. Images are slices of a 3D field (three coordinates), the volume is a 3D field.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Post-processing of one BraTS-size anomaly map: median, foreground erosion, threshold, small components.
+"""Benchmark of post-processing: median, erosion, threshold and components of one map, against SciPy.
 
 Against the SciPy calls that a user would write: ``median_filter``, ``binary_erosion``, ``label`` and ``bincount``. The
 map is smooth noise and five lesions in an ellipsoid that fills about a third of the volume; the threshold leaves

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What importing medad adds to importing MONAI: seconds and packages, each time in a fresh interpreter."""
+"""Benchmark of start-up: seconds and packages that importing medad adds to importing MONAI."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How all benchmarks measure: median wall time, in turn, peak extra memory, and a description of the machine."""
+"""Timing: median wall time, in turn, peak extra memory, and a description of the machine."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training of a bundle on phantom images, against a plain PyTorch loop over the same images in memory.
+"""Benchmark of training: a bundle on phantom images, against a bare PyTorch loop over the same images.
 
 Both have the same network, loss, corruption, optimizer and random transforms. Epochs of both alternate; the loaders
 alone and the network alone (one batch again and again) are measured between them.
@@ -81,7 +81,7 @@ def random_part(transform: Compose) -> tuple[Transform, ...]:
     return steps[first:]
 
 
-class PlainLoop:
+class PyTorchLoop:
     """What a user without MONAI's engines would write, with a copy of the trainer's network and optimizer.
 
     Args:
@@ -127,7 +127,7 @@ class PlainLoop:
 class _Alternation:
     """After every epoch of a trainer measure the plain loop, both loaders, and the network alone."""
 
-    def __init__(self, loop: PlainLoop, device: torch.device) -> None:
+    def __init__(self, loop: PyTorchLoop, device: torch.device) -> None:
         self.loop = loop
         self.rounds: list[dict[str, float]] = []
         self.device = device
@@ -179,7 +179,7 @@ def _measure(workflow: Any, args: argparse.Namespace, augmentation: str) -> list
     transform: Compose = parser.get_parsed_content("train#dataset").transform
     fixed = deterministic_part(transform)
     items = [_tensors(fixed(item)) for item in parser.get_parsed_content("train#datalist")]
-    alternation = _Alternation(PlainLoop(trainer, items, random_part(transform)), trainer.state.device)
+    alternation = _Alternation(PyTorchLoop(trainer, items, random_part(transform)), trainer.state.device)
     alternation.attach(trainer)
     trainer.run()
     rounds = alternation.rounds[1:]  # the first epoch warms up

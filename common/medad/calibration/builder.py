@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Build a calibration from normal images one by one, in bounded memory.
+"""Building a calibration from normal images, one by one and in bounded memory.
 
 A voxel of image ``i`` weighs ``w_i = 1 / (n_i * v_i)``, with ``v_i`` foreground voxels in the image and ``n_i`` images
 of its subject, so that every subject weighs the same. ``t(r)`` is the smallest upper edge of a histogram bin above

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What held-out normal images say about new ones: conformal p-values and voxel thresholds.
+"""Calibration: conformal p-values and voxel thresholds from held-out normal images.
 
 ``p(s) = (1 + sum_i w_i [s_i >= s]) / (n + 1)`` over the ``n`` normal scores ``s_i``, where ``w_i = n / (S * n_i)`` for
 an image whose subject has ``n_i`` of them, ``S`` subjects in all: every subject weighs the same and the weights sum to

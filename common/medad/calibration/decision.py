@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From score to decision, at the false-positive rate that the calibration fixes: ``decision = [p(score) <= rate]``."""
+"""Decision at a calibrated false-positive rate: ``decision = [p(score) <= rate]``."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read ``calibration.json``."""
+"""The file ``calibration.json``: read, checked, and kept while it does not change."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Build the calibration over all normal images, and beside it that of every data set they come from."""
+"""Calibration by data set: over all normal images, and beside it over those of each data set."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a calibration belongs to: SHA-256 of the weights and of the list of images, and the settings of the score."""
+"""Identity of a calibration: SHA-256 of weights and of the list of images, settings as JSON holds them."""
 
 from __future__ import annotations
 

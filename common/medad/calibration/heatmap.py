@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Graded label maps for clients that show nothing else: a heatmap 0..255, and bins 0..5 by false-positive rate.
+"""Graded label maps for clients that show nothing else: a heatmap 0..255, and bins 0..5 by rarity.
 
 ``heatmap = min(255, ceil(127 * anomaly_map / t))`` with ``t`` the voxel threshold, and
 ``bin = number of the five rates r with anomaly_map > t(r)``.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The calibration that belongs to the weights and settings of a run, or none."""
+"""Matching: the calibration that belongs to the weights and settings of a run, or none."""
 
 from __future__ import annotations
 

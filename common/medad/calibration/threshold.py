@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From map to mask, at the false-positive rate that the calibration fixes: ``pred = [anomaly_map > t(voxel rate)]``."""
+"""Voxel threshold at a calibrated false-positive rate: ``pred = [anomaly_map > t(rate)]``."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from .config import PathLike, build, config_files, goes_on, read_config
+from .config import PathLike, build, config_files, is_overlay_of, read_config
 from .overrides import parse_paths, parse_value, split_overrides
 from .settings_record import record_settings
 from .workflow import open_workflow
@@ -12,7 +12,7 @@ __all__ = [
     "PathLike",
     "build",
     "config_files",
-    "goes_on",
+    "is_overlay_of",
     "open_workflow",
     "parse_paths",
     "parse_value",

@@ -114,7 +114,7 @@ def build(config: ConfigParser, key: str) -> Any:
         ) from error
 
 
-def goes_on(base: str, overlay: PathLike) -> bool:
+def is_overlay_of(base: str, overlay: PathLike) -> bool:
     """Say whether an overlay is made for a base configuration; one with a name of its own is taken to be.
 
     Args:
@@ -129,7 +129,7 @@ def goes_on(base: str, overlay: PathLike) -> bool:
 
 
 def _overlay(configs: Path, base: str, overlay: str) -> str:
-    known = {path.stem: path for path in sorted(configs.glob("*.json")) if goes_on(base, path.stem)}
+    known = {path.stem: path for path in sorted(configs.glob("*.json")) if is_overlay_of(base, path.stem)}
     path = known.get(overlay.removesuffix(".json"), Path(overlay).expanduser())
     if not path.is_file():
         raise InputError(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One fold: write its data list, train every stage, calibrate, test, and keep what pooling needs."""
+"""One fold: its data list, its trainings, calibration and test, and what pooling needs of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..engines import CohortError
 from ..errors import unwrap_errors
 from ..files import atomic_path, read_csv, write_csv, write_json
 from ..handlers import CaseSaver, MetricsHandler
-from .common_scale import SCORE_COLUMNS, FoldResults
+from .standardization import SCORE_COLUMNS, FoldResults
 
 _logger = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ class Fold:
         except CohortError as error:
             _logger.error("%s", error)  # the other cases are there, and failures.csv says what is missing
         rows = sorted(results.rows, key=lambda row: row["case"])
-        write_csv(self.folder / _SCORES, score_columns(rows), rows)
+        write_csv(self.folder / _SCORES, fold_columns(rows), rows)
         with atomic_path(self.folder / _STATES) as partial:
             torch.save(results.states(_metrics_handler(parser).detections), partial)
 
@@ -160,7 +160,7 @@ def _metrics_handler(parser: ConfigParser) -> MetricsHandler:
     return next(handler for handler in handlers if isinstance(handler, MetricsHandler))
 
 
-def score_columns(rows: Sequence[Mapping[str, Any]], *more: str) -> tuple[str, ...]:
+def fold_columns(rows: Sequence[Mapping[str, Any]], *more: str) -> tuple[str, ...]:
     """Columns of a table of scores: ``case``, further ones, ``dataset`` if a case names one, and the others."""
     first, *others = SCORE_COLUMNS
     return (first, *more, *(["dataset"] if any("dataset" in row for row in rows) else []), *others)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Divide cases into folds: every subject is tested in exactly one, with all its images.
+"""Division into folds: every subject is tested in exactly one, with all its images.
 
 Subjects are sorted into strata by the labels of their images (normal, abnormal, both), put in a random order within
 each, and dealt to the folds in turn; so the folds differ by at most one subject, in each stratum and over all.

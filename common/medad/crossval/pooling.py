@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics over the predictions of all folds together, and over the folds one by one."""
+"""Pooling: metrics over the predictions of all folds together, and over the folds one by one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..metrics import AnomalyMetrics, DetectionRecord, summarize_froc
-from .common_scale import P_VALUE, RAW, STANDARDIZED
+from .standardization import P_VALUE, RAW, STANDARDIZED
 
 IMAGE_RANKING = ("image_auroc", "image_ap")
 MAP_RANKING = ("pixel_auroc", "pixel_ap", "fpr95", "oracle_dice", "oracle_threshold", "aupro")

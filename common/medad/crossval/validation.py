@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run all folds of a bundle, one after the other, and pool what they predict."""
+"""Cross-validation: all folds of a bundle, one after the other, and their predictions pooled."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from ..handlers.froc import CURVE_COLUMNS
 from ..handlers.tables import FAILURE_COLUMNS
 from ..keys import NORMAL, Keys
 from ..visualize import CalibrationSummary, write_report
-from .common_scale import STANDARDIZED, mean_and_std
-from .fold import Fold, Recipe, score_columns
+from .fold import Fold, Recipe, fold_columns
 from .folds import make_folds
 from .pooling import over_folds, pool, pooled_detections
+from .standardization import STANDARDIZED, mean_and_std
 
 _logger = logging.getLogger(__name__)
 
@@ -200,7 +200,7 @@ def _write_results(plan: Sequence[Fold], recipe: Recipe, out: Path, seed: int) -
     rows = [{**row, "fold": str(number)} for number, fold in enumerate(plan, start=1) for row in fold.rows()]
     failures = [failure for fold in plan for failure in fold.failures()]
     rows.sort(key=lambda row: row["case"])
-    write_csv(out / "scores.csv", score_columns(rows, "fold"), rows)
+    write_csv(out / "scores.csv", fold_columns(rows, "fold"), rows)
     write_csv(out / "failures.csv", FAILURE_COLUMNS, failures)
     write_json(out / "metrics.json", metrics)
     if "froc" in metrics:

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from .checks import check_files_exist, check_splits, draw_order, hold_out_subjects
-from .circles import drop_misplaced_circles
+from .checks import check_files_exist, check_splits
 from .datalist import load_datalist, load_splits
+from .holdout import draw_order, hold_out_subjects
 from .items import Item, Splits
 from .layouts import Layout, known_layouts
-from .marked_lesions import class_weights, localized_items
+from .marked_lesions import class_weights, items_with_marked_lesions
+from .misplaced_circles import drop_misplaced_circles
 
 __all__ = [
     "Item",
@@ -20,8 +21,8 @@ __all__ = [
     "draw_order",
     "drop_misplaced_circles",
     "hold_out_subjects",
+    "items_with_marked_lesions",
     "known_layouts",
     "load_datalist",
     "load_splits",
-    "localized_items",
 ]

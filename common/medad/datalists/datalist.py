@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From paths to a checked list of items: the layout is recognized, said in the log, and can be forced."""
+"""Data lists: from the path of a data set, or of several, to checked items of one split."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..formats.paths import is_file, require_openable
-from .checks import check_files_exist, check_splits, hold_out_subjects, mark_normals_without_mask
-from .circles import drop_misplaced_circles
+from .checks import check_files_exist, check_splits, mark_normals_without_mask
+from .holdout import hold_out_subjects
 from .items import (
     CALIBRATION,
     INFERENCE,
@@ -26,6 +26,7 @@ from .items import (
     name_cases,
 )
 from .layouts import choose_layout
+from .misplaced_circles import drop_misplaced_circles
 from .several_datasets import DatasetDirs, PathLike, check_images_apart, join_datasets, name_datasets
 
 logger = logging.getLogger(__name__)

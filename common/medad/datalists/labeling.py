@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Items of a labeling application as items of a data list: a case in which nothing is marked is a normal one."""
+"""Items of a labeling application as those of a data list: where nothing is marked, the case is normal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .items import IMAGE, LABEL, MASK, Item, image_paths, name_cases
 logger = logging.getLogger(__name__)
 
 
-def from_labeling(data: Sequence[Item], both_classes: bool = False, masks: bool = False) -> list[Item]:
+def items_of_labeling(data: Sequence[Item], both_classes: bool = False, masks: bool = False) -> list[Item]:
     """Take in the items of a program that lists images and masks; those of a data list pass as they are.
 
     MONAI Label lists ``{"image", "label"}``; its label is the path of a mask that somebody confirmed. A case in which

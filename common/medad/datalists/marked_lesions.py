@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training items for methods that learn from marked lesions."""
+"""Items with marked lesions, for methods that learn from them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from ..errors import InputError
 from ..keys import ABNORMAL, Keys
 from .items import CASE, LABEL, MASK, Item
-from .labeling import from_labeling
+from .labeling import items_of_labeling
 
 _logger = logging.getLogger(__name__)
 
 
-def localized_items(data: Sequence[Item]) -> list[Item]:
+def items_with_marked_lesions(data: Sequence[Item]) -> list[Item]:
     """Take in normal images, which have no lesion, and abnormal ones whose lesions are marked.
 
     Args:
@@ -27,7 +27,7 @@ def localized_items(data: Sequence[Item]) -> list[Item]:
     Raises:
         InputError: if there is no normal image, or no abnormal one with marked lesions.
     """
-    items = from_labeling(data, both_classes=True, masks=True)
+    items = items_of_labeling(data, both_classes=True, masks=True)
     abnormal = [item for item in items if item.get(LABEL) == ABNORMAL]
     normal = [item for item in items if item.get(LABEL) != ABNORMAL]
     marked = [item for item in abnormal if _is_marked(item)]
@@ -51,7 +51,7 @@ def class_weights(data: Sequence[Item]) -> list[float]:
     """Weigh items so that both classes are drawn equally often.
 
     Args:
-        data: items as :func:`localized_items` gives them.
+        data: items as :func:`items_with_marked_lesions` gives them.
 
     Returns:
         One weight for each: 1 / number of images of its class.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Variational bound of a diffusion whose variance is not learned: a weighted squared error of the predicted noise.
+"""Variational bound of a diffusion with fixed variance: a weighted squared error of the predicted noise.
 
 KL( N(m, v) || N(m^, s) ) = |m - m^|^2 / (2 s) + const,   m - m^ = -b_l / sqrt((1 - b_l)(1 - a_l)) (n - n^)
 bound of level l          = b_l^2 / (2 s_l (1 - b_l)(1 - a_l)) (n - n^)^2 + const

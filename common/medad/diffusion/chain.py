@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a noisy image back to a clean one: ancestral steps, DDIM steps, and the grids of levels they walk on.
+"""Reverse process: ancestral sampling, and DDIM sampling and inversion, along falling or rising levels.
 
 ancestral:  x_{l-1} = mean of the posterior + sqrt(v_l) n,  a fresh n at every step, none at the last
 DDIM:       x_k = sqrt(a_k) x_0^ + sqrt(1 - a_k) n^,        any k, below (decoding) or above (encoding)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lead the way from noise to image toward a class, by a classifier or by a network that knows classes itself.
+"""Guidance toward a class: by a classifier, or classifier-free.
 
 classifier:       n^ <- n^ - s sqrt(1 - a_l) g,   g = d log p(class | x_l, l) / d x_l
 classifier-free:  n^ <- n^ + s (n^_class - n^),   which is the same with the classifier that the two imply

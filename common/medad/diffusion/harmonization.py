@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Temporal harmonization: while an image is denoised, the original comes back wherever nothing looks abnormal.
+"""Temporal harmonization: the original comes back wherever nothing looks abnormal, while noise is taken away.
 
 M = clip( (dilate(m) + m) / 2, 0, 1),   m = map / max(map)                        (soft mask)
 x_0' = M x_0^ + (1 - M) x,   x_l = sqrt(a_l) x_0' + sqrt(1 - a_l) n               (harmonization)

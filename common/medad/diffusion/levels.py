@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which levels of a diffusion process are visited: read as users write them, limited to trained ones, evenly spaced."""
+"""Levels of a diffusion process: what they are, how users write them, and which ones are visited.
+
+A *level* counts noising steps: level 0 is the image itself, level T almost only noise. A network that was trained with
+timesteps 0 ... T - 1 is asked about level l with timestep l - 1. Counting levels leaves no room for being off by one
+between adding noise and removing it. As an argument, ``level`` is one integer, or a tensor ``(B,)`` with one for each
+image.
+"""
 
 from __future__ import annotations
 

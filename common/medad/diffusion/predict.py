@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ask a network what noisy images are made of: clean image and noise, whatever of the two it was trained to predict."""
+"""Prediction of clean image and noise, whichever of the two a network was trained for."""
 
 from __future__ import annotations
 

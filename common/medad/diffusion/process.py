@@ -5,8 +5,8 @@ x_l = sqrt(a_l) x_0 + sqrt(1 - a_l) n                                           
 x_{l-1} | x_l, x_0 ~ N( (sqrt(a_{l-1}) b_l x_0 + sqrt(1 - b_l) (1 - a_{l-1}) x_l) / (1 - a_l),
                         b_l (1 - a_{l-1}) / (1 - a_l) )                            (posterior)
 
-Coefficients are combined in double precision and meet the images in the type of the images. ``level`` is one integer,
-or a tensor ``(B,)`` with one for each image; see :mod:`medad.diffusion.schedule`.
+Coefficients are combined in double precision and meet the images in the type of the images. Here l is a level, see
+:mod:`medad.diffusion.levels`.
 
 References:
     Ho, Jain and Abbeel, "Denoising Diffusion Probabilistic Models", NeurIPS 2020, arXiv:2006.11239, equations 4 to 7.

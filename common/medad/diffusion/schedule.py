@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of a diffusion process by level: x_l = sqrt(a_l) x_0 + sqrt(1 - a_l) n,  a_l = (1 - b_1) ... (1 - b_l).
+"""Noise schedule: x_l = sqrt(a_l) x_0 + sqrt(1 - a_l) n,  a_l = (1 - b_1) ... (1 - b_l).
 
-A *level* counts noising steps: level 0 is the image itself, level T almost only noise. A network that was trained with
-timesteps 0 ... T - 1 is asked about level l with timestep l - 1. Counting levels leaves no room for being off by one
-between adding noise and removing it.
+Here l is a level, see :mod:`medad.diffusion.levels`.
 """
 
 from __future__ import annotations

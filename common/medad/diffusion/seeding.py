@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seeds of the noise at test time: a function of run, repeat, level and slice, never of the case or the batch."""
+"""Seeds of the noise at test time: a function of run, repeat, level and slice, never of case or batch."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The range of a diffusion network: images in [low, high] become [-1, 1] on the way in, and come back on the way out.
+"""Value range of a diffusion network: images in [low, high] become [-1, 1] on the way in, and back.
 
 y = 2 (x - low) / (high - low) - 1
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fix thresholds and p-values on held-out normal images: ``models/calibration.json``."""
+"""Calibrator: the trained network over held-out normal images, and ``models/calibration.json`` from it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 from ..calibration import Calibration, GroupedCalibrationBuilder, weights_hash
 from ..errors import InputError
 from ..keys import Keys
-from ..networks.unwrapping import plain_network
+from ..networks.unwrapping import unwrap_network
 from ..networks.weights import load_weights
 from .evaluator import AnomalyEvaluator
 
@@ -81,7 +81,7 @@ class Calibrator:
         self.weights_path = weights_path
         self.settings = settings
         self.calibration_path = calibration_path
-        self.network = plain_network(network)
+        self.network = unwrap_network(network)
         self.device = device
         self.evaluator = AnomalyEvaluator(
             device, dataloader, self.network, inferer, postprocessing, val_handlers=handlers, amp=amp

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the second stage of a cascade learns from: the candidates of the first stage in the training images."""
+"""Candidate crops: training data of the second stage of a cascade, where the first one found something."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ..anomaly_map import crop_around, find_candidates
 from ..checks import require_axes
-from ..datalists import Item, localized_items
+from ..datalists import Item, items_with_marked_lesions
 from ..errors import InputError, unwrap_errors
 from ..inferers import CascadeInferer
 from ..keys import ABNORMAL, NORMAL, Keys
@@ -33,7 +33,7 @@ class CandidateCrops(Dataset[dict[str, Any]]):
     So false alarms of the first stage are what the second one learns to tell from lesions, not patches drawn at random.
 
     Args:
-        data: items as :func:`medad.datalists.localized_items` takes them.
+        data: items as :func:`medad.datalists.items_with_marked_lesions` takes them.
         transform: from an item to its ``image`` ``(C, *spatial)`` and ``mask`` ``(1, *spatial)``; not random.
         network: the cascade.
         weights_path: file with its weights, of which the first stage is trained; they are loaded.
@@ -68,7 +68,7 @@ class CandidateCrops(Dataset[dict[str, Any]]):
         found: list[tuple[Tensor, Tensor]] = []
         mode, dims = network.training, inferer.spatial_dims
         network.eval()
-        for item in tqdm(localized_items(data), "candidates", disable=not progress):
+        for item in tqdm(items_with_marked_lesions(data), "candidates", disable=not progress):
             image, mask = _load(item, transform)
             require_axes(image[None], dims)
             with torch.no_grad():

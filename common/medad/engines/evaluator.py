@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a trained method over a cohort; one bad case never costs the others."""
+"""Evaluator of cohorts: one bad case never costs the others."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the output of the inferer to the result of one case, as far as the calibration allows."""
+"""Post-processing of one case, as far as the calibration allows."""
 
 from __future__ import annotations
 

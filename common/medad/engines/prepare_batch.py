@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a batch of cases to what the network gets and what it should give."""
+"""Batches of reconstructing methods: what the network gets, and what its loss compares with."""
 
 from __future__ import annotations
 

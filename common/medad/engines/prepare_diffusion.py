@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a batch of images to one step of a diffusion training: noise, timesteps and what the network should predict."""
+"""Batches of diffusion methods: noise, timesteps and what the network should predict."""
 
 from __future__ import annotations
 

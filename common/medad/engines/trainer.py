@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train a network; what an iteration gives on is its loss."""
+"""Trainer: MONAI's, whose output of an iteration is its loss."""
 
 from __future__ import annotations
 

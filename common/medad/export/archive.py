@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A folder as a zip file that depends on the contents alone: the same folder gives the same bytes."""
+"""Reproducible zip file: the same folder gives the same bytes."""
 
 from __future__ import annotations
 

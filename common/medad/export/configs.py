@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bundle's JSON as a release needs it: overlays baked in, and the code found inside the bundle."""
+"""Configurations of a release: overlays baked in, and the code found inside the bundle."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..configuration import PathLike, config_files, goes_on
+from ..configuration import PathLike, config_files, is_overlay_of
 from ..errors import InputError
 
 BASES = ("train", "inference")
@@ -71,7 +71,7 @@ def release_configs(bundle: Path, overlays: Sequence[PathLike]) -> dict[str, dic
     paths = sorted((bundle / "configs").glob("*.json"))
     configs = {path.stem: read_json(path) for path in paths if path.stem != "metadata"}
     for base in BASES:
-        wanted = [overlay for overlay in overlays if base == "inference" or goes_on(base, overlay)]
+        wanted = [overlay for overlay in overlays if base == "inference" or is_overlay_of(base, overlay)]
         files = config_files(bundle, base, wanted)[1:]
         configs[base] = bake(configs[base], {file: read_json(Path(file)) for file in files})
     return {f"{name}.json": inside_the_bundle(config) for name, config in configs.items()}

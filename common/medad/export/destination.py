@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a release goes: what may be replaced there, and what the system says when nothing can be written."""
+"""Destination of a release: what may be replaced there, and what is said where nothing can be written."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The metadata of a release: what it needs installed, and what goes into and comes out of the network that it holds."""
+"""Metadata of a release: required packages, and the shapes of what goes in and comes out."""
 
 from __future__ import annotations
 

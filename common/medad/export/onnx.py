@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A network as ONNX: ``models/model.onnx``, for any batch and, where the network takes them, other sizes."""
+"""ONNX export: ``models/model.onnx``, for any batch and, where the network takes them, other sizes."""
 
 from __future__ import annotations
 

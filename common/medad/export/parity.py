@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does an exported network do what the network does, for other inputs than it was exported with?"""
+"""Parity of an exported network with the original, for other inputs than it was exported with."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bundle with its code and weights in one folder and one zip file, which run where medad is not installed.
+"""Release: a bundle with its code and weights in one folder and one zip file, without medad installed.
 
 ::
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a release is made from: the bundle as configured, and weights that fit it."""
+"""Source of a release: the bundle as configured, and weights that fit it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A network as TorchScript: ``models/model.ts``, with the metadata and the configuration beside it in the file."""
+"""TorchScript export: ``models/model.ts``, with metadata and configuration in the file."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bring published weights into a file: from an address, or with timm, which has addresses and formats of its own."""
+"""Download of published weights: from an address, or with timm, which has addresses of its own."""
 
 from __future__ import annotations
 

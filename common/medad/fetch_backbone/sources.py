@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the published weights of a backbone lie: ImageNet for 2D, MedicalNet for 3D."""
+"""Sources of published weights: ImageNet for 2D, MedicalNet for 3D."""
 
 from __future__ import annotations
 

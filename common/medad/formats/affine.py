@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Refuse an affine that leads nowhere: whatever comes later divides by it."""
+"""Affine matrices: one that cannot be inverted is refused."""
 
 from __future__ import annotations
 

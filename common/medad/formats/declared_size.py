@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Refuse an image that says it is larger than its file can be, before memory is reserved for it.
+"""Declared size: an image that says it is larger than its file can be is refused before memory is reserved.
 
 A damaged or hostile header of some bytes may announce terabytes, and a small file may really unpack to gigabytes.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames of the JPEG family, decoded by GDCM (in ITK), which never sees a header that came from outside.
+"""Compressed DICOM frames: the JPEG family, decoded by GDCM, which never sees a header from outside.
 
 GDCM ends the process at some damaged headers and reserves gigabytes at others; each frame therefore goes through a
 temporary file with a header of ours.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DICOM values as a viewer shows them: through the window or lookup table of the file, bright where bright is meant."""
+"""Displayed DICOM values: through window or lookup table of the file, bright where bright is meant."""
 
 from __future__ import annotations
 

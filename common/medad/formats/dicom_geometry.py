@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Order and affine of DICOM slices from their positions.
+"""Geometry of DICOM slices: their order and affine, from their positions.
 
 Voxel (x, y, z) lies at p(x, y, z) = p_first + x dx row + y dy column + z (p_last - p_first) / (n - 1).
 """

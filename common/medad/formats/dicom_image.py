@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A DICOM series as an image: geometry from the slice positions."""
+"""DICOM series as images."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..errors import InputError
 from .dicom_geometry import SlicePlane, frame_rescales, order_and_affine, plane_of, planes_of_frames
 from .dicom_pixels import decode_pixels, require_pixels
 from .dicom_series import read_header, series_files
-from .image_array import LoadedImage
+from .image_array import ImageArray
 
 logger = logging.getLogger(__name__)
 
 
-def read_dicom(path: str, display: bool = False) -> LoadedImage:
+def read_dicom(path: str, display: bool = False) -> ImageArray:
     """Read the series that a DICOM file or folder stands for.
 
     Args:
@@ -51,7 +51,7 @@ def read_dicom(path: str, display: bool = False) -> LoadedImage:
     spatial = array.ndim - int(has_channels)
     order = (*reversed(range(spatial)), *range(spatial, array.ndim))
     series = f"{header.get('SeriesInstanceUID', '')}" if len(files) > 1 else files[0]
-    return LoadedImage(np.ascontiguousarray(array.transpose(order)), path, has_channels, affine, series)
+    return ImageArray(np.ascontiguousarray(array.transpose(order)), path, has_channels, affine, series)
 
 
 def dicom_series_files(path: str | Path) -> list[str]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pixels of DICOM files as values: decoded, rescaled, color as RGB."""
+"""DICOM pixels as values: decoded, rescaled, color as RGB."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which DICOM files belong together: a file stands for its series, the siblings with the same SeriesInstanceUID."""
+"""DICOM series: a file stands for its series, the siblings with the same SeriesInstanceUID."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The DICOM files behind an image, frame by frame: what a result that goes back to an archive refers to."""
+"""DICOM headers behind an image, frame by frame, for results that go back to an archive."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which file is what: suffixes and magic bytes, stems, and names that mark annotations."""
+"""File types: suffixes and magic bytes, stems, and names that mark annotations."""
 
 from __future__ import annotations
 

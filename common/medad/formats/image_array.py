@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every file format is turned into: an array indexed (x, y[, z][, channel]) and its RAS affine."""
+"""Image array: what every format is turned into, indexed (x, y[, z][, channel]), with its RAS affine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _unit_affine() -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class LoadedImage:
+class ImageArray:
     """One decoded file or series.
 
     Attributes:

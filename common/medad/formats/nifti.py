@@ -17,12 +17,12 @@ from ..errors import InputError, brief
 from .affine import require_invertible
 from .declared_size import is_suspicious, needed_bytes
 from .file_types import has_suffix
-from .image_array import LoadedImage
+from .image_array import ImageArray
 
 _CHUNK, _HUGE = 2**20, 2**30
 
 
-def read_nifti(path: str) -> LoadedImage:
+def read_nifti(path: str) -> ImageArray:
     """Read one NIfTI file.
 
     Args:
@@ -44,7 +44,7 @@ def read_nifti(path: str) -> LoadedImage:
         array = array[:, :, :, 0]
     affine = np.asarray(meta[MetaKeys.AFFINE], dtype=np.float64)
     require_invertible(affine, path, "qform or sform")
-    return LoadedImage(array, path, array.ndim == 4, affine)
+    return ImageArray(array, path, array.ndim == 4, affine)
 
 
 def _opened(reader: NibabelReader, path: str) -> Any:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One image inside a MedMNIST archive, written as ``<path>.npz#<array>[<index>]``."""
+"""Reference to one image of a MedMNIST archive, written as ``<path>.npz#<array>[<index>]``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .image_array import LoadedImage
+from .image_array import ImageArray
 
 _REFERENCE = re.compile(r"(?P<path>.+\.npz)#(?P<name>\w+)\[(?P<index>\d+)\]", re.IGNORECASE)
 _COLORS = 3
@@ -43,7 +43,7 @@ def is_npz_volume(reference: str) -> bool:
     return images.ndim == 4 and images.shape[-1] != _COLORS
 
 
-def read_npz_reference(reference: str) -> LoadedImage:
+def read_npz_reference(reference: str) -> ImageArray:
     """Read one image of an archive; the archive's array stays in memory for the next one.
 
     Args:
@@ -72,8 +72,8 @@ def read_npz_reference(reference: str) -> LoadedImage:
         )
     image = images[index]
     if image.ndim == 3 and image.shape[-1] == _COLORS:
-        return LoadedImage(np.ascontiguousarray(image.transpose(1, 0, 2)), reference, has_channels=True)
-    return LoadedImage(np.ascontiguousarray(image.T), reference)
+        return ImageArray(np.ascontiguousarray(image.transpose(1, 0, 2)), reference, has_channels=True)
+    return ImageArray(np.ascontiguousarray(image.T), reference)
 
 
 def _match(reference: str) -> re.Match[str]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether there is anything to open at a path: a file or folder, not a broken link, a pipe or a device."""
+"""Paths that can be opened: a file or folder, not a broken link, a pipe or a device."""
 
 from __future__ import annotations
 

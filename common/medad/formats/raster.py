@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PNG, JPEG, TIFF and BMP without loss: 8 and 16 bits, gray and color; a TIFF with several pages is a volume."""
+"""Raster images (PNG, JPEG, TIFF, BMP) without loss; a TIFF with several pages is a volume."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .declared_size import require_fitting_size
 from .file_types import has_suffix
-from .image_array import LoadedImage
+from .image_array import ImageArray
 from .paths import is_file
 from .tiff_pages import TIFF_BYTE_ORDERS, count_tiff_pages
 
@@ -30,7 +30,7 @@ _PNG_BITS_AT, _PNG_COLOR_AT = 24, 25
 _PNG_COLOR_TYPES = (2, 4, 6)
 
 
-def read_raster(path: str) -> LoadedImage:
+def read_raster(path: str) -> ImageArray:
     """Read one PNG, JPEG, TIFF or BMP file.
 
     Pillow reads it, except where Pillow would drop bits (color with more than 8 bits, unsigned 32 bits): there ITK
@@ -166,8 +166,8 @@ def _read_with_itk(path: str) -> tuple[NDArray[np.generic], bool]:
         itk.Object.SetGlobalWarningDisplay(display)
 
 
-def _with_axes_reversed(array: NDArray[np.generic], has_channels: bool, path: str) -> LoadedImage:
+def _with_axes_reversed(array: NDArray[np.generic], has_channels: bool, path: str) -> ImageArray:
     """Turn (page, row, column[, channel]) into (column, row, page[, channel])."""
     spatial = array.ndim - int(has_channels)
     order = (*reversed(range(spatial)), *range(spatial, array.ndim))
-    return LoadedImage(np.ascontiguousarray(array.transpose(order)), path, has_channels)
+    return ImageArray(np.ascontiguousarray(array.transpose(order)), path, has_channels)

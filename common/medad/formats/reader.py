@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One MONAI reader for all formats: NIfTI, PNG, JPEG, TIFF, BMP, DICOM series, and images in a MedMNIST archive."""
+"""Image readers for all formats: NIfTI, PNG, JPEG, TIFF, BMP, DICOM series, images of a MedMNIST archive."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import InputError, brief
 from .dicom_image import read_dicom
 from .file_types import SUPPORTED_FORMATS, is_dicom, is_nifti, is_raster
-from .image_array import LoadedImage
+from .image_array import ImageArray
 from .nifti import read_nifti
 from .npz_reference import is_npz_reference, npz_archive, read_npz_reference
 from .paths import is_folder, require_openable
@@ -45,7 +45,7 @@ class MedicalImageReader(ImageReader):
 
     def read(
         self, data: Sequence[str | PathLike[str]] | str | PathLike[str], **_: Any
-    ) -> LoadedImage | list[LoadedImage]:
+    ) -> ImageArray | list[ImageArray]:
         """Read one image, or one image per channel.
 
         Args:
@@ -63,7 +63,7 @@ class MedicalImageReader(ImageReader):
         _require_same_grid(images)
         return images
 
-    def get_data(self, img: LoadedImage | Sequence[LoadedImage]) -> tuple[NDArray[np.generic], dict[str, Any]]:
+    def get_data(self, img: ImageArray | Sequence[ImageArray]) -> tuple[NDArray[np.generic], dict[str, Any]]:
         """Return the array and its metadata; several images are stacked along a new first axis, the channel axis.
 
         Args:
@@ -72,7 +72,7 @@ class MedicalImageReader(ImageReader):
         Returns:
             Array ``(*spatial)``, ``(*spatial, C)`` or ``(C, *spatial)`` and metadata that say which it is.
         """
-        images = [img] if isinstance(img, LoadedImage) else list(img)
+        images = [img] if isinstance(img, ImageArray) else list(img)
         first = images[0]
         array = first.array if len(images) == 1 else np.stack([image.array for image in images])
         stacked_dim = 0.0 if len(images) > 1 else float("nan")
@@ -106,7 +106,7 @@ def _format_reader(path: str, display: bool = False) -> Any:
     return read_raster if is_raster(path) else None
 
 
-def _read(path: str, display: bool) -> LoadedImage:
+def _read(path: str, display: bool) -> ImageArray:
     require_openable(npz_archive(path))
     read = _format_reader(path, display)
     if read is None:
@@ -114,7 +114,7 @@ def _read(path: str, display: bool) -> LoadedImage:
             "unknown file format", where=path, expected=SUPPORTED_FORMATS, remedy="Convert the file to one of these."
         )
     try:
-        image: LoadedImage = read(path)
+        image: ImageArray = read(path)
     except InputError:
         raise
     except Exception as error:  # each library raises its own kinds for a damaged file
@@ -124,11 +124,11 @@ def _read(path: str, display: bool) -> LoadedImage:
             expected=f"an intact file: {SUPPORTED_FORMATS}",
             remedy="Open it in a viewer to see whether it is damaged, and export it again.",
         ) from error
-    _require_plain_numbers(image)
+    _require_real_numbers(image)
     return image
 
 
-def _require_plain_numbers(image: LoadedImage) -> None:
+def _require_real_numbers(image: ImageArray) -> None:
     if image.array.dtype.kind not in "biuf":
         raise InputError(
             f"values of type {image.array.dtype} found",
@@ -138,7 +138,7 @@ def _require_plain_numbers(image: LoadedImage) -> None:
         )
 
 
-def _require_same_grid(images: list[LoadedImage]) -> None:
+def _require_same_grid(images: list[ImageArray]) -> None:
     first = images[0]
     for image in images:
         if image.has_channels:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the map, the mask and the pseudo-healthy image of each case, in the geometry of its file."""
+"""Files of a case: map, mask and pseudo-healthy image, in the geometry of its file."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find unusable validation images before training begins, not hours later."""
+"""Check of the validation images before training begins, not hours later."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Notice before training begins that the features of the training images are those of another backbone."""
+"""Check that kept features are those of the backbone in use, before training begins."""
 
 from __future__ import annotations
 

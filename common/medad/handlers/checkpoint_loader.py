@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Load the trained weights before a run."""
+"""Checkpoint loader: trained weights, before a run."""
 
 from __future__ import annotations
 

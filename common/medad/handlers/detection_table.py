@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a run found something: ``detections.csv``, a row per detected point."""
+"""Table of detections: ``detections.csv``, a row per detected point."""
 
 from __future__ import annotations
 

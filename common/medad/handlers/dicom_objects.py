@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A result as DICOM objects: the mask as a Segmentation, the anomaly map as a Parametric Map.
+"""DICOM objects of a result: the mask as a Segmentation, the anomaly map as a Parametric Map.
 
 Both refer to every frame of the image, lie in its frame of reference and belong to its patient and study. Each is a
 series of its own. Its UIDs are hashes of the image's UIDs, the weights, the bundle and all values of the result, so

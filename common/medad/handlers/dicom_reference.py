@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make the headers of an image fit to be referred to, and keep what they say about the patient out of logs."""
+"""DICOM references: headers made fit to be referred to, and what they say of the patient kept out of logs."""
 
 from __future__ import annotations
 

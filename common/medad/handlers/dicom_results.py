@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write results of DICOM images as DICOM, too: a Segmentation and a Parametric Map per case."""
+"""DICOM results: a Segmentation and a Parametric Map per case, beside the other files."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Limit the norm of the gradient: g <- g min(1, c / |g|)."""
+"""Gradient clipping by norm: g <- g min(1, c / |g|)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure a run against the truth: ``metrics.json``."""
+"""Metrics of a run against the truth: ``metrics.json``."""
 
 from __future__ import annotations
 

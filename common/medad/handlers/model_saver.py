@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the trained weights: ``models/model.pt``."""
+"""Model saver: the trained weights, ``models/model.pt``."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One progress bar for a whole run."""
+"""Progress bar, one for a whole run."""
 
 from __future__ import annotations
 

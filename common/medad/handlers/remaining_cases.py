@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which cases of a cohort are still to do."""
+"""Remaining cases of a cohort, when a run is continued."""
 
 from __future__ import annotations
 

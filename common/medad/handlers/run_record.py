@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run was made with: ``run.json``; a run is only continued with the same weights, calibration and settings."""
+"""Record of a run, ``run.json``: one is only continued with the same weights, calibration and settings."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two tables of a run: ``scores.csv`` (case, score, p-value, decision) and ``failures.csv`` (case, reason)."""
+"""Tables of a run: ``scores.csv`` (case, score, p-value, decision) and ``failures.csv`` (case, reason)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stop and resume training without a trace: an interrupted run ends with the same weights as an uninterrupted one."""
+"""Training state: an interrupted training ends with the same weights as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch import nn
 
 from ..errors import InputError
 from ..files import atomic_path
-from ..networks import plain_network
+from ..networks import unwrap_network
 
 _logger = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class TrainingState:
     def _items(self, engine: Engine) -> dict[str, Any]:
         """What to save: the objects and, in mixed precision, the trainer's loss scale."""
         items = {
-            name: plain_network(item) if isinstance(item, nn.Module) else item for name, item in self.objects.items()
+            name: unwrap_network(item) if isinstance(item, nn.Module) else item for name, item in self.objects.items()
         }
         scaler = getattr(engine, "scaler", None)
         return items if scaler is None else {**items, "scaler": scaler}

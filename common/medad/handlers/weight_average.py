@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Running mean of the weights: average <- (1 - m) * average + m * w,  m = max(momentum, 9 / (10 + iteration))."""
+"""Moving average of weights: average <- (1 - m) average + m w,  m = max(momentum, 9 / (10 + iteration))."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from ..checks import check_within
-from ..networks import plain_network
+from ..networks import unwrap_network
 
 
 class WeightAverage:
@@ -32,7 +32,7 @@ class WeightAverage:
 
     def __init__(self, network: nn.Module, averaged: nn.Module, momentum: float = 0.01) -> None:
         check_within("(0, 1]", momentum=momentum)
-        self.network = plain_network(network)
+        self.network = unwrap_network(network)
         self.averaged = averaged.requires_grad_(False)
         self.momentum = momentum
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Anomaly = what a network says it is."""
+"""Map of the network: the anomaly is what the network says it is."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all methods share at test time: one tensor out, and a 2D network on a volume."""
+"""Base of all inferers: one tensor out, and a 2D network on a volume."""
 
 from __future__ import annotations
 

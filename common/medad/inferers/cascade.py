@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Anomaly = what is badly reconstructed, and then taken for a lesion by a classifier."""
+"""Detection cascade: the anomaly is what is badly reconstructed and then classified as a lesion."""
 
 from __future__ import annotations
 

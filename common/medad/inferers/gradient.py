@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Anomaly = the pixels that would change the loss most: A(x) = mean over channels of |d loss / d x|.
+"""Gradient of a loss: A(x) = mean over channels of |d loss / d x|, the pixels that would change it most.
 
 ``reconstruction``  |d R / d x|,         R = sum of (x - x_hat)^2 over the image
 ``kl``              |d N K / d x|,       K = KL of the code from the standard normal, N numbers in the image

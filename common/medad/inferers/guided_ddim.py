@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Anomaly = what changes when an image is encoded without chance and decoded as a normal one.
+"""Guided DDIM: the anomaly is what changes when an image is encoded by DDIM and decoded as a normal one.
 
 x -> ... -> x_L -> ... -> x^,   A = sum over channels of |x - x^|^p
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Anomaly = what stays different while an image is denoised and, in between, gets its normal parts back.
+"""Harmonized partial diffusion: what stays different while the normal parts of an image keep coming back.
 
 m_l = p(x_0^, x) |x_0^ - x|  at several levels l,   A = harmonic mean of the m_l
 """

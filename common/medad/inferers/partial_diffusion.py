@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Anomaly = what changes when an image is noised part of the way and a network that knows normal ones denoises it.
+"""Partial diffusion: the anomaly is what changes when an image is noised part of the way and denoised.
 
 x_l = sqrt(a_l) x + sqrt(1 - a_l) n,   x_l -> ... -> x^,   A = mean over channels of |x - x^|^p
 """

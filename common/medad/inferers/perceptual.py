@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Anomaly = what differs in the features of a frozen network, brought to the grid of the image."""
+"""Perceptual residual: the anomaly is what differs in the features of a frozen network."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Anomaly = what the network does not reproduce, such as A(x) = mean over channels of |x - g(x)|^p."""
+"""Reconstruction residual: A(x) = mean over channels of |x - g(x)|^p, or another difference."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Anomaly = error beyond what the network expects: A(x) = mean over channels of exp(-s) (x - x_hat)^2."""
+"""Residual in units of the predicted variance: A(x) = mean over channels of exp(-s) (x - x_hat)^2."""
 
 from __future__ import annotations
 

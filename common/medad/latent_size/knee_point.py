@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a falling curve of errors stops paying: its point farthest below the straight line between its ends.
+"""Knee of a falling curve: its point farthest below the straight line between its ends.
 
 With x = log2(size) and both axes scaled to [0, 1], the knee is argmax of (1 - x) - y.
 """

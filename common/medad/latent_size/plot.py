@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw the errors over the latent size, with the knee."""
+"""Plot of the errors over the latent size, with the knee."""
 
 from __future__ import annotations
 

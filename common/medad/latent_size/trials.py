@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train an autoencoder at each latent size and measure how well it redraws normal images that it has not seen."""
+"""Trials: an autoencoder of each latent size, and its error on normal images that it has not seen."""
 
 from __future__ import annotations
 

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from .batch_size import last_batch_is_single, loader_batch_size
+from .case_dataset import CaseDataset
 from .case_loader import CaseLoader, collate_cases
-from .dataset import CaseDataset, last_batch_is_single, loader_batch_size, training_dataset
 from .feature_dataset import FeatureDataset
 from .plain_error_loader import PlainErrorLoader
+from .training_cache import training_dataset
 
 __all__ = [
     "CaseDataset",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batches of cases whose images share a grid while everything else may differ."""
+"""Loader of cohorts: batches of images of one grid, while masks keep their own."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 import ignite.distributed as idist
 import torch
-from monai.data import MetaTensor
 from torch.utils.data import DataLoader
 
 from ..errors import InputError
 from ..keys import Keys
-from .dataset import FAILURE, FAILURES, CaseDataset, loader_batch_size
+from .batch_size import loader_batch_size
+from .case_dataset import FAILURE, FAILURES, CaseDataset
 
 CASES = "cases"
 """Entry of a batch: the items of the cases in it."""
@@ -46,7 +46,7 @@ def collate_cases(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
         )
     if cases:
         images = [case[Keys.IMAGE] for case in cases]
-        batch[Keys.IMAGE] = torch.stack([x.as_tensor() if isinstance(x, MetaTensor) else x for x in images])
+        batch[Keys.IMAGE] = torch.stack([image.as_subclass(torch.Tensor) for image in images])
     return batch
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training on frozen features: those of every image are computed once, and kept for the next training, too."""
+"""Training on frozen features: those of every image are computed once, and kept for the next training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from ..checks import require_axes
 from ..datalists.items import CASE, IMAGE, Item
-from ..datalists.labeling import from_labeling
+from ..datalists.labeling import items_of_labeling
 from ..errors import InputError
 from .feature_store import FeatureStore, image_key
 from .plain_error_loader import ErrorsAsItems, raise_errors
@@ -77,7 +77,7 @@ class FeatureDataset(Dataset[dict[str, Tensor]]):
     ) -> None:
         self.features_key = features.key()
         self.store = FeatureStore(None if cache_dir is None else Path(cache_dir) / self.features_key[:16])
-        items = from_labeling(data)
+        items = items_of_labeling(data)
         ranks = idist.get_world_size() if cache_dir is not None else 1
         mine = range(idist.get_rank() if ranks > 1 else 0, len(items), ranks)
         images = _Images([items[index] for index in mine], transform, spatial_dims)

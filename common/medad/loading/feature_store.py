@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Features of images on disk, under the hash of the image: whatever changes, stale features are never met."""
+"""Feature store: features on disk under the hash of their image, so that stale ones are never met."""
 
 from __future__ import annotations
 

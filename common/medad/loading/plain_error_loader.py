@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Errors that a user can act on come out of loading processes as they are, as values that are raised where they arrive.
+"""Loader with plain errors: one that a user can act on comes out of a loading process as it is.
 
 torch raises the error of a loading process again with the text of a traceback as its message, and an error that is made
 from more than one text, such as :class:`~medad.errors.InputError`, as ``RuntimeError``.

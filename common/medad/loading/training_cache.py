@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cached training items as plain tensors: nothing in a training needs to know where its images come from."""
+"""Training data in memory: every file is decoded once, and items are tensors without metadata."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from monai.data import CacheDataset, MetaTensor, get_track_meta, set_track_meta
+from monai.data import CacheDataset, get_track_meta, set_track_meta
+from torch import Tensor
+
+from ..datalists.items import LABEL, Item
+from ..datalists.labeling import items_of_labeling
+from ..datalists.marked_lesions import items_with_marked_lesions
+from ..errors import InputError, unwrap_errors
+from ..keys import ABNORMAL, NORMAL
 
 
 class TrainingCache(CacheDataset):
@@ -19,24 +27,73 @@ class TrainingCache(CacheDataset):
     """
 
     def _load_cache_item(self, idx: int) -> Any:
-        return _plain(super()._load_cache_item(idx))
+        return _without_metadata(super()._load_cache_item(idx))
 
     def _transform(self, index: int) -> Any:
         if index % len(self) >= self.cache_num:  # not cached: the deterministic transforms run, and need the metadata
-            return _plain(super()._transform(index))
-        with _no_metadata():
+            return _without_metadata(super()._transform(index))
+        with _metadata_off():
             return super()._transform(index)
 
 
-def _plain(item: Any) -> Any:
+def training_dataset(
+    data: Sequence[Item],
+    transform: Callable[[Any], Any] | Sequence[Callable[[Any], Any]],
+    cache_rate: float = 1.0,
+    num_workers: int = 2,
+    progress: bool = True,
+    both_classes: bool = False,
+    localized: bool = False,
+) -> TrainingCache:
+    """Decode and preprocess every training image once, up to the first random transform; the items are plain tensors.
+
+    Args:
+        data: items of a data list, or of a labeling application (:func:`~.labeling.items_of_labeling`).
+        transform: deterministic transforms first, then random ones.
+        cache_rate: fraction of the images to hold in memory.
+        num_workers: threads that fill the cache.
+        progress: show a progress bar.
+        both_classes: whether the method learns from abnormal images, too; both classes must be there then.
+        localized: whether it learns from their lesions, see :func:`medad.datalists.items_with_marked_lesions`.
+
+    Returns:
+        The data set.
+
+    Raises:
+        InputError: if one of two classes is missing.
+        MedadError: if an image to be cached cannot be used: the error of the transform, without what MONAI wraps
+            around it.
+    """
+    items = items_with_marked_lesions(data) if localized else items_of_labeling(data, both_classes)
+    if both_classes:
+        _require_both_classes(items)
+    with unwrap_errors():
+        return TrainingCache(
+            items, transform, cache_rate=cache_rate, num_workers=max(num_workers, 1), progress=progress
+        )
+
+
+def _require_both_classes(items: Sequence[Item]) -> None:
+    counts = Counter(item.get(LABEL) for item in items)
+    if not (counts[NORMAL] and counts[ABNORMAL]):
+        raise InputError(
+            f"{counts[NORMAL]} normal and {counts[ABNORMAL]} abnormal images found",
+            where="training data",
+            expected="images of both classes, with the label 0 (normal) or 1 (abnormal)",
+            remedy="Add abnormal images to training_abnormal (marked ones, in a labeling application), or choose a "
+            "method that learns from normal images alone.",
+        )
+
+
+def _without_metadata(item: Any) -> Any:
     """Drop the metadata of an item, or of each item where a transform made several."""
     if isinstance(item, list):
-        return [_plain(each) for each in item]
-    return {key: value.as_tensor() if isinstance(value, MetaTensor) else value for key, value in item.items()}
+        return [_without_metadata(each) for each in item]
+    return {key: value.as_subclass(Tensor) if isinstance(value, Tensor) else value for key, value in item.items()}
 
 
 @contextmanager
-def _no_metadata() -> Iterator[None]:
+def _metadata_off() -> Iterator[None]:
     before = get_track_meta()
     set_track_meta(False)
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many slots of a memory an image recalls: H = -sum_i w_i log w_i."""
+"""Entropy of attention weights: H = -sum_i w_i log w_i, how many slots of a memory an image recalls."""
 
 from __future__ import annotations
 

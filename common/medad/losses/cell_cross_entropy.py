@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well a coarse grid of logits says what share of each cell is anomalous."""
+"""Cross-entropy of cells: logits of a coarse grid against the share of each cell that is anomalous."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well features were rebuilt: L = l(f_hat, f), with the features that the network itself took of the image."""
+"""Feature reconstruction loss: L = l(f_hat, f), with the features that the network took of the image."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A loss that looks at the object only."""
+"""Loss over the foreground: the mean of another loss where the object is."""
 
 from __future__ import annotations
 

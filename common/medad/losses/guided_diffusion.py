@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Diffusion and classification of the same noisy image: L = mean (n^ - n)^2 - log p(class | x_l, l)."""
+"""Diffusion and classification of one noisy image: L = mean (n^ - n)^2 - log p(class | x_l, l)."""
 
 from __future__ import annotations
 

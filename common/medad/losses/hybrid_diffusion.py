@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Squared error of the noise plus the variational bound: L = mean (n^ - n)^2 + weight * T * mean w_l (n^ - n)^2."""
+"""Hybrid diffusion loss: L = mean (n^ - n)^2 + weight * T * mean w_l (n^ - n)^2, w_l that of the bound."""
 
 from __future__ import annotations
 

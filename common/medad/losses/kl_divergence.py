@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far a Gaussian code is from the standard normal: KL = -1/2 (1 + log s^2 - m^2 - s^2) per latent unit."""
+"""KL divergence from the standard normal: KL = -1/2 (1 + log s^2 - m^2 - s^2) per latent unit."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A denoising loss for normal images, and one that keeps the residuals of a few marked lesions apart from theirs."""
+"""Denoising with few labels: a denoising loss, and one that keeps the residuals of marked lesions apart."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Distance in the features of a frozen network: |f(x) - f(x_hat)| / mean |f(x)|."""
+"""Perceptual loss: |f(x) - f(x_hat)| / mean |f(x)|, in the features f of a frozen network."""
 
 from __future__ import annotations
 

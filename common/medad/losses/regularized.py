@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reconstruction plus a penalty on the code: L = l(x_hat, x) + weight * penalty(terms)."""
+"""Regularized reconstruction loss: L = l(x_hat, x) + weight * penalty(terms)."""
 
 from __future__ import annotations
 

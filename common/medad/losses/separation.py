@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keep the residuals of lesions and of normal images apart, as a t-test does: high and low means, small variances."""
+"""t-test separation loss: residuals of lesions high, of normal voxels low, both with small variance."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Structural dissimilarity of two images: 1 - SSIM, as a map on their grid or as its mean.
+"""Structural dissimilarity (DSSIM): 1 - SSIM, as a map on the grid of the images or as its mean.
 
 SSIM = (2 m_x m_y + c1)(2 s_xy + c2) / ((m_x^2 + m_y^2 + c1)(s_x^2 + s_y^2 + c2)), moments under a Gaussian window.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reconstruction with a predicted variance: L = mean(exp(-s) (x - x_hat)^2 + s), s = log variance."""
+"""Gaussian negative log-likelihood: L = mean(exp(-s) (x - x_hat)^2 + s), s = log variance."""
 
 from __future__ import annotations
 

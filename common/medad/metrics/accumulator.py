@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All metrics of an evaluation, accumulated case by case in bounded memory and merged over ranks by addition."""
+"""Accumulated metrics: case by case in bounded memory, merged over ranks by addition."""
 
 from __future__ import annotations
 

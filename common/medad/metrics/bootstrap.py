@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Percentile bootstrap over subjects: draw S of S subjects with replacement, R times, each with all its images.
+"""Percentile bootstrap over subjects: draw S of S subjects with replacement, R times, with all their images.
 
 A resample is a vector of multinomial subject weights w (sum S), so a metric of the resample is the metric of weighted
 counts, sum_s w_s counts_s, and no data are copied. The 95 % interval is the 2.5 % to 97.5 % quantile over the resamples

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one case contributes to the pixel and lesion metrics: a score histogram and counts, both of which add up."""
+"""Contribution of one case to the voxel and lesion metrics: a score histogram and counts, which add up."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which lesion a detected point hits, and what is left of it: best score per lesion, scores of the false positives."""
+"""Detections against lesions: best score per lesion, and scores of the false positives."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sensitivities of the free-response ROC as JSON: each with a 95 % interval over subjects, or null with the reason."""
+"""Sensitivities of the free-response ROC as JSON: each with a 95 % interval, or null with the reason."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Histogram of float32 scores whose bins need no known range: the bins are the leading bits of the float itself.
+"""Score histogram without a range: the bins are the leading bits of the float32 itself.
 
 key(x) = ordered(x) >> (23 - k), where ordered(x) is the bit pattern of x read as int32 (negated magnitude for x < 0),
 so that x <= y implies key(x) <= key(y). A bin keeps the sign, the exponent and k mantissa bits: its width is at most

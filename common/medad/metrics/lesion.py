@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lesion-wise detection at a given mask; a lesion is a connected component of the truth (8- or 26-connected).
+"""Lesion-wise detection: a lesion is a connected component of the truth (8- or 26-connected).
 
 detected = |lesion and mask| >= fraction * |lesion| (and at least one voxel); a component of the mask that touches no
 lesion is a false positive.

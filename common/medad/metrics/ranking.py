@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Threshold-free ranking metrics from counts per score level: AUROC, average precision, FPR at a TPR.
+"""Ranking metrics from counts per score level: AUROC, average precision, FPR at a TPR.
 
 With TP(t), FP(t) the positives and negatives with score >= t, P and N their totals:
 AUROC = sum_t n(t) (TP(t) - p(t) / 2) / (P N), AP = sum_t p(t) / P * TP(t) / (TP(t) + FP(t)), FPR95 = min FP(t) / N over

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The metrics of a data set as JSON: each as value and 95 % interval, or null with the reason why it is undefined."""
+"""Summary of a data set as JSON: each metric as value and 95 % interval, or null with the reason."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from .onnx_network import OnnxNetwork
 from .perceptual.distance import EncoderDistance, PerceptualDistance, SpatialLPIPS, perceptual_distance
 from .placement import place_network
 from .uniad.uniad import UniAD
-from .unwrapping import plain_network
+from .unwrapping import unwrap_network
 from .weights import load_weights, read_weights, tensor_hash
 
 __all__ = [
@@ -53,7 +53,7 @@ __all__ = [
     "load_weights",
     "perceptual_distance",
     "place_network",
-    "plain_network",
     "read_weights",
     "tensor_hash",
+    "unwrap_network",
 ]

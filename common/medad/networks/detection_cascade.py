@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A network that reconstructs what is normal, and a classifier of what it could not, in one file of weights."""
+"""Detection cascade: a network that reconstructs what is normal, and a classifier of what it could not."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An exported network on ONNX Runtime, in the place of the network it was made from."""
+"""ONNX network: an exported network on ONNX Runtime, in the place of the original."""
 
 from __future__ import annotations
 

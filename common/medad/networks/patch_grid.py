@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was learned for one grid of patches, on another."""
+"""Interpolation of what was learned for one grid of patches to another."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bring a network to its device, in the form that runs fastest there."""
+"""Placement of a network on its device, in the form that runs fastest there."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network itself, without what wraps it for several processes."""
+"""Unwrapping: the network itself, without what wraps it for several processes."""
 
 from __future__ import annotations
 
 from torch import nn
 
 
-def plain_network(network: nn.Module) -> nn.Module:
+def unwrap_network(network: nn.Module) -> nn.Module:
     """Take a network out of ``DistributedDataParallel``; any other network is returned as it is.
 
     The wrapper puts ``module.`` in front of the names of the weights, and its forward pass exchanges buffers, so that a

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn, uint8
 
 from ..errors import InputError
-from .unwrapping import plain_network
+from .unwrapping import unwrap_network
 
 
 def read_weights(path: str | Path, device: torch.device | str = "cpu") -> Any:
@@ -82,7 +82,7 @@ def load_weights(network: nn.Module, path: str | Path, device: torch.device | st
         )
     try:
         state = read_weights(path, device)
-        plain_network(network).load_state_dict(state, strict=True)
+        unwrap_network(network).load_state_dict(state, strict=True)
     except Exception as error:
         reason = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
         raise InputError(

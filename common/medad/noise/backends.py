@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which form of the simplex noise runs: compiled for the processor, compiled for CUDA, or torch operations.
+"""Back ends of the simplex noise: compiled for the processor, compiled for CUDA, or torch operations.
 
 All forms give the same values; the compiled ones are ten times faster and more.
 """

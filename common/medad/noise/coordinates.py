@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Voxel indices of one axis as noise coordinates of every octave, exact however large the index is.
+"""Noise coordinates: voxel indices of one axis for every octave, exact however large the index is.
 
 A coordinate x = index * spacing / wavelength and its share of the skew, stretch * x, are each split into a whole number
 and a rest below one, in double precision. What follows in single precision sees small numbers only.

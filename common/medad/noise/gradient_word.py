@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A gradient of the noise in one 32-bit word, so that it is found without a table, a choice or a comparison.
+"""Gradient word: a gradient of the noise in 32 bits, found without a table, a choice or a comparison.
 
 The word holds the bits of every component as a number in single precision; those of axis a stand ``SHIFT * a`` places
 lower. Shifted to the left by as much and masked, the word *is* the component. That works because short and long

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which gradient a lattice point has: by a hash of seed and point.
+"""Hashed gradients: which gradient a lattice point has, by a hash of seed and point.
 
 Published code looks the gradient up in a permutation table of 256 entries. The hash gives the same noise for any seed
 without lookups, which no processor vectorizes well.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compiled kernels in the cache folder of the user: each is built once for everything that it depends on."""
+"""Kernel cache: compiled kernels in the user's cache folder, built once for all that they depend on."""
 
 from __future__ import annotations
 

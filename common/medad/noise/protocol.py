@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every noise has in common, so that training and inference accept any of them."""
+"""Protocol of a noise: what training and inference expect of any."""
 
 from __future__ import annotations
 

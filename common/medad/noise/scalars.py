@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers as tensors without axes, which torch takes up microseconds faster than numbers of Python."""
+"""Scalars as tensors without axes, which torch takes up microseconds faster than numbers of Python."""
 
 from __future__ import annotations
 

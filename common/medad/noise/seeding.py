@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One seed per field: samples, channels and, where time is no coordinate, times have fields of their own."""
+"""Seeds of fields: samples, channels and, where time is no coordinate, times have fields of their own."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fractal simplex noise by a library that is compiled for this processor when it is first needed.
+"""Fractal simplex noise in C++, compiled for this processor when it is first needed.
 
 Only a C++ compiler is needed: the library has a plain C interface and is loaded with ``ctypes``, so that it depends
 neither on torch's headers nor on its version.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fractal simplex noise in torch operations, which run on every device.
+"""Fractal simplex noise in torch operations, on every device.
 
 Products and sums are separate operations, each rounded, so that a voxel has the same value in every tile: a fused one
 may be used in the body of a vector loop and not at its end.

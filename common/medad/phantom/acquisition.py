@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the scanner adds: contrast, receive bias, gain and Rician noise.
+"""Acquisition: contrast, receive bias, gain and Rician noise, as a scanner adds them.
 
 image = gain * |b(x) * v(x)^gamma + n_1 + i n_2|,  log b = a f(x),  n ~ N(0, sigma^2);  0 outside the head
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A healthy head in 2D and 3D: scalp, skull, CSF, folded gray ribbon, white matter, ventricles, deep nuclei.
+"""Anatomy of a healthy head in 2D and 3D: scalp, skull, CSF, gray ribbon, white matter, ventricles, nuclei.
 
 Every structure is a level set on head coordinates h = R^T (x - c + d(x)) / s, where |h| = 1 is the scalp:
 x: left, y: posterior, z: superior. A 2D head is the axial section at a random height z of the same formulation.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a phantom data set: images, lesion masks and ``datalist.json``, complete or not at all.
+"""Phantom data set: images, lesion masks and ``datalist.json``, complete or not at all.
 
 Subject i of a split has the index ``offset(split) + i``, so a larger data set of the same seed contains the smaller
 one. In validation and test every second subject has a lesion, the four kinds in turn.

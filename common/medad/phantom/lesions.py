@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parametric lesions: brighter, darker, a mass that displaces the anatomy, and a change of texture.
+"""Lesions: brighter, darker, a mass that displaces the anatomy, and a change of texture.
 
 A lesion is a soft set m(h) = ramp(1 + e f(h) - |h - c| / r) in the head; it changes the noise-free intensity v to
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arrays as people have them, and images as medad has them: (rows, columns) is a picture, (x, y, z) a volume."""
+"""Axis orders of arrays: (rows, columns) is a picture, (x, y, z) a volume; images are (C, x, y[, z])."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FEW = 4  # an axis so short may hold channels
 
 
 @dataclass(frozen=True)
-class Layout:
+class AxisOrder:
     """How the axes of an image were laid out where it came from.
 
     Attributes:
@@ -38,14 +38,14 @@ class Layout:
         array: NDArray[Any] = values.detach().cpu().numpy()
         return np.ascontiguousarray(array[0] if self.channel_axis is None else np.moveaxis(array, 0, self.channel_axis))
 
-    def without_channels(self) -> Layout:
-        """Give the layout of a map or mask of such an image."""
-        return Layout(self.picture)
+    def without_channels(self) -> AxisOrder:
+        """Give the axis order of a map or mask of such an image."""
+        return AxisOrder(self.picture)
 
 
 def image_from_array(
     array: ArrayLike | Tensor, channel_axis: int | None = None, affine: ArrayLike | None = None
-) -> tuple[MetaTensor, Layout]:
+) -> tuple[MetaTensor, AxisOrder]:
     """Turn an array into the image that its file would have given.
 
     Two axes are a picture ``(rows, columns)``, as Pillow, scikit-image and pydicom give it. Three are a volume
@@ -59,7 +59,7 @@ def image_from_array(
             picture: x to the patient's left, y to the back, z upwards, voxels of 1 mm.
 
     Returns:
-        Image ``(C, *spatial)``, float32, and the layout of the array.
+        Image ``(C, *spatial)``, float32, and the axis order of the array.
 
     Raises:
         InputError: if the array cannot be an image, or it is not clear which axis is which.
@@ -69,7 +69,7 @@ def image_from_array(
             raise _refusal(
                 "channel_axis or affine given with a MetaTensor", "neither", "A MetaTensor says both by itself."
             )
-        return MetaTensor(array.detach().cpu().float()), Layout(picture=False, channel_axis=0)
+        return MetaTensor(array.detach().cpu().float()), AxisOrder(picture=False, channel_axis=0)
     if isinstance(array, Tensor):  # NumPy has no bfloat16
         array = array.detach().cpu().float() if array.is_floating_point() else array.detach().cpu()
     values = np.asarray(array)
@@ -80,7 +80,7 @@ def image_from_array(
     if picture and affine is not None:
         raise _refusal("an affine given with a picture", "a volume (x, y, z)", "Leave affine out.")
     pixels = torch.from_numpy(np.array(channels_first.swapaxes(1, 2) if picture else channels_first, dtype=np.float32))
-    return MetaTensor(pixels, affine=torch.from_numpy(_affine(affine))), Layout(picture, channel_axis)
+    return MetaTensor(pixels, affine=torch.from_numpy(_affine(affine))), AxisOrder(picture, channel_axis)
 
 
 def _channels_first(values: NDArray[Any], channel_axis: int | None) -> NDArray[Any]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A trained bundle as one object: image in, map, score and mask out."""
+"""Detector: a trained bundle as one object, image in, map, score and mask out."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ..errors import unwrap_errors
 from ..keys import Keys
 from ..loading import collate_cases
 from ..networks import load_weights
-from .arrays import Layout
-from .inputs import Image, item_of_image, layout_of_file
+from .arrays import AxisOrder
+from .inputs import Image, axis_order_of_file, item_of_image
 from .result import AnomalyResult, result_of_case
 
-Prepared: TypeAlias = tuple[dict[str, Any], Layout]
+Prepared: TypeAlias = tuple[dict[str, Any], AxisOrder]
 
 
 class AnomalyDetector:
@@ -114,12 +114,12 @@ class AnomalyDetector:
     def _prepare(
         self, image: Image, channel_axis: int | None, affine: ArrayLike | None = None, dataset: str | None = None
     ) -> Prepared:
-        item, layout = item_of_image(image, channel_axis, affine)
+        item, order = item_of_image(image, channel_axis, affine)
         if dataset is not None:
             item[Keys.DATASET] = dataset
         with unwrap_errors():
             case = self.preprocessing(item)
-        return case, layout or layout_of_file(item[Keys.IMAGE], case[Keys.IMAGE])
+        return case, order or axis_order_of_file(item[Keys.IMAGE], case[Keys.IMAGE])
 
     def _fits(self, prepared: Prepared, batch: list[Prepared]) -> bool:
         shape, first = (case[Keys.IMAGE].shape for case, _ in (prepared, batch[0]))
@@ -130,9 +130,9 @@ class AnomalyDetector:
         with eval_mode(self.network), torch.autocast("cuda", enabled=self.amp):
             predictions = self.inferer(images, self.network)
         return [
-            self._judge(case, layout, prediction) for (case, layout), prediction in zip(batch, predictions, strict=True)
+            self._judge(case, order, prediction) for (case, order), prediction in zip(batch, predictions, strict=True)
         ]
 
-    def _judge(self, item: dict[str, Any], layout: Layout, prediction: Tensor) -> AnomalyResult:
+    def _judge(self, item: dict[str, Any], order: AxisOrder, prediction: Tensor) -> AnomalyResult:
         case, calibration_error = postprocess_case(item, prediction, self.postprocessing)
-        return result_of_case(case, layout, calibration_error)
+        return result_of_case(case, order, calibration_error)

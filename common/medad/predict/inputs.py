@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One image as a caller gives it (path, paths, array) becomes one item of a data list."""
+"""Input of the detector: one image (path, paths or array) becomes one item of a data list."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..configuration import PathLike
 from ..errors import InputError
 from ..formats import is_nifti, stem_of
 from ..keys import Keys
-from .arrays import Layout, image_from_array
+from .arrays import AxisOrder, image_from_array
 
 Image: TypeAlias = PathLike | Sequence[PathLike] | NDArray[Any] | Tensor
 """A file or folder of a DICOM series, one path per channel, or an array."""
@@ -24,7 +24,7 @@ Image: TypeAlias = PathLike | Sequence[PathLike] | NDArray[Any] | Tensor
 
 def item_of_image(
     image: Image, channel_axis: int | None = None, affine: ArrayLike | None = None
-) -> tuple[dict[str, Any], Layout | None]:
+) -> tuple[dict[str, Any], AxisOrder | None]:
     """Make an item that the preprocessing of a bundle takes.
 
     Args:
@@ -33,14 +33,14 @@ def item_of_image(
         affine: of an array; see :func:`image_from_array`.
 
     Returns:
-        ``{"image", "case"}``, and the layout of an array; that of a file is known when it is loaded.
+        ``{"image", "case"}``, and the axis order of an array; that of a file is known when it is loaded.
 
     Raises:
         InputError: if it is none of these, or the array cannot be an image.
     """
     if isinstance(image, (np.ndarray, Tensor)):
-        tensor, layout = image_from_array(image, channel_axis, affine)
-        return {Keys.IMAGE: tensor, Keys.CASE: "array"}, layout
+        tensor, order = image_from_array(image, channel_axis, affine)
+        return {Keys.IMAGE: tensor, Keys.CASE: "array"}, order
     given = image if isinstance(image, (list, tuple)) else [image]
     paths = [str(Path(path).expanduser()) for path in given if isinstance(path, (str, os.PathLike))]
     if not paths or len(paths) < len(given):
@@ -60,7 +60,7 @@ def item_of_image(
     return {Keys.IMAGE: paths if len(paths) > 1 else paths[0], Keys.CASE: stem_of(paths[0])}, None
 
 
-def layout_of_file(path: str | Sequence[str], image: Tensor) -> Layout:
+def axis_order_of_file(path: str | Sequence[str], image: Tensor) -> AxisOrder:
     """Say how the results of a file are laid out: as the files are that inference writes.
 
     Args:
@@ -71,4 +71,4 @@ def layout_of_file(path: str | Sequence[str], image: Tensor) -> Layout:
         (rows, columns) for a 2D image that is no NIfTI file; several channels last.
     """
     first = path if isinstance(path, str) else path[0]
-    return Layout(image.ndim == 3 and not is_nifti(first), channel_axis=-1 if image.shape[0] > 1 else None)
+    return AxisOrder(image.ndim == 3 and not is_nifti(first), channel_axis=-1 if image.shape[0] > 1 else None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a method says about one image: map, score, p-value, decision, mask, pseudo-healthy image."""
+"""Result of the detector: map, score, p-value, decision, mask, pseudo-healthy image."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from ..errors import CalibrationError
 from ..keys import Keys
-from .arrays import Layout
+from .arrays import AxisOrder
 
 
 @dataclass(frozen=True, repr=False)
 class AnomalyResult:
-    """The result of one image, with arrays on its grid and in its layout.
+    """The result of one image, with arrays on its grid and in its axis order.
 
     Without a usable calibration there are map and score; asking for anything else that needs one raises the error that
     says what to do. With an explicit ``threshold`` there is a mask in any case, and p-value and decision are ``None``
@@ -81,27 +81,27 @@ class AnomalyResult:
         return f"AnomalyResult({self.case!r}, shape={self.anomaly_map.shape}, score={self.score:.4g}, {shown})"
 
 
-def result_of_case(case: dict[str, Any], layout: Layout, calibration_error: CalibrationError | None) -> AnomalyResult:
+def result_of_case(case: dict[str, Any], order: AxisOrder, calibration_error: CalibrationError | None) -> AnomalyResult:
     """Make the result of a post-processed case.
 
     Args:
         case: the case, on the grid of its input.
-        layout: how the axes of the input were laid out.
+        order: of the axes of the input.
         calibration_error: why there is no mask or decision, if there is none.
 
     Returns:
         The result.
     """
-    plain = layout.without_channels()
+    without_channels = order.without_channels()
     judgment = {str(key): case[key] for key in (Keys.P_VALUE, Keys.DECISION) if key in case}
     if Keys.PRED in case:
-        judgment[str(Keys.PRED)] = plain.array(case[Keys.PRED])
+        judgment[str(Keys.PRED)] = without_channels.array(case[Keys.PRED])
     reconstruction = case.get(Keys.RECONSTRUCTION)
     return AnomalyResult(
         case=str(case[Keys.CASE]),
-        anomaly_map=plain.array(case[Keys.ANOMALY_MAP]),
+        anomaly_map=without_channels.array(case[Keys.ANOMALY_MAP]),
         score=float(case[Keys.ANOMALY_SCORE]),
-        reconstruction=None if reconstruction is None else layout.array(reconstruction),
+        reconstruction=None if reconstruction is None else order.array(reconstruction),
         affine=np.asarray(case[Keys.ANOMALY_MAP].affine.cpu(), dtype=np.float64),
         _judgment=judgment,
         _calibration_error=calibration_error,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Change a region of an image: x' = x + w a (c (y - m) + m + b - x), with region a and content y of mean m in it."""
+"""Insertion of an anomaly: x' = x + w a (c (y - m) + m + b - x), region a, content y of mean m in it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Annotations that are circles, as masks: a voxel is marked if abs(voxel center - center) <= radius of any of them."""
+"""Circles and balls as masks: a voxel is marked if abs(voxel center - center) <= radius of any of them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mammograms: where the breast is, without labels and borders of the film, and the chest wall always on one side."""
+"""Breast region of mammograms, without labels and borders of the film; the chest wall always on one side."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An image that a program hands over in place of a file, as the loader would have given it."""
+"""Channel axis of an image that a program hands over in place of a file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from monai.utils import MetaKeys
 from torch import Tensor
 
 
-def as_loaded(image: Tensor) -> Tensor:
+def with_channel_axis(image: Tensor) -> Tensor:
     """Give an image its channel axis and its type; a loaded image is returned as it is.
 
     MONAI Deploy takes the loading out of a bundle and hands over voxels as they are stored, without a channel axis. The

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stop an image that no method can work on, before it becomes a wrong result."""
+"""Check of an image: finite, not empty, not constant, with the channels and axes that are expected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..checks import check_at_least, check_spatial_dims
 from ..errors import InputError
-from .channel_axis import as_loaded
+from .channel_axis import with_channel_axis
 from .colors import collapse_equal_colors
 
 
@@ -56,7 +56,7 @@ class CheckImaged(MapTransform):
         """
         item = dict(data)
         for key in self.key_iterator(item):
-            item[key] = self._checked(as_loaded(item[key]), _name(item[key], key))
+            item[key] = self._checked(with_channel_axis(item[key]), _name(item[key], key))
         return item
 
     def _checked(self, image: Tensor, where: str) -> Tensor:

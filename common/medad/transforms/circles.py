@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lesions that are annotated as points, circles or balls: read them, and draw them as a mask."""
+"""Circle annotations: lesions as points, circles or balls, read and drawn as a mask."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gray images that were saved as color: find out and take one channel."""
+"""Gray images that were saved as color: one channel is taken."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where patches for training may be centered: in lesions, or anywhere in the object where there are none."""
+"""Crop centers for training: in lesions, or anywhere in the object where there are none."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bring an image to the grid of the network and its maps back to the grid of the file."""
+"""Fit to the grid of the network, and of its maps back to the grid of the file."""
 
 from __future__ import annotations
 

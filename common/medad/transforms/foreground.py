@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the object is: brighter than a fraction of the robust intensity range, small pieces dropped, holes filled.
+"""Foreground mask: brighter than a fraction of the robust range, small pieces dropped, holes filled.
 
 ``foreground(x) = any_c [ image_c(x) > low_c + threshold * (high_c - low_c) ]``
 with ``low_c``, ``high_c`` the 1st and 99th percentile of channel ``c``.

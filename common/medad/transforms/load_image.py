@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Load an image, whatever its format, as a channel-first float32 tensor, or say in one sentence why that fails."""
+"""Loading of an image, whatever its format, as a channel-first float32 tensor, or one sentence why not."""
 
 from __future__ import annotations
 

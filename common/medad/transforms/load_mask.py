@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Load a mask onto the grid of the image's file: mask = 1 where the value is above 0."""
+"""Loading of a mask onto the grid of the image's file: mask = 1 where the value is above 0."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bring intensities to one scale: x / (quantile of the foreground), so that scanner gain does not matter."""
+"""Intensity normalization: x / (quantile of the foreground), so that scanner gain does not matter."""
 
 from __future__ import annotations
 

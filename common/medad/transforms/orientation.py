@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reorient volumes to LPS, so that an axial slice of a volume and a PNG slice are indexed alike."""
+"""Orientation to LPS, so that an axial slice of a volume and a PNG slice are indexed alike."""
 
 from __future__ import annotations
 

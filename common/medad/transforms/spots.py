@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Marks around clusters of small bright lesions, as marks of the lesions: what in them is brighter than around it."""
+"""Bright spots in marked clusters: what in a mark is brighter than around it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Synthetic anomalies in normal images: what does not belong there, and where it is, without a labeled image."""
+"""Synthetic anomalies in normal images: what does not belong there, and where it is."""
 
 from __future__ import annotations
 

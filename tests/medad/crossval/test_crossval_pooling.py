@@ -14,7 +14,7 @@ from medad.calibration import Calibration
 from medad.crossval import over_folds, pool, pooled_detections
 from medad.crossval.__main__ import _SHOWN as SHOWN
 from medad.crossval.__main__ import summary
-from medad.crossval.common_scale import FoldResults
+from medad.crossval.standardization import FoldResults
 from medad.errors import InputError
 from medad.metrics import DetectionRecord
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from medad.datalists.labeling import from_labeling
+from medad.datalists.labeling import items_of_labeling
 from medad.errors import InputError
 from medad.loading import CaseDataset, training_dataset
 
@@ -26,25 +26,25 @@ def test_marked_cases_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixt
         label = _write(tmp_path / "final" / f"{name}.nii.gz", marked)
         listed.append({"image": _write(tmp_path / f"{name}.nii.gz"), "label": label})
     with caplog.at_level(logging.INFO):
-        items = from_labeling(listed)
+        items = items_of_labeling(listed)
     image = str(tmp_path / "a.nii.gz")
     assert items[0] == {"image": image, "label": 0, "case": "a", "subject_id": "a"}
     assert [item["case"] for item in items] == ["a", "c"] and "1 of 3 cases are left out" in caplog.text
     assert CaseDataset(listed, dict).data == items
     assert len(training_dataset(listed, dict, progress=False)) == 2
-    both = from_labeling(listed, both_classes=True)
+    both = items_of_labeling(listed, both_classes=True)
     assert [(item["case"], item["label"]) for item in both] == [("a", 0), ("b", 1), ("c", 0)]
     assert len(training_dataset(listed, dict, progress=False, both_classes=True)) == 3
     with pytest.raises(InputError, match=r"something is marked in all 1 cases.*empty mask as the final label"):
-        from_labeling(listed[1:2])
+        items_of_labeling(listed[1:2])
     (tmp_path / "final" / "a.nii.gz").write_bytes(b"no image")
     with pytest.raises(InputError, match="the mask cannot be read"):
-        from_labeling(listed)
+        items_of_labeling(listed)
 
 
 def test_items_of_a_data_list_pass() -> None:
     items = [{"image": "a.png", "label": 1, "case": "a"}, {"image": "b.png"}]
-    assert from_labeling(items) == items and from_labeling([]) == []
+    assert items_of_labeling(items) == items and items_of_labeling([]) == []
 
 
 @pytest.mark.parametrize("labels", [(0, 0), (1, 1), (0, None)])

@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 from ignite.engine import Engine
 from medad.handlers import TrainingState, WeightAverage
-from medad.networks import load_weights, plain_network
+from medad.networks import load_weights, unwrap_network
 from torch import nn
 
 
@@ -28,20 +28,20 @@ def wrapped(monkeypatch: pytest.MonkeyPatch) -> Iterator[nn.parallel.Distributed
 
 
 def test_a_network_comes_out_of_its_wrapper(wrapped: nn.parallel.DistributedDataParallel) -> None:
-    assert plain_network(wrapped) is wrapped.module
-    assert plain_network(wrapped.module) is wrapped.module
+    assert unwrap_network(wrapped) is wrapped.module
+    assert unwrap_network(wrapped.module) is wrapped.module
 
 
 def test_training_states_and_weights_fit_both(wrapped: nn.parallel.DistributedDataParallel, tmp_path: Path) -> None:
     alone = nn.Linear(2, 3)
     for saved, resumed in ((wrapped, alone), (alone, wrapped)):
         with torch.no_grad():
-            plain_network(saved).weight.normal_()
+            unwrap_network(saved).weight.normal_()
         engine = Engine(lambda *_: None)
         engine.state.epoch, engine.state.epoch_length, engine.state.device = 1, 1, "cpu"
         TrainingState(tmp_path / "state.pt", {"network": saved}, seed=0).save(engine)
         TrainingState(tmp_path / "state.pt", {"network": resumed}, seed=0, resume=True).load(engine)
-        assert torch.equal(plain_network(saved).weight, plain_network(resumed).weight)
+        assert torch.equal(unwrap_network(saved).weight, unwrap_network(resumed).weight)
     torch.save(nn.Linear(2, 3).state_dict(), tmp_path / "model.pt")
     load_weights(wrapped, tmp_path / "model.pt")
     load_weights(alone, tmp_path / "model.pt")

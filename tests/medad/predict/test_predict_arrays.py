@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 from medad.errors import InputError
-from medad.predict.arrays import Layout, image_from_array
-from medad.predict.inputs import item_of_image, layout_of_file
+from medad.predict.arrays import AxisOrder, image_from_array
+from medad.predict.inputs import axis_order_of_file, item_of_image
 from medad.transforms import LoadImageFiled
 from monai.data import MetaTensor
 from PIL import Image
@@ -59,12 +59,12 @@ def test_an_array_is_what_its_file_is(tmp_path: Path, array: np.ndarray, channel
     image, layout = image_from_array(array, channel_axis, affine)
     assert torch.equal(loaded.as_tensor(), image.as_tensor())
     assert torch.equal(loaded.affine, image.affine)
-    assert layout_of_file(str(path), loaded) == layout
+    assert axis_order_of_file(str(path), loaded) == layout
 
 
 def test_a_2d_nifti_file_is_no_picture() -> None:
-    assert layout_of_file("slice.nii.gz", torch.zeros(1, 4, 5)) == Layout(picture=False)
-    assert layout_of_file(["a.png", "b.png"], torch.zeros(2, 4, 5)) == Layout(picture=True, channel_axis=-1)
+    assert axis_order_of_file("slice.nii.gz", torch.zeros(1, 4, 5)) == AxisOrder(picture=False)
+    assert axis_order_of_file(["a.png", "b.png"], torch.zeros(2, 4, 5)) == AxisOrder(picture=True, channel_axis=-1)
 
 
 def test_a_meta_tensor_speaks_for_itself() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from medad.datalists import class_weights, drop_misplaced_circles, load_datalist, localized_items
+from medad.datalists import class_weights, drop_misplaced_circles, items_with_marked_lesions, load_datalist
 from medad.errors import InputError
 from medad.transforms import DrawCirclesd
 from monai.data import MetaTensor
@@ -77,7 +77,7 @@ def test_manifest(png: Callable[..., str], tmp_path: Path, caplog: pytest.LogCap
     training = load_datalist(tmp_path, "training") + load_datalist(tmp_path, "training_abnormal")
     assert [item["case"] for item in training] == ["a", "b", "c"]
     assert training[1]["circles"] == [[10.0, 20.0, 5.0], [12.0, 25.0, 0.0]]
-    marked = localized_items(training)
+    marked = items_with_marked_lesions(training)
     assert [item["case"] for item in marked] == ["a", "b"] and class_weights(marked) == [1.0, 1.0]
     assert "1 abnormal images without a mask or circles are left out: c" in caplog.text
     test = load_datalist(tmp_path, "test")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``datalist.json``: splits as lists of ``{"image", "label"?, "mask"?, "foreground"?, "subject_id"?, "case"?}``."""
+"""Layout ``datalist.json``: splits as lists of ``{"image", "label"?, "mask"?, "subject_id"?, ...}``."""
 
 from __future__ import annotations
 

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DICOM series, each one case: a folder per series, or several series mixed in a folder."""
+"""Layout of DICOM series, each one case: a folder per series, or several series mixed in a folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from ..items import INFERENCE, Splits, make_item
-from .listing import all_folders, dicom_images, has_dicom, plain_images, visible_folders
+from .listing import all_folders, dicom_images, has_dicom, image_files, visible_folders
 
 
 def matches(path: Path, recursive: bool = False) -> bool:
     """Say whether DICOM files lie in ``path`` or its direct subfolders, and no other images lie in ``path``."""
-    return path.is_dir() and not plain_images(path) and any(map(has_dicom, _searched(path, recursive)))
+    return path.is_dir() and not image_files(path) and any(map(has_dicom, _searched(path, recursive)))
 
 
 def read(path: Path, recursive: bool = False) -> Splits:

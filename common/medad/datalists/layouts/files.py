@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A single image, or a plain folder of images, for inference."""
+"""Layout of files: a single image, or a plain folder of images, for inference."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``train/normal``, ``validation/normal``, ``test/normal``, ``test/<any other name>``, ``test/masks/<same stem>``."""
+"""Layout of folders: ``train/normal``, ``validation/normal``, ``test/{normal,<any other name>,masks}``."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find images in folders, sorted by path: files, DICOM series, and the masks that belong to them."""
+"""Images in folders, sorted by path: files, DICOM series, and the masks that belong to them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def all_folders(folder: Path) -> list[Path]:
     return list(found.values())
 
 
-def plain_images(folder: Path) -> list[Path]:
+def image_files(folder: Path) -> list[Path]:
     """List the NIfTI, PNG, JPEG, TIFF and BMP files of a folder; names in ``_mask`` or ``_seg`` are left out.
 
     Only names count: what has the name of an image and is none (a broken link, a pipe, a folder without images) is
@@ -80,7 +80,7 @@ def find_images(folder: Path, series_folders: bool = False) -> list[Path]:
     Returns:
         Sorted paths; a DICOM series is named by its folder or by its first file.
     """
-    found = [*plain_images(folder), *dicom_images(folder)]
+    found = [*image_files(folder), *dicom_images(folder)]
     if series_folders:
         found += [image for child in visible_folders(folder) for image in dicom_images(child)]
     return sorted(found)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``manifest.csv``: a row per image or per annotated lesion, as the mini-MIAS mammograms are usually listed.
+"""Layout ``manifest.csv``: a row per image or per annotated lesion, as mini-MIAS is usually listed.
 
 Columns are ``file`` and ``label`` (0 normal, 1 abnormal) and, where wanted, ``split`` (train, val, calibration, test),
 ``mask``, ``foreground``, ``subject_id``, and the lesion: ``cx``, ``cy`` or ``cy_from_top``, in a volume ``cz``, and

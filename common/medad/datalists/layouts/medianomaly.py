@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Data sets of the MedIAnomaly benchmark: ``data.json`` with ``images/``, BraTS2021, Camelyon16 and ISIC2018.
+"""Layouts of the MedIAnomaly benchmark: ``data.json`` with ``images/``, BraTS2021, Camelyon16, ISIC2018.
 
 Reference:
     Cai et al., MedIAnomaly, Medical Image Analysis 2025, arXiv 2404.04518. The benchmark has no validation split.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ..items import SUBJECT_ID, TEST, TRAINING, TRAINING_ABNORMAL, VALIDATION, Item, Splits, make_item
-from .listing import plain_images
+from .listing import image_files
 
 _BRATS_SUBJECT = re.compile(r"(BraTS2021_\d+)_", re.IGNORECASE)
 _JSON_SPLITS = {("train", "0"): TRAINING, ("train", "1"): TRAINING_ABNORMAL, ("test", "0"): TEST, ("test", "1"): TEST}
@@ -84,12 +84,12 @@ def _read_json(path: Path) -> Splits:
 
 def _read_brats(path: Path) -> Splits:
     annotations = path / "test" / "annotation"
-    training = [_brats_item(image, 0) for image in plain_images(path / "train")]
+    training = [_brats_item(image, 0) for image in image_files(path / "train")]
     normal = path / "test" / "normal"
-    test = [_brats_item(image, 0) for image in plain_images(normal)] if normal.is_dir() else []
+    test = [_brats_item(image, 0) for image in image_files(normal)] if normal.is_dir() else []
     test += [
         _brats_item(image, 1, annotations / image.name.replace("flair", "seg"))
-        for image in plain_images(path / "test" / "tumor")
+        for image in image_files(path / "test" / "tumor")
     ]
     return {TRAINING: training, TEST: test}
 
@@ -104,9 +104,9 @@ def _brats_item(image: Path, label: int, mask: Path | None = None) -> Item:
 
 def _read_camelyon(path: Path) -> Splits:
     good = path / "test" / "good"
-    test = [make_item(image, 0) for image in plain_images(good)] if good.is_dir() else []
-    test += [make_item(image, 1) for image in plain_images(path / "test" / "Ungood")]
-    return {TRAINING: [make_item(image, 0) for image in plain_images(path / "train" / "good")], TEST: test}
+    test = [make_item(image, 0) for image in image_files(good)] if good.is_dir() else []
+    test += [make_item(image, 1) for image in image_files(path / "test" / "Ungood")]
+    return {TRAINING: [make_item(image, 0) for image in image_files(path / "train" / "good")], TEST: test}
 
 
 def _read_isic(path: Path) -> Splits:

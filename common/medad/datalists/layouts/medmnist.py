@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A MedMNIST archive: ``{train,val,test}_{images,labels}``, label 0 normal, any other label abnormal."""
+"""Layout of a MedMNIST archive: ``{train,val,test}_{images,labels}``, label 0 normal, others abnormal."""
 
 from __future__ import annotations
 

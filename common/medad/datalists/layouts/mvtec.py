@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The MVTec layout, ``test/{good,<defect>}`` with ``ground_truth``, and BMAD's, ``test/{good,Ungood}/{img,label}``."""
+"""Layouts of MVTec (``test/{good,<defect>}``, ``ground_truth``) and BMAD (``test/{good,Ungood}/{img,label}``)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from ..items import TEST, TRAINING, VALIDATION, Item, Splits, make_item
-from .listing import MaskFolder, plain_images, visible_folders
+from .listing import MaskFolder, image_files, visible_folders
 
 _GOOD, _IMAGES, _MASKS, _GROUND_TRUTH = "good", "img", "label", "ground_truth"
 _TEST_FOLDERS = {"valid": VALIDATION, "validation": VALIDATION, "test": TEST}
@@ -29,7 +29,7 @@ def read(path: Path) -> Splits:
     splits: Splits = {}
     good = path / "train" / _GOOD
     if good.is_dir():
-        splits[TRAINING] = [make_item(image, 0) for image in plain_images(_image_folder(good))]
+        splits[TRAINING] = [make_item(image, 0) for image in image_files(_image_folder(good))]
     for folder, split in _TEST_FOLDERS.items():
         if (path / folder).is_dir():
             kinds = visible_folders(path / folder)
@@ -43,7 +43,7 @@ def _labeled(kind: Path, root: Path) -> list[Item]:
     masks = MaskFolder(kind / _MASKS if bmad else root / _GROUND_TRUTH / kind.name)
     return [
         make_item(image, 0 if normal else 1, None if normal else masks.find(image))
-        for image in plain_images(_image_folder(kind))
+        for image in image_files(_image_folder(kind))
     ]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All layouts, in the order in which they are tried."""
+"""Known layouts, in the order in which they are tried."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Autoencoder that must find the same code in an image and in its reconstruction: f(g(f(x))) = f(x)."""
+"""Constrained autoencoder: the same code in an image and in its reconstruction, f(g(f(x))) = f(x)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Autoencoder that may only recall: its code is a sparse mixture of a few learned vectors.
+"""Memory-augmented autoencoder: the code is a sparse mixture of a few learned vectors.
 
 w = softmax(z M^T);  w_hat = w where w > lambda, else 0, divided by its sum;  z_hat = w_hat M
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Autoencoder with the frozen network in whose features its reconstruction is judged (AE-PL)."""
+"""Perceptual autoencoder (AE-PL): with the frozen network in whose features it is judged."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Autoencoder whose code keeps its place: a vector of d numbers at every point of the coarsest grid."""
+"""Spatial autoencoder: the code is a vector of d numbers at every point of the coarsest grid."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Encoder and decoder without skip connections: kernels of 4 with stride 2 halve and double the grid."""
+"""Strided encoder and decoder: convolutions of width 4 with stride 2 halve and double the grid."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frozen VGG19 up to relu4_2, from a file on this machine."""
+"""VGG19 features, frozen, up to relu4_2."""
 # annotations are not deferred here: TorchScript reads the types of the buffers
 
 from pathlib import Path

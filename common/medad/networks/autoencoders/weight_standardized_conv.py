@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Convolution whose kernels have mean 0 and variance 1 per output channel.
+"""Weight-standardized convolution: its kernels have mean 0 and variance 1 per output channel.
 
 w_hat = (w - mean(w)) / sqrt(var(w) + eps), then scaled by 1 / sqrt(fan_in).
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From features at places to one answer: the mean of all places asks, and attends to what it finds."""
+"""Attention pooling: the mean over all places is the query, and attends to the places."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Diffusion U-Net that is told the class of the image, or that nobody knows it."""
+"""Class-conditional diffusion U-Net: told the class of an image, or that it is unknown."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Classifier of noisy images: noisy image and timestep in, one number per class out."""
+"""Classifier of noisy images: noisy image and timestep in, logits of the classes out."""
 
 from __future__ import annotations
 

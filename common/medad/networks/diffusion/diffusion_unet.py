@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""U-Net of diffusion models: noisy image and timestep in, noise (or clean image) out."""
+"""Diffusion U-Net: noisy image and timestep in, noise (or clean image) out."""
 
 from __future__ import annotations
 

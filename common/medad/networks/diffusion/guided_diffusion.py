@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A diffusion network and the classifier that guides it, in one module with one file of weights."""
+"""Guided diffusion: a diffusion network and the classifier that guides it, in one module."""
 
 from __future__ import annotations
 

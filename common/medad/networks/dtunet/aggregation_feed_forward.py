@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Feed-forward part of a transformer whose patches see their neighbors, and whose first token sees all of them."""
+"""Dynamic aggregation feed-forward: patches see their neighbors, and the first token all of them."""
 
 from __future__ import annotations
 

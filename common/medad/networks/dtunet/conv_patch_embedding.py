@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From an image to its patches by convolutions, which also tell a patch where it lies."""
+"""Patch embedding by overlapping convolutions, which also tell a patch where it lies."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""U-shaped vision transformer of diffusion models: noisy image and timestep in, noise (or clean image) out."""
+"""DTU-Net, a U-shaped vision transformer of diffusion models: noisy image in, noise (or clean image) out."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Self-attention whose heads know of each other: a token per head joins the sequence."""
+"""Head-interacted self-attention: a token per attention head joins the sequence."""
 
 from __future__ import annotations
 

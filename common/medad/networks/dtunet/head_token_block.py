@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Block of a transformer: attention with head tokens, then feed-forward, each beside a shortcut."""
+"""Transformer block with head tokens: attention, then feed-forward, each beside a shortcut."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Feed-forward part of a transformer that looks at each token alone."""
+"""Token-wise perceptron: the feed-forward part of a transformer that looks at each token alone."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Time for a transformer: one number per token."""
+"""Time-shift of tokens: one number per token, which follows from the timestep."""
 
 from __future__ import annotations
 

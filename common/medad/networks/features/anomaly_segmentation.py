@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where does an image hold something that does not belong there? One linear answer from trainable features."""
+"""Anomaly segmentation of synthetic anomalies: a linear layer on trainable features."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights of a backbone from a file on this machine: all of them, or an error that says which do not fit."""
+"""Backbone weights from a file: all of them, or an error that says which do not fit."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks that give features of several levels, by name: those of MONAI, torchvision and timm, without weights."""
+"""Backbones by name: networks of MONAI, torchvision and timm that give features of several levels."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Features of several levels of a network, side by side on one grid."""
+"""Feature pyramid: features of several levels of a network, side by side on one grid."""
 
 from __future__ import annotations
 

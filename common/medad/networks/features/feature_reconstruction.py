@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Anomaly = distance of an image's features from what a network makes of them: A = ||f - g(f)||_2 at every place."""
+"""Feature reconstruction: A = ||f - g(f)||_2 at every place, f the features of an image."""
 
 from __future__ import annotations
 

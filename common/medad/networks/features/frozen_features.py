@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Features of a network that is never trained, and which weights they come from: kept with what is trained on them."""
+"""Frozen features: a feature pyramid that is never trained, and which weights it comes from."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random weights of a backbone: the same in every process, and no level is lost beside the others."""
+"""Random backbone: the same weights in every process, and no level lost beside the others."""
 
 from __future__ import annotations
 

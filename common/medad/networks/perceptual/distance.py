@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How different two images look, voxel by voxel: the distance of their features in a frozen network.
+"""Perceptual distance: how different two images look, voxel by voxel, in the features of a frozen network.
 
 p(x, y) = clip( Gauss( sum over layers l of w_l |f_l(x) - f_l(y)|^2 ), 0, 1),   every f of unit length
 """

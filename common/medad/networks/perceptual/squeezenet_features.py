@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SqueezeNet 1.1, and what it says after each of its seven stages."""
+"""SqueezeNet 1.1 features, after each of its seven stages."""
 
 from __future__ import annotations
 

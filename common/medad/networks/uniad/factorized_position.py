@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Learned position of a token: one vector per place on each axis, put side by side."""
+"""Factorized position embedding: one learned vector per place on each axis, put side by side."""
 
 from __future__ import annotations
 

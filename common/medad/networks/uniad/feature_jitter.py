@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Noise on features while a network is trained.
+"""Feature jitter: noise on features while a network is trained.
 
 f + scale * ||f|| / C * N(0, I)
 """

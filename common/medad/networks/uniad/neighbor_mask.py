@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which tokens of a grid are too near to each other to be asked.
+"""Neighbor mask: which tokens of a grid are too near to each other to attend.
 
 blocked(a, b) = on every axis |a - b| <= window // 2
 """

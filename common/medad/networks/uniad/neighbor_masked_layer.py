@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Encoder layer of a transformer that is told where not to look."""
+"""Neighbor-masked encoder layer: self-attention that does not look at near tokens."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attention that knows where tokens are and may be told where not to look.
+"""Attention with position embeddings in queries and keys, under a mask.
 
 norm(t + attention(query=t + p, key=m + p, value=m))
 """

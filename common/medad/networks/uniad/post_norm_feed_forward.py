@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Feed-forward part of a transformer whose normalization comes last.
+"""Post-norm feed-forward: two layers beside a shortcut, then layer normalization.
 
 norm(t + linear(relu(linear(t))))
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decoder layer of a transformer that starts from a learned query, so that it cannot copy its input."""
+"""Query decoder layer: it starts from a learned query, so that it cannot copy its input."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Transformer that rebuilds features and cannot copy them: frozen features in, what would be normal out."""
+"""UniAD: a transformer that rebuilds frozen features and cannot copy them."""
 
 from __future__ import annotations
 

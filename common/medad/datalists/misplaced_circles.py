@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Circles as annotation: those that lie on the background of their image are left out."""
+"""Misplaced circles: annotated circles that lie on the background of their image are left out."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Results of different models on one scale, with the calibration of each model as the yardstick.
+"""Standardization: results of different models on one scale, by the calibration of each model.
 
 Each fold has a model of its own, so its raw scores and maps need not compare with those of another. With mean m and
 standard deviation s of the calibration's normal scores (every subject weighing the same) and its voxel threshold t:
@@ -32,7 +32,7 @@ def mean_and_std(calibration: Calibration) -> tuple[float, float]:
     return mean, float(np.sqrt(np.average((scores - mean) ** 2, weights=weights)))
 
 
-class CommonScale:
+class Standardization:
     """Standardize scores and maps by a calibration.
 
     Args:
@@ -78,7 +78,7 @@ class FoldResults:
 
     Args:
         calibration: of the fold's model; a data set with a calibration of its own is standardized by that one.
-        voxel_rate: see :class:`CommonScale`.
+        voxel_rate: see :class:`Standardization`.
 
     Attributes:
         rows: one of ``SCORE_COLUMNS`` per case, with ``dataset`` where the case names one.
@@ -86,7 +86,7 @@ class FoldResults:
 
     def __init__(self, calibration: Calibration, voxel_rate: float) -> None:
         self.scales = {
-            name: CommonScale(part, voxel_rate) for name, part in {"": calibration, **calibration.groups}.items()
+            name: Standardization(part, voxel_rate) for name, part in {"": calibration, **calibration.groups}.items()
         }
         self.rows: list[dict[str, Any]] = []
         self.metrics = {scale: AnomalyMetrics() for scale in (RAW, STANDARDIZED, P_VALUE)}
