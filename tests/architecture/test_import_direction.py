@@ -33,7 +33,7 @@ ROOMS = (
     "diffusion",
     "inferers",
     "engines",
-    "visualize",
+    "report",
     "handlers",
     "configuration",
     "command_line",

@@ -4,21 +4,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import math
-import shlex
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import monai
-import torch
-
-from .. import __version__
 from ..calibration import data_hash
 from ..configuration import build, read_config, record_settings
 from ..datalists import Splits, load_splits
@@ -28,7 +21,7 @@ from ..handlers import froc_table
 from ..handlers.froc import CURVE_COLUMNS
 from ..handlers.tables import FAILURE_COLUMNS
 from ..keys import NORMAL, Keys
-from ..visualize import CalibrationSummary, write_report
+from ..report import CalibrationSummary, run_provenance, write_report
 from .fold import Fold, Recipe, fold_columns
 from .folds import make_folds
 from .pooling import over_folds, pool, pooled_detections
@@ -229,17 +222,6 @@ def _calibration(plan: Sequence[Fold]) -> CalibrationSummary:
 
 
 def _provenance(recipe: Recipe, folds: int, seed: int) -> dict[str, object]:
-    metadata = json.loads((recipe.bundle / "configs" / "metadata.json").read_text("utf-8"))
-    return {
-        "bundle": metadata["name"],
-        "version": metadata["version"],
-        "folds": folds,
-        "seed": seed,
-        "weights_sha256": "of each fold: see its report",
-        "config_sha256": "of each fold: see its report",
-        "calibration_sha256": "of each fold: see its report",
-        "command": shlex.join(sys.argv),
-        "medad": __version__,
-        "monai": monai.__version__,
-        "torch": torch.__version__,
-    }
+    of_each = "of each fold: see its report"
+    hashes = dict.fromkeys(("weights_sha256", "config_sha256", "calibration_sha256"), of_each)
+    return {**run_provenance(recipe.bundle), "folds": folds, "seed": seed, **hashes}

@@ -4,27 +4,29 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
-import monai
 import torch
 from ignite.engine import Engine, Events
 from torch import Tensor
 
-from .. import __version__
 from ..calibration import calibration_of_weights, weights_hash
 from ..errors import CalibrationError
 from ..files import atomic_path
 from ..keys import Keys
+from ..report import (
+    CalibrationSummary,
+    CaseGallery,
+    CaseRecord,
+    run_provenance,
+    save_contact_sheet,
+    write_report,
+)
 from ..transforms import read_circles
-from ..visualize import CalibrationSummary, CaseGallery, CaseRecord, save_contact_sheet, write_report
 
 _logger = logging.getLogger(__name__)
 
@@ -112,22 +114,21 @@ class ReportHandler:
     def update(self, engine: Engine) -> None:
         """Offer the cases of one iteration to the gallery."""
         for case in engine.state.output:
-            label = None if case.get(Keys.LABEL) is None else int(case[Keys.LABEL])
+            label, decision = (None if case.get(k) is None else int(case[k]) for k in (Keys.LABEL, Keys.DECISION))
+            p_value = None if case.get(Keys.P_VALUE) is None else float(case[Keys.P_VALUE])
             score = float(case[Keys.ANOMALY_SCORE])
             self.datasets.add(case.get(Keys.DATASET))
-            self.scores.append({"anomaly_score": score, "label": label, "decision": case.get(Keys.DECISION)})
+            self.scores.append({"anomaly_score": score, "label": label, "decision": decision})
+            circles, detections = _marks(case)
             self.gallery.add(
-                str(case[Keys.CASE]),
-                case[Keys.IMAGE],
-                case.get(Keys.RECONSTRUCTION),
-                case[Keys.ANOMALY_MAP],
-                case.get(Keys.PRED),
-                case.get(Keys.MASK),
-                score,
-                case.get(Keys.P_VALUE),
-                case.get(Keys.DECISION),
-                label,
-                *_marks(case),
+                CaseRecord(str(case[Keys.CASE]), score, label, p_value, decision),
+                image=case[Keys.IMAGE],
+                anomaly_map=case[Keys.ANOMALY_MAP],
+                reconstruction=case.get(Keys.RECONSTRUCTION),
+                mask=case.get(Keys.PRED),
+                truth=case.get(Keys.MASK),
+                circles=circles,
+                detections=detections,
             )
 
     def finish(self, engine: Engine) -> None:
@@ -178,17 +179,11 @@ class ReportHandler:
         )
 
     def _provenance(self) -> dict[str, object]:
-        metadata = json.loads((self.bundle_root / "configs" / "metadata.json").read_text(encoding="utf-8"))
         configs = sorted((self.bundle_root / "configs").glob("*.json"))
         provenance = {
-            "bundle": metadata["name"],
-            "version": metadata["version"],
+            **run_provenance(self.bundle_root),
             "config_sha256": hashlib.sha256(b"".join(path.read_bytes() for path in configs)).hexdigest(),
             "weights_sha256": weights_hash(self.weights_path),
-            "command": shlex.join(sys.argv),
-            "medad": __version__,
-            "monai": monai.__version__,
-            "torch": torch.__version__,
         }
         if self.calibration is not None:
             provenance["calibration_sha256"] = hashlib.sha256(self.calibration_path.read_bytes()).hexdigest()

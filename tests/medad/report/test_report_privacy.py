@@ -7,7 +7,7 @@ import time
 
 import pytest
 from medad.errors import InputError
-from medad.visualize import redact_paths
+from medad.report import redact_paths
 
 
 @pytest.mark.parametrize(

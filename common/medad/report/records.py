@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,6 @@ class CaseRecord:
     Args:
         name: unique name to print; the caller vouches that it is no patient identifier.
         score: anomaly score of the image.
-        panels: panel name (a key of ``PANEL_TITLES``) to a JPEG file.
-        map_max: map value of the brightest color.
         label: truth, 0 normal, 1 abnormal, ``None`` unknown.
         p_value: conformal p-value of the score.
         decision: 0 normal, 1 abnormal, ``None`` without calibration.
@@ -28,12 +27,12 @@ class CaseRecord:
         has_truth: whether a true mask, or true circles, are drawn.
         has_detections: whether detections are drawn.
         reason: why this case is shown.
+        map_max: map value of the brightest color.
+        panels: panel name (a key of ``PANEL_TITLES``) to a JPEG file; empty before the case is drawn.
     """
 
     name: str
     score: float
-    panels: Mapping[str, bytes] = field(repr=False)
-    map_max: float
     label: int | None = None
     p_value: float | None = None
     decision: int | None = None
@@ -42,6 +41,8 @@ class CaseRecord:
     has_truth: bool = False
     has_detections: bool = False
     reason: str = ""
+    map_max: float = 1.0
+    panels: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,22 @@ class CalibrationSummary:
         return len(self.scores) if self.images is None else self.images
 
     @property
+    def thresholds(self) -> list[tuple[str, float, float | None]]:
+        """The known thresholds: of what, value, and intended false-positive rate."""
+        known = (
+            ("Score", self.score_threshold, self.image_false_positive_rate),
+            ("Map", self.voxel_threshold, self.voxel_false_positive_rate),
+        )
+        return [(name, threshold, rate) for name, threshold, rate in known if threshold is not None]
+
+    @property
     def is_approximate(self) -> bool:
         """Whether a subject has several images: the intended rate then holds only approximately."""
         return self.subjects is not None and self.subjects < self.image_count
 
 
 @dataclass(frozen=True)
-class ScoreTable:
+class Scores:
     """Scores, labels and decisions of all cases as columns of equal length.
 
     Args:
@@ -93,52 +103,29 @@ class ScoreTable:
     label: npt.NDArray[np.int64]
     decision: npt.NDArray[np.int64]
 
-    def scores_of(self, label: int) -> npt.NDArray[np.float64]:
-        """Finite scores of the cases with a label (0, 1, or -1 for unknown).
+    @classmethod
+    def read(cls, rows: Iterable[Mapping[str, Any]]) -> Scores:
+        """Read score rows, as written to ``scores.csv``; every other column is ignored.
 
         Args:
-            label: 0 normal, 1 abnormal, -1 unknown.
+            rows: mappings with ``anomaly_score`` (or ``score``) and, where known, ``label`` and ``decision``; numbers
+                may be given as text, and an empty text or ``None`` means unknown.
 
         Returns:
-            The scores ``(n,)``.
+            The columns.
         """
+        # the words of medad.keys.Keys; importing them would import MONAI and with it matplotlib
+        table = [(row.get("anomaly_score", row.get("score")), row.get("label"), row.get("decision")) for row in rows]
+        numbers = [[math.nan if value is None or value == "" else float(value) for value in row] for row in table]
+        score, label, decision = np.array(numbers, dtype=np.float64).reshape(-1, 3).T
+        return cls(score, *(np.nan_to_num(column, nan=-1.0).astype(np.int64) for column in (label, decision)))
+
+    def of(self, label: int) -> npt.NDArray[np.float64]:
+        """Finite scores ``(n,)`` of the cases with a label: 0, 1, or -1 for unknown."""
         chosen: npt.NDArray[np.float64] = self.score[(self.label == label) & np.isfinite(self.score)]
         return chosen
 
     @property
     def has_both_labels(self) -> bool:
         """Whether there are scored normal and abnormal cases, so that curves exist."""
-        return self.scores_of(0).size > 0 and self.scores_of(1).size > 0
-
-
-def read_scores(rows: Iterable[Mapping[str, object]]) -> ScoreTable:
-    """Read score rows, as written to ``scores.csv``; every other column is ignored.
-
-    Args:
-        rows: mappings with ``anomaly_score`` (or ``score``) and, where known, ``label`` and ``decision``; numbers may
-            be given as text, and an empty text or ``None`` means unknown.
-
-    Returns:
-        The columns.
-    """
-    # the words of medad.keys.Keys; importing them would import MONAI and with it matplotlib
-    table = [
-        (
-            _number(row.get("anomaly_score", row.get("score"))),
-            _number(row.get("label")),
-            _number(row.get("decision")),
-        )
-        for row in rows
-    ]
-    score, label, decision = np.array(table, dtype=np.float64).reshape(-1, 3).T
-    return ScoreTable(score, _class(label), _class(decision))
-
-
-def _number(value: object) -> float:
-    if value is None or value == "":
-        return math.nan
-    return float(str(value)) if isinstance(value, str) else float(value)  # type: ignore[arg-type]  # number or tensor
-
-
-def _class(column: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    return np.nan_to_num(column, nan=-1.0).astype(np.int64)
+        return self.of(0).size > 0 and self.of(1).size > 0

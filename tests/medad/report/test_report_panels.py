@@ -9,8 +9,17 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
-from medad.visualize import choose_slice, color_table, display_window, draw_case, encode_jpeg
-from medad.visualize.panels import DETECTION_COLOR, MASK_COLOR, TRUTH_COLOR, draw_contours
+from medad.report import draw_case
+from medad.report.panels import (
+    DETECTION_COLOR,
+    MASK_COLOR,
+    TRUTH_COLOR,
+    choose_slice,
+    color_table,
+    display_window,
+    draw_contours,
+    encode_jpeg,
+)
 from PIL import Image
 
 

@@ -1,29 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Curves against scikit-learn, and the form of the inline SVG."""
+"""Curves against scikit-learn."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
-from xml.etree import ElementTree
 
-import medad
 import numpy as np
 import pytest
 import torch
 from medad.metrics import sensitivity_at_false_positives
-from medad.visualize import (
-    figure_to_svg,
+from medad.report.curves import (
+    MAX_POINTS,
+    _thin,
     froc_figure,
-    precision_recall_figure,
     precision_recall_points,
     roc_figure,
     roc_points,
     score_histogram_figure,
-    sensitivity_by_size_figure,
+    size_range,
 )
-from medad.visualize.curves import MAX_POINTS, _thin, size_range
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 
@@ -59,41 +54,6 @@ def test_long_curves_are_thinned_with_their_ends() -> None:
     assert thin_x.size <= MAX_POINTS
     assert (thin_x[0], thin_x[-1]) == (0, 1)
     np.testing.assert_allclose(thin_y, thin_x**2)
-
-
-def all_figures() -> dict[str, object]:
-    normal, abnormal = scores(0)
-    groups = {"Normal <b>": (normal, "normal"), "Abnormal": (abnormal, "abnormal"), "None": (normal[:0], "accent")}
-    bins = [{"low": 0, "high": 10, "n": 3, "value": 0.5}, {"low": 10, "high": None, "n": 0, "value": None}]
-    return {
-        "roc": roc_figure(normal, abnormal, (0.1, 0.5)),
-        "pr": precision_recall_figure(normal, abnormal),
-        "histogram": score_histogram_figure(groups, threshold=1.2),
-        "sizes": sensitivity_by_size_figure(bins),
-    }
-
-
-@pytest.mark.parametrize("name", ["roc", "pr", "histogram", "sizes"])
-def test_svg_is_well_formed_themed_and_alone(name: str) -> None:
-    svg = figure_to_svg(all_figures()[name], name, 'a "description" & more')
-    root = ElementTree.fromstring(svg)
-    assert root.attrib["aria-label"] == 'a "description" & more'
-    assert "http" not in svg
-    assert "<style" not in svg
-    assert "font-family" not in svg
-    assert "var(--muted, #5c6675)" in svg
-    ids = [element.attrib["id"] for element in root.iter() if "id" in element.attrib]
-    assert len(ids) == len(set(ids))
-    assert all(identifier.startswith(f"{name}-") for identifier in ids)
-    used = [value[1:] for element in root.iter() for key, value in element.attrib.items() if key.endswith("href")]
-    clips = [element.attrib["clip-path"][5:-1] for element in root.iter() if "clip-path" in element.attrib]
-    assert used
-    assert set(used) | set(clips) <= set(ids)
-
-
-def test_svg_is_reproducible() -> None:
-    first, second = (figure_to_svg(all_figures()["roc"], "roc", "") for _ in range(2))
-    assert first == second
 
 
 def test_histogram_shows_shares_of_each_group() -> None:
@@ -134,26 +94,6 @@ def test_size_range(low: float, high: float | None, text: str) -> None:
 def test_png_is_written_without_pyplot(tmp_path: Path) -> None:
     roc_figure(*scores(0)).savefig(tmp_path / "roc.png")
     assert (tmp_path / "roc.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_import_is_light() -> None:
-    code = (
-        "import sys, medad.visualize; "
-        "print([m for m in ('matplotlib', 'pandas', 'monai', 'torch', 'skimage') if m in sys.modules])"
-    )
-    source = str(Path(medad.__file__).parents[1])
-    done = subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
-def test_pyplot_is_never_imported() -> None:
-    code = (
-        "import sys, numpy as np; from medad.visualize import *; "
-        "figure_to_svg(roc_figure(np.zeros(2), np.ones(2)), 'a', ''); print('matplotlib.pyplot' in sys.modules)"
-    )
-    source = str(Path(medad.__file__).parents[1])
-    done = subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
 
 
 def test_froc_is_drawn_as_it_is_read() -> None:

@@ -43,7 +43,7 @@ class CaseGallery:
     """Collect the cases of a report while they stream by, in bounded memory.
 
     A case that is kept is drawn at once to small JPEG panels; its arrays are not held. At most ``3 * max_cases``
-    records exist at any time. The records of several ranks are joined with ``merge``.
+    records exist at any time. ``select_cases`` chooses from the records of all ranks.
 
     Args:
         max_cases: how many cases the report will show.
@@ -65,101 +65,34 @@ class CaseGallery:
         self.panel_size = panel_size
         self._kept: dict[int | None, list[CaseRecord]] = {label: [] for label in GROUPS}
 
-    def __len__(self) -> int:
-        """Number of records held now."""
-        return sum(len(group) for group in self._kept.values())
-
-    def add(
-        self,
-        name: str,
-        image: Any,
-        reconstruction: Any,
-        anomaly_map: Any,
-        mask: Any,
-        truth: Any,
-        score: float,
-        p_value: float | None = None,
-        decision: int | None = None,
-        label: int | None = None,
-        circles: Any = None,
-        detections: Any = None,
-    ) -> None:
+    def add(self, record: CaseRecord, **arrays: Any) -> None:
         """Offer one case; it is drawn if the rule keeps it.
 
         Args:
-            name: unique name to print, no patient identifier; a name seen before is ignored.
-            image: input ``(C, *spatial)``, indexed x = columns, y = rows, z = slices.
-            reconstruction: pseudo-healthy image ``(C, *spatial)`` or ``None``.
-            anomaly_map: ``(1, *spatial)``, at least 0.
-            mask: predicted mask ``(1, *spatial)`` or ``None``.
-            truth: true mask ``(1, *spatial)`` or ``None``.
-            score: anomaly score of the image.
-            p_value: conformal p-value of the score.
-            decision: 0 normal, 1 abnormal.
-            label: truth, 0 normal, 1 abnormal, ``None`` unknown.
-            circles: true lesions ``(n, axes + 1)``: center and radius in voxels; or ``None``.
-            detections: what was found, in the same form, or ``None``.
+            record: the case, not yet drawn; a name seen before is ignored.
+            arrays: ``image``, ``anomaly_map`` and others that :func:`.draw_case` takes.
 
         Raises:
             ValueError: if the score is not finite, the label is not 0, 1 or ``None``, or the arrays do not fit.
         """
-        record = CaseRecord(
-            name=str(name),
-            score=float(score),
-            panels={},
-            map_max=self.map_max,
-            label=None if label is None else int(label),
-            p_value=None if p_value is None else float(p_value),
-            decision=None if decision is None else int(decision),
-            has_truth=truth is not None or circles is not None,
-            has_detections=detections is not None,
-        )
         kept = self._choose_with(record)
         if kept is None:
             return
-        drawn = draw_case(
-            image,
-            anomaly_map,
-            map_max=self.map_max,
-            reconstruction=reconstruction,
-            mask=mask,
-            truth=truth,
-            circles=circles,
-            detections=detections,
-            size=self.panel_size,
-        )
+        drawn = draw_case(**arrays, map_max=self.map_max, size=self.panel_size)
         complete = replace(
             record,
-            panels={panel: encode_jpeg(picture) for panel, picture in drawn.images.items()},
             slice_index=drawn.slice_index,
             slice_count=drawn.slice_count,
+            has_truth=any(arrays.get(name) is not None for name in ("truth", "circles")),
+            has_detections=arrays.get("detections") is not None,
+            map_max=self.map_max,
+            panels={panel: encode_jpeg(picture) for panel, picture in drawn.images.items()},
         )
         self._kept[record.label] = [complete if other.name == record.name else other for other in kept]
 
-    def merge(self, records: Iterable[CaseRecord]) -> None:
-        """Take over the records of another gallery, for instance of another rank.
-
-        Args:
-            records: what ``records`` of the other gallery returned.
-        """
-        for record in records:
-            self._kept[record.label] = self._choose_with(record) or self._kept[record.label]
-
     def records(self) -> list[CaseRecord]:
-        """All records held, picklable: more than the report shows, because other ranks may hold better ones.
-
-        Returns:
-            At most ``3 * max_cases`` records; ``select_cases`` takes the final choice.
-        """
+        """All records held, picklable: more than the report shows, because other ranks may hold better ones."""
         return [record for label in GROUPS for record in self._kept[label]]
-
-    def selected(self) -> list[CaseRecord]:
-        """The cases to show.
-
-        Returns:
-            At most ``max_cases`` records in the order of the report, with ``reason`` set.
-        """
-        return select_cases(self.records(), self.max_cases)
 
     def _choose_with(self, record: CaseRecord) -> list[CaseRecord] | None:
         """The record's group as it would be with the record, or ``None`` if the rule does not keep it."""

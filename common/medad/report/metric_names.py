@@ -1,19 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Human names and one-sentence explanations of the metrics, and how their values are written."""
+"""Human names of the metrics, each with an explanation in a sentence."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
-ORACLE_NOTE = "oracle: uses the test labels"
-NOT_APPLICABLE = "n/a"
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class MetricName:
+class MetricName(NamedTuple):
     """How a metric is presented.
 
     Args:
@@ -69,7 +62,7 @@ METRIC_NAMES = {
         "higher",
     ),
     "false_positive_rate": MetricName(
-        "False-positive rate", "Share of normal images called abnormal at the calibrated threshold.", "lower"
+        "False-positive rate on normals", "Share of normal images called abnormal at the calibrated threshold.", "lower"
     ),
     "true_positive_rate": MetricName(
         "True-positive rate", "Share of abnormal images called abnormal at the calibrated threshold.", "higher"
@@ -91,48 +84,6 @@ METRIC_NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class MetricValue:
-    """A metric as received: a value with its interval, or the reason why there is none.
-
-    Args:
-        value: the value, ``None`` if undefined.
-        low: lower end of the 95 % interval.
-        high: upper end of the 95 % interval.
-        reason: why the value is undefined.
-    """
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    reason: str = ""
-
-    @classmethod
-    def read(cls, entry: object) -> MetricValue | None:
-        """Read an entry of the metrics.
-
-        Args:
-            entry: ``{"value", "low", "high", "reason"?}``, a number or ``None``.
-
-        Returns:
-            The value, or ``None`` if the entry is not a single metric.
-        """
-        if not isinstance(entry, Mapping):
-            is_number = entry is None or (isinstance(entry, (int, float)) and not isinstance(entry, bool))
-            return cls(_finite(entry)) if is_number else None
-        if "value" not in entry:
-            return None
-        reason = str(entry.get("reason") or "")
-        return cls(_finite(entry["value"]), _finite(entry.get("low")), _finite(entry.get("high")), reason)
-
-    @property
-    def interval(self) -> str:
-        """The interval as text, empty if there is none."""
-        if self.value is None or self.low is None or self.high is None:
-            return ""
-        return f"{format_number(self.low)}\u2013{format_number(self.high)}"
-
-
 def metric_name(key: str) -> MetricName:
     """Find how a metric is presented.
 
@@ -143,42 +94,3 @@ def metric_name(key: str) -> MetricName:
         Its presentation; an unknown key is shown as it is.
     """
     return METRIC_NAMES.get(key, MetricName(key, oracle=key.startswith("oracle_")))
-
-
-def format_number(value: float | None) -> str:
-    """Write a number with three decimals, or with three significant digits where it is large or tiny.
-
-    Args:
-        value: any number or ``None``.
-
-    Returns:
-        The text; ``n/a`` for ``None`` and numbers that are not finite.
-    """
-    if value is None or not math.isfinite(value):
-        return NOT_APPLICABLE
-    if value == 0 or 0.001 <= abs(value) < 10:
-        return f"{value:.3f}"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if abs(value) < 0.001 else f"{value:.1f}"
-
-
-def format_p_value(value: float | None) -> str:
-    """Write a p-value.
-
-    Args:
-        value: a p-value or ``None``.
-
-    Returns:
-        The text, with two significant digits.
-    """
-    if value is None or not math.isfinite(value):
-        return NOT_APPLICABLE
-    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
-
-
-def _finite(value: Any) -> float | None:
-    if value is None:
-        return None
-    number = float(value)
-    return number if math.isfinite(number) else None

@@ -2,14 +2,11 @@
 """Charts of an evaluation: ROC, precision-recall, free-response ROC, score histogram, sensitivity by lesion size.
 
 Every function returns a matplotlib ``Figure`` made without pyplot: ``figure.savefig("roc.png")`` writes a picture, and
-``figure_to_svg`` gives an inline SVG whose colors follow the page's light or dark scheme.
+:func:`.figure_to_svg` gives an inline SVG.
 """
 
 from __future__ import annotations
 
-import html
-import io
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +28,11 @@ COLORS = {
     "normal": "#2f6db5",
     "abnormal": "#c2512f",
 }
-"""Colors by role; in an inline SVG each becomes the page's CSS variable of that name."""
+"""Colors by role; on the page each is the CSS variable of that name."""
 MAX_POINTS = 300
 HISTOGRAM_BINS = 36
 FIGURE_SIZE = (3.35, 2.75)
-WIDE_FIGURE_SIZE = (9.6, 2.5)
-PIXELS_PER_POINT = 1.3
-"""Size of a chart on the page; its text of 8.5 points is then 11 pixels high."""
+WIDE_FIGURE_SIZE = (8.6, 2.5)
 
 
 def roc_points(normal: Floats, abnormal: Floats) -> tuple[Floats, Floats]:
@@ -133,6 +128,8 @@ def score_histogram_figure(groups: Mapping[str, tuple[Floats, str]], threshold: 
     Raises:
         ValueError: if every group is empty.
     """
+    from matplotlib.ticker import LogLocator
+
     filled = {title: group for title, group in groups.items() if group[0].size}
     if not filled:
         raise ValueError("There are no scores to draw.")
@@ -142,7 +139,11 @@ def score_histogram_figure(groups: Mapping[str, tuple[Floats, str]], threshold: 
     low, high = float(span.min()), float(span.max())
     if low > 0 and high > 5 * low:
         edges = np.geomspace(low, high, HISTOGRAM_BINS + 1)
-        _logarithmic(axes)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("")
+        axes.set_xlabel("Anomaly score, logarithmic axis")
     else:
         edges = np.histogram_bin_edges(span, bins=HISTOGRAM_BINS, range=(low, high))
     for title, (scores, role) in filled.items():
@@ -154,7 +155,7 @@ def score_histogram_figure(groups: Mapping[str, tuple[Floats, str]], threshold: 
         axes.axvline(threshold, color=COLORS["ink"], linewidth=1.1, linestyle=(0, (4, 2)), label="Calibrated threshold")
     axes.set_ylim(bottom=0)
     axes.margins(x=0.02)
-    _legend(axes, loc="upper left", bbox_to_anchor=(1.01, 1.0))
+    _legend(axes, loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=4)
     return figure
 
 
@@ -228,43 +229,6 @@ def size_range(entry: Mapping[str, Any]) -> str:
     return f"< {high:g}" if not low else f"{low:g}\u2013{high:g}"
 
 
-def figure_to_svg(figure: Figure, name: str, description: str) -> str:
-    """Turn a figure into an inline SVG without scripts, links or fonts of its own.
-
-    Args:
-        figure: a figure of this module.
-        name: unique on the page; prefixes the ids.
-        description: what the chart shows, for readers who cannot see it.
-
-    Returns:
-        One ``<svg>`` element; the colors of ``COLORS`` are CSS variables with these colors as default.
-    """
-    import matplotlib
-
-    buffer = io.StringIO()
-    empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.04, metadata=empty)
-    drawing = buffer.getvalue()
-    match = re.search(r'viewBox="([^"]+)".*?</defs>(.*)</svg>', drawing, re.DOTALL)
-    if match is None:
-        raise RuntimeError("matplotlib wrote an SVG of unknown form.")
-    view_box, body = match.groups()
-    body = re.sub(r'<g id="[^"]*">', "<g>", body)
-    body = re.sub(r'\bid="', f'id="{name}-', body)
-    body = body.replace('xlink:href="#', f'href="#{name}-').replace("url(#", f"url(#{name}-")
-    body = re.sub(r"font-family: [^;\"]+;? ?", "", body)
-    body = re.sub(r"\s*\n\s*", " ", body)
-    for role, color in COLORS.items():
-        body = body.replace(color, f"var(--{role}, {color})")
-    label = html.escape(description, quote=True)
-    width = PIXELS_PER_POINT * float(view_box.split()[2])
-    return (
-        f'<svg class="chart" viewBox="{view_box}" style="width:{width:.0f}px" role="img" aria-label="{label}">'
-        f"{body.strip()}</svg>"
-    )
-
-
 def _new_figure(x_label: str, y_label: str, size: tuple[float, float] = FIGURE_SIZE) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure
 
@@ -283,28 +247,12 @@ def _new_figure(x_label: str, y_label: str, size: tuple[float, float] = FIGURE_S
 
 def _mark(axes: Axes, point: tuple[float, float] | None) -> None:
     if point is not None:
-        axes.plot(
-            *([value] for value in point),
-            marker="o",
-            markersize=6.5,
-            linestyle="none",
-            color=COLORS["abnormal"],
-            label="Calibrated threshold",
-        )
+        color, label = COLORS["abnormal"], "Calibrated threshold"
+        axes.plot(point[:1], point[1:], marker="o", markersize=6.5, linestyle="none", color=color, label=label)
 
 
 def _legend(axes: Axes, **place: Any) -> None:
     axes.legend(frameon=False, fontsize=8.5, labelcolor=COLORS["ink"], handlelength=1.6, **place)
-
-
-def _logarithmic(axes: Axes) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("Anomaly score, logarithmic axis")
 
 
 def _unit_square(axes: Axes) -> None:

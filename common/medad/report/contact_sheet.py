@@ -10,9 +10,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from .metric_names import format_number, format_p_value
-from .panels import DETECTION_COLOR, MASK_COLOR, PANEL_TITLES, TRUTH_COLOR, color_table
+from .content import outlines
+from .panels import PANEL_TITLES, color_table
 from .records import CaseRecord
+from .values import format_number, format_p_value
 
 INK, MUTED, PAPER = (28, 36, 48), (92, 102, 117), (255, 255, 255)
 GAP, MARGIN, NAME_WIDTH, TITLE_HEIGHT, LEGEND_HEIGHT = 8, 18, 132, 30, 42
@@ -58,7 +59,7 @@ def save_contact_sheet(path: str | os.PathLike[str], records: Iterable[CaseRecor
             place = left + columns.index(name) * (width + GAP) + (width - picture.width) // 2
             sheet.paste(picture, (place, top + (height - picture.height) // 2))
         top += height + GAP
-    _write_legend(sheet, draw, (left, top + 14), rows[0].map_max, _outlines(rows, columns))
+    _write_legend(sheet, left, top + 14, rows)
 
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -78,31 +79,16 @@ def _write_case(draw: ImageDraw.ImageDraw, corner: tuple[int, int], record: Case
         draw.text((x, y + 26 + 18 * index), line, fill=MUTED, font=_font(13))
 
 
-def _outlines(rows: list[CaseRecord], columns: list[str]) -> list[tuple[str, tuple[int, int, int]]]:
-    """Text and color of the lines in the pictures."""
-    if "contours" not in columns:
-        return []
-    outlines = [("predicted mask", MASK_COLOR), ("truth", TRUTH_COLOR)]
-    return [*outlines, *([("detections", DETECTION_COLOR)] if any(row.has_detections for row in rows) else [])]
-
-
-def _write_legend(
-    sheet: Image.Image,
-    draw: ImageDraw.ImageDraw,
-    corner: tuple[int, int],
-    map_max: float,
-    outlines: list[tuple[str, tuple[int, int, int]]],
-) -> None:
-    x, y = corner
-    bar = Image.fromarray(color_table()[None]).resize((140, 12))
+def _write_legend(sheet: Image.Image, x: int, y: int, rows: list[CaseRecord]) -> None:
+    draw = ImageDraw.Draw(sheet)
     draw.text((x, y + 6), "0", fill=MUTED, font=_font(13), anchor="lm")
-    sheet.paste(bar, (x + 14, y))
-    draw.text((x + 160, y + 6), f"{map_max:.3g} and above", fill=MUTED, font=_font(13), anchor="lm")
-    place = x + 290
-    for text, color in outlines:
+    sheet.paste(Image.fromarray(color_table()[None]).resize((140, 12)), (x + 14, y))
+    draw.text((x + 160, y + 6), f"{rows[0].map_max:.3g} and above", fill=MUTED, font=_font(13), anchor="lm")
+    place = x + 290.0
+    for text, color in outlines(rows):
         draw.line([(place, y + 6), (place + 22, y + 6)], fill=color, width=3)
         draw.text((place + 30, y + 6), text, fill=MUTED, font=_font(13), anchor="lm")
-        place += 150
+        place += 60 + draw.textlength(text, _font(13))
 
 
 def _open(jpeg: bytes) -> Image.Image:

@@ -3,6 +3,8 @@
 
 The map's color is ``colormap(clip(map / map_max, 0, 1))`` with one ``map_max`` for all cases, so colors can be compared
 between cases. Only the input is windowed per case, and only for display.
+
+A plane ``(C, x, y)`` becomes an RGB picture ``(rows, columns, 3)`` of a given shape ``(columns, rows)``.
 """
 
 from __future__ import annotations
@@ -125,7 +127,9 @@ def draw_case(
     return CasePanels(images, index, None if index is None else volume_map.shape[-1])
 
 
-def choose_slice(anomaly_map: Any, mask: Any = None, truth: Any = None, circles: Array | None = None) -> int | None:
+def choose_slice(
+    anomaly_map: Array, mask: Array | None = None, truth: Array | None = None, circles: Array | None = None
+) -> int | None:
     """Choose the slice of a volume to show: most truth, else most predicted mask, else the largest summed map.
 
     Args:
@@ -137,30 +141,21 @@ def choose_slice(anomaly_map: Any, mask: Any = None, truth: Any = None, circles:
     Returns:
         Index along the last axis, or ``None`` for a 2D image. The first of equal slices is taken.
     """
-    reference = _channel_first("anomaly_map", anomaly_map)
-    if reference.ndim == 3:
+    if anomaly_map.ndim == 3:
         return None
-    if truth is not None and np.any(marked := _channel_first("mask", truth, like=reference)):
-        return int(np.argmax((marked > 0).sum(axis=(0, 1, 2))))
+    if truth is not None and np.any(truth):
+        return _fullest_slice(truth > 0)
     if circles is not None and len(circles):
         middle = circles[np.argmax(circles[:, -1]), 2]
-        return int(np.clip(np.rint(middle), 0, reference.shape[3] - 1))
-    if mask is not None and np.any(found := _channel_first("mask", mask, like=reference)):
-        return int(np.argmax((found > 0).sum(axis=(0, 1, 2))))
-    return int(np.argmax(np.nan_to_num(reference).sum(axis=(0, 1, 2), dtype=np.float64)))
+        return int(np.clip(np.rint(middle), 0, anomaly_map.shape[3] - 1))
+    if mask is not None and np.any(mask):
+        return _fullest_slice(mask > 0)
+    return _fullest_slice(np.nan_to_num(anomaly_map))
 
 
-def display_window(image: Any) -> tuple[float, float]:
-    """Window for display: robust percentiles of the finite values of one image.
-
-    Args:
-        image: ``(C, *spatial)``.
-
-    Returns:
-        The values shown as black and as white, always different.
-    """
-    array = np.asarray(image, dtype=np.float32)
-    finite = array[np.isfinite(array)]
+def display_window(image: Array) -> tuple[float, float]:
+    """Choose the values shown as black and as white: robust percentiles of the finite ones, always different."""
+    finite = image[np.isfinite(image)].astype(np.float32)
     if finite.size == 0:
         return 0.0, 1.0
     low, high = (float(value) for value in np.percentile(finite, WINDOW_PERCENTILES))
@@ -168,16 +163,7 @@ def display_window(image: Any) -> tuple[float, float]:
 
 
 def draw_image(plane: Array, window: tuple[float, float], shape: tuple[int, int]) -> RGB:
-    """Draw an image in gray, or in color if it has three channels.
-
-    Args:
-        plane: ``(C, x, y)``.
-        window: values shown as black and as white.
-        shape: ``(columns, rows)`` of the picture.
-
-    Returns:
-        RGB picture ``(rows, columns, 3)``.
-    """
+    """Draw an image in gray, or in color if it has three channels; ``window`` are the values of black and white."""
     channels = plane if plane.shape[0] == 3 else plane[:1]
     low, high = window
     shown = np.clip((np.nan_to_num(channels, nan=low) - low) / (high - low), 0, 1)
@@ -187,16 +173,7 @@ def draw_image(plane: Array, window: tuple[float, float], shape: tuple[int, int]
 
 
 def draw_map(plane: Array, map_max: float, shape: tuple[int, int]) -> RGB:
-    """Draw an anomaly map on the fixed color scale 0..``map_max``.
-
-    Args:
-        plane: ``(1, x, y)``.
-        map_max: value of the brightest color; larger values get the same color.
-        shape: ``(columns, rows)`` of the picture.
-
-    Returns:
-        RGB picture ``(rows, columns, 3)``.
-    """
+    """Draw an anomaly map ``(1, x, y)`` on the fixed color scale 0..``map_max``; larger values get its last color."""
     values = np.nan_to_num(plane[0], nan=0.0, posinf=map_max, neginf=0.0).astype(np.float32)
     level = np.clip(_resize(values, shape) / map_max, 0, 1)
     drawn: RGB = color_table()[np.rint(255 * level).astype(np.intp)]
@@ -204,43 +181,26 @@ def draw_map(plane: Array, map_max: float, shape: tuple[int, int]) -> RGB:
 
 
 def draw_contours(picture: RGB, mask: Array | None, truth: Array | None) -> RGB:
-    """Draw the outlines of predicted mask and truth onto a picture.
+    """Draw the outlines of predicted mask and truth, each ``(1, x, y)`` or ``None``, onto a dimmed picture.
 
     The line of the truth lies just outside of its region, that of the mask just inside, so that both stay visible
-    where they agree. The picture is dimmed for the lines to stand out.
-
-    Args:
-        picture: RGB picture ``(rows, columns, 3)``.
-        mask: predicted mask ``(1, x, y)``, or ``None``.
-        truth: true mask ``(1, x, y)``, or ``None``.
-
-    Returns:
-        A new RGB picture ``(rows, columns, 3)``.
+    where they agree.
     """
     drawn: RGB = (CONTOUR_BACKGROUND * picture).astype(np.uint8)
     shape = (picture.shape[1], picture.shape[0])
-    width = max(1, round(max(shape) / 120))
+    width, square = max(1, round(max(shape) / 120)), np.ones((3, 3))
     if truth is not None:
         region = _resize_mask(truth[0], shape)
-        drawn[_grow(region, width) & ~region] = TRUTH_COLOR
+        drawn[binary_dilation(region, square, iterations=width) & ~region] = TRUTH_COLOR
     if mask is not None:
         region = _resize_mask(mask[0], shape)
-        drawn[region & ~_shrink(region, width)] = MASK_COLOR
+        # what lies beyond the edge of the picture is background, so that a region is closed there
+        drawn[region & ~binary_erosion(region, square, iterations=width, border_value=0)] = MASK_COLOR
     return drawn
 
 
 def draw_circles(picture: RGB, circles: Array, scale: float, color: tuple[int, int, int]) -> RGB:
-    """Draw the outlines of circles onto a picture.
-
-    Args:
-        picture: RGB picture ``(rows, columns, 3)``.
-        circles: ``(n, 3)``: x, y and radius in voxels of the map.
-        scale: pixels of the picture per voxel.
-        color: of the lines.
-
-    Returns:
-        A new RGB picture ``(rows, columns, 3)``.
-    """
+    """Draw circles ``(n, 3)``, x, y and radius in voxels of ``scale`` pixels, onto a picture."""
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image)
     width = max(1, round(max(image.size) / 120))
@@ -252,11 +212,7 @@ def draw_circles(picture: RGB, circles: Array, scale: float, color: tuple[int, i
 
 @lru_cache(maxsize=1)
 def color_table() -> RGB:
-    """Colors of the anomaly map, from 0 to ``map_max``.
-
-    Returns:
-        RGB table ``(256, 3)`` uint8.
-    """
+    """Colors ``(256, 3)`` of the anomaly map, from 0 to ``map_max``."""
     from matplotlib import colormaps  # here, so that importing medad does not import matplotlib
 
     table: RGB = np.rint(255 * colormaps[COLORMAP](np.arange(256))[:, :3]).astype(np.uint8)
@@ -278,14 +234,16 @@ def encode_jpeg(picture: RGB, *, quality: int = 88) -> bytes:
     return buffer.getvalue()
 
 
+def _array(value: Any) -> Array:
+    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+
+
 def _channel_first(name: str, value: Any, like: Array | None = None) -> Array:
     """Take a tensor or array ``(C, *spatial)`` as an array, and check it against the map."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-    array = np.asarray(value)
+    array = _array(value)
     if array.ndim not in (3, 4) or array.size == 0:
         raise ValueError(f"{name} must be (C, x, y) or (C, x, y, z) and not empty, got shape {array.shape}.")
-    if like is not None and (array.ndim != like.ndim or (like.ndim == 4 and array.shape[3] != like.shape[3])):
+    if like is not None and (array.ndim != like.ndim or array.shape[3:] != like.shape[3:]):
         raise ValueError(
             f"{name} of shape {array.shape} does not fit the anomaly map of shape {like.shape}: "
             "the number of axes and of slices must agree."
@@ -295,12 +253,14 @@ def _channel_first(name: str, value: Any, like: Array | None = None) -> Array:
 
 def _circles(name: str, value: Any, columns: int) -> npt.NDArray[np.float64]:
     """Take circles or balls ``(n, axes + 1)`` as an array, and check it against the axes of the map."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-    array = np.asarray(value, dtype=np.float64)
+    array = _array(value).astype(np.float64)
     if array.size and (array.ndim != 2 or array.shape[1] != columns):
         raise ValueError(f"{name} must be (n, {columns}): center and radius in voxels, got shape {array.shape}.")
     return array.reshape(-1, columns)
+
+
+def _fullest_slice(volume: Array) -> int:
+    return int(np.argmax(volume.sum(axis=(0, 1, 2), dtype=np.float64)))
 
 
 def _cut(circles: npt.NDArray[np.float64], index: int | None) -> npt.NDArray[np.float64]:
@@ -311,17 +271,6 @@ def _cut(circles: npt.NDArray[np.float64], index: int | None) -> npt.NDArray[np.
     met = depth <= np.maximum(radius, 0.5)  # half a slice: a ball that lies between two is seen in one
     inside = np.sqrt(np.maximum(radius[met] ** 2 - depth[met] ** 2, 0))
     return np.column_stack([circles[met, :2], inside])
-
-
-def _grow(region: npt.NDArray[np.bool_], width: int) -> npt.NDArray[np.bool_]:
-    grown: npt.NDArray[np.bool_] = binary_dilation(region, np.ones((3, 3)), iterations=width)
-    return grown
-
-
-def _shrink(region: npt.NDArray[np.bool_], width: int) -> npt.NDArray[np.bool_]:
-    # what lies beyond the edge of the picture is background, so that a region is closed there
-    shrunk: npt.NDArray[np.bool_] = binary_erosion(region, np.ones((3, 3)), iterations=width, border_value=0)
-    return shrunk
 
 
 def _fit(shape: tuple[int, ...], size: int) -> tuple[int, int]:

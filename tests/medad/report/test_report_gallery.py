@@ -9,15 +9,15 @@ import random
 
 import numpy as np
 import pytest
-from medad.visualize import CaseGallery, CaseRecord, select_cases
-from medad.visualize import gallery as gallery_module
+from medad.report import CaseGallery, CaseRecord, select_cases
+from medad.report import gallery as gallery_module
 
 IMAGE = np.random.default_rng(0).random((1, 12, 12), dtype=np.float32)
 
 
 def offer(gallery: CaseGallery, cases: list[tuple[str, float, int | None]]) -> CaseGallery:
     for name, score, label in cases:
-        gallery.add(name, IMAGE, None, IMAGE, IMAGE > 0.9, None, score, 0.5, 0, label)
+        gallery.add(CaseRecord(name, score, label, 0.5, 0), image=IMAGE, anomaly_map=IMAGE, mask=IMAGE > 0.9)
     return gallery
 
 
@@ -29,6 +29,10 @@ def make_cases(abnormal: int = 60, normal: int = 50, unlabeled: int = 0) -> list
 
 def names(records: list[CaseRecord]) -> list[str]:
     return [record.name for record in records]
+
+
+def chosen(gallery: CaseGallery) -> list[CaseRecord]:
+    return select_cases(gallery.records(), gallery.max_cases)
 
 
 def new_gallery(max_cases: int = 12) -> CaseGallery:
@@ -49,21 +53,18 @@ def test_any_order_and_any_ranks_give_the_same_choice(seed: int) -> None:
     expected = set().union(*(brute_force(cases, label, 4) for label in (1, 0, None)))
     random.Random(seed).shuffle(cases)
     ranks = [offer(new_gallery(), cases[rank :: seed + 2]) for rank in range(seed + 2)]
-    merged = new_gallery()
-    for rank in random.Random(seed).sample(ranks, len(ranks)):
-        merged.merge(pickle.loads(pickle.dumps(rank.records())))
-    whole = offer(new_gallery(), cases)
-    assert names(merged.selected()) == names(whole.selected())
-    assert set(names(whole.selected())) == expected
-    assert [r.reason for r in merged.selected()] == [r.reason for r in whole.selected()]
-    # the same from the plain list of all records
-    assert names(select_cases([r for rank in ranks for r in rank.records()], 12)) == names(whole.selected())
+    records = [pickle.loads(pickle.dumps(record)) for rank in ranks for record in rank.records()]
+    random.Random(seed).shuffle(records)
+    merged, whole = select_cases(records, 12), chosen(offer(new_gallery(), cases))
+    assert names(merged) == names(whole)
+    assert set(names(whole)) == expected
+    assert [r.reason for r in merged] == [r.reason for r in whole]
 
 
 def test_bounded_and_complete() -> None:
     gallery = offer(new_gallery(), make_cases(60, 50, 20))
-    assert len(gallery) <= 36
-    assert len(gallery.selected()) == 12
+    assert len(gallery.records()) <= 36
+    assert len(chosen(gallery)) == 12
     for record in gallery.records():
         assert set(record.panels) == {"input", "anomaly_map", "contours"}
         assert all(jpeg.startswith(b"\xff\xd8") for jpeg in record.panels.values())
@@ -72,19 +73,19 @@ def test_bounded_and_complete() -> None:
 
 def test_worst_cases_are_shown_with_the_reason() -> None:
     cases = make_cases()
-    chosen = {record.name: record for record in offer(new_gallery(), cases).selected()}
+    shown = {record.name: record for record in chosen(offer(new_gallery(), cases))}
     missed = min((case for case in cases if case[2] == 1), key=lambda case: case[1])[0]
     alarm = max((case for case in cases if case[2] == 0), key=lambda case: case[1])[0]
-    assert chosen[missed].reason == "lowest-scored abnormal"
-    assert chosen[alarm].reason == "highest-scored normal"
-    assert "sampled" in {record.reason for record in chosen.values()}
+    assert shown[missed].reason == "lowest-scored abnormal"
+    assert shown[alarm].reason == "highest-scored normal"
+    assert "sampled" in {record.reason for record in shown.values()}
 
 
 def test_order_abnormal_normal_by_score() -> None:
-    chosen = offer(new_gallery(), make_cases()).selected()
-    assert [r.label for r in chosen] == [1] * 6 + [0] * 6
+    shown = chosen(offer(new_gallery(), make_cases()))
+    assert [r.label for r in shown] == [1] * 6 + [0] * 6
     for label in (1, 0):
-        scores = [r.score for r in chosen if r.label == label]
+        scores = [r.score for r in shown if r.label == label]
         assert scores == sorted(scores, reverse=True)
 
 
@@ -92,20 +93,20 @@ def test_order_abnormal_normal_by_score() -> None:
     ("abnormal", "normal", "expected"), [(2, 50, (2, 10)), (50, 0, (12, 0)), (3, 4, (3, 4)), (0, 0, (0, 0))]
 )
 def test_places_of_a_small_group_go_to_the_other(abnormal: int, normal: int, expected: tuple[int, int]) -> None:
-    chosen = offer(new_gallery(), make_cases(abnormal, normal)).selected()
-    assert tuple(sum(r.label == label for r in chosen) for label in (1, 0)) == expected
+    shown = chosen(offer(new_gallery(), make_cases(abnormal, normal)))
+    assert tuple(sum(r.label == label for r in shown) for label in (1, 0)) == expected
 
 
 def test_a_case_that_comes_twice_counts_once() -> None:
     """As in a distributed sampler that pads the last rank."""
     gallery = offer(new_gallery(), [("a", 1.0, 1), ("a", 1.0, 1)])
-    gallery.merge(gallery.records())
     assert names(gallery.records()) == ["a"]
+    assert names(select_cases(gallery.records() * 2, 12)) == ["a"]
 
 
 def test_choosing_from_the_choice_changes_nothing() -> None:
-    chosen = offer(new_gallery(), make_cases()).selected()
-    assert select_cases(chosen, 12) == chosen
+    shown = chosen(offer(new_gallery(), make_cases()))
+    assert select_cases(shown, 12) == shown
 
 
 def test_only_kept_cases_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +121,7 @@ def test_only_kept_cases_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_case_that_cannot_be_drawn_leaves_no_trace() -> None:
     gallery = offer(new_gallery(), [("a", 1.0, 1)])
     with pytest.raises(ValueError, match="image"):
-        gallery.add("b", np.ones((2, 2)), None, IMAGE, None, None, 2.0, label=1)
+        gallery.add(CaseRecord("b", 2.0, 1), image=np.ones((2, 2)), anomaly_map=IMAGE)
     assert names(gallery.records()) == ["a"]
 
 
@@ -140,7 +141,7 @@ def test_volume_keeps_its_slice_and_truth() -> None:
     volume = np.zeros((1, 8, 8, 5), np.float32)
     volume[..., 3] = 1
     gallery = new_gallery()
-    gallery.add("v", volume, volume, volume, None, volume, 1.0, None, None, None)
+    gallery.add(CaseRecord("v", 1.0), image=volume, anomaly_map=volume, truth=volume)
     (record,) = gallery.records()
     assert (record.slice_index, record.slice_count, record.has_truth) == (3, 5, True)
     assert (record.p_value, record.decision, record.label) == (None, None, None)

@@ -15,11 +15,9 @@ from unittest import mock
 
 import numpy as np
 import pytest
-import torch
-from medad.visualize import CalibrationSummary, CaseGallery, CaseRecord, encode_jpeg, write_report
-from medad.visualize import report as report_module
-from medad.visualize.metric_names import METRIC_NAMES, MetricValue, format_number, format_p_value
-from medad.visualize.records import read_scores
+from medad.report import CalibrationSummary, CaseGallery, CaseRecord, page, write_report
+from medad.report.metric_names import METRIC_NAMES
+from medad.report.panels import encode_jpeg
 from PIL import Image
 
 HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>&amp;"
@@ -36,12 +34,12 @@ METRICS = {
 
 
 class Balance(HTMLParser):
-    """Checks that tags are balanced, and collects text and addresses."""
+    """Checks that tags are balanced, and collects elements with their attributes, text and addresses."""
 
     def __init__(self, document: str) -> None:
         super().__init__()
         self.open: list[str] = []
-        self.seen: list[str] = []
+        self.seen: list[tuple[str, ...]] = []
         self.text: list[str] = []
         self.addresses: list[str] = []
         self.ids: list[str] = []
@@ -50,7 +48,7 @@ class Balance(HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.seen.append(tag)
+        self.seen.append((tag, *(key for key, _ in attributes)))
         for key, value in attributes:
             assert not key.startswith("on")
             if key in ("src", "href", "xlink:href", "action", "data"):
@@ -73,6 +71,9 @@ class Balance(HTMLParser):
         if self.open and self.open[-1] != "style":
             self.text.append(data)
 
+    def count(self, tag: str) -> int:
+        return sum(seen == tag for seen, *_ in self.seen)
+
     @property
     def words(self) -> str:
         return re.sub(r"\s+", " ", " ".join(self.text))
@@ -84,8 +85,14 @@ def records(count: int = 8, *, labeled: bool = True, prefix: str = "Case") -> li
     for index in range(count):
         image = rng.random((1, 16, 16), dtype=np.float32)
         label = index % 2 if labeled else None
-        gallery.add(f"{prefix} {index}", image, image, image, image > 0.9, image > 0.8 if label else None, 0.1 * index,
-                    0.03, int(index > 4), label)  # fmt: skip
+        gallery.add(
+            CaseRecord(f"{prefix} {index}", 0.1 * index, label, 0.03, int(index > 4)),
+            image=image,
+            anomaly_map=image,
+            reconstruction=image,
+            mask=image > 0.9,
+            truth=image > 0.8 if label else None,
+        )
     return gallery.records()
 
 
@@ -108,7 +115,7 @@ def report(path: Path, *, with_charts: bool = False, **change: Any) -> tuple[str
         "calibration": CALIBRATION,
         **change,
     }
-    with nullcontext() if with_charts else mock.patch.object(report_module, "charts", return_value=""):
+    with nullcontext() if with_charts else mock.patch.object(page, "draw_charts", return_value=[]):
         document = write_report(path / "report.html", **arguments).read_text(encoding="utf-8")
     return document, Balance(document)
 
@@ -128,9 +135,9 @@ def test_full_report(tmp_path: Path) -> None:
         assert text in parsed.words
     for heading in ("Summary", "Metrics", "Curves", "Cases", "How to read this report"):
         assert heading in parsed.words
-    assert parsed.seen.count("img") == 8 * 4
-    assert parsed.seen.count("svg") == 4
-    assert parsed.seen.count("article") == 8
+    assert parsed.count("img") == 8 * 4
+    assert parsed.count("svg") == 4
+    assert parsed.count("article") == 8
     assert "prefers-color-scheme: dark" in document
     assert "@media print" in document
 
@@ -138,7 +145,7 @@ def test_full_report(tmp_path: Path) -> None:
 def test_nothing_comes_from_outside(tmp_path: Path) -> None:
     document, parsed = report(tmp_path, with_charts=True)
     assert not re.search(r"https?://|ftp://|//[a-z]+\.|url\((?!#)|@import", document)
-    assert not {"script", "link", "iframe", "object", "embed", "base", "form"} & set(parsed.seen)
+    assert not {"script", "link", "iframe", "object", "embed", "base", "form"} & {tag for tag, *_ in parsed.seen}
     assert all(address.startswith(("data:image/jpeg;base64,", "#")) for address in parsed.addresses)
     assert "default-src 'none'" in document
     assert len(parsed.ids) == len(set(parsed.ids))
@@ -153,20 +160,31 @@ def test_pictures_decode(tmp_path: Path) -> None:
                 assert picture.size == (32, 32)
 
 
+def with_text(path: Path, text: str) -> tuple[str, Balance]:
+    """Write a report with a text in every place that takes one."""
+    undefined = {"value": None, "reason": text}
+    groups = {text: {"image_auroc": undefined, "n": {"normal": text, "abnormal": 0}}}
+    sizes = [{"low": 0, "high": 10, "n": text, "value": 0.5, "unit": text}]
+    return report(
+        path,
+        with_charts=True,
+        title=text,
+        cases=[replace(record, name=f"{text} {i}") for i, record in enumerate(records())],
+        provenance={**PROVENANCE, "bundle": text, text: text, "command": text, "device": text},
+        metrics={text: undefined, "image_auroc": undefined, "datasets": groups, "folds": groups,
+                 "lesion_sensitivity_by_size": sizes},
+        calibration=replace(CALIBRATION, datasets=(text,)),
+        failures=[(text, text)],
+    )  # fmt: skip
+
+
 def test_every_text_is_escaped(tmp_path: Path) -> None:
-    hostile_records = [replace(r, name=f"{HOSTILE} {i}") for i, r in enumerate(records())]
-    document, parsed = report(
-        tmp_path,
-        title=HOSTILE,
-        cases=hostile_records,
-        provenance={**PROVENANCE, "bundle": HOSTILE, HOSTILE: HOSTILE, "command": HOSTILE},
-        metrics={HOSTILE: {"value": None, "reason": HOSTILE}, "image_auroc": {"value": None, "reason": HOSTILE}},
-        failures=[(HOSTILE, HOSTILE)],
-    )
-    assert "<script" not in document
-    assert "<img src=x" not in document
-    assert parsed.seen.count("img") == 8 * 4
-    assert "<script>alert('x')</script>" in parsed.words  # shown as text
+    plain, expected = with_text(tmp_path, "t" * len(HOSTILE))
+    hostile, parsed = with_text(tmp_path, HOSTILE)
+    assert parsed.seen == expected.seen  # the same elements and attributes, whatever the text says
+    assert "<script" not in hostile and "<img src=x" not in hostile
+    assert parsed.words.count("<script>alert('x')</script>") >= 20  # shown as text
+    assert plain.count("t 7") == hostile.count("&amp;amp; 7")  # the name of a case, and what its pictures show
 
 
 def test_no_identifiers_and_no_paths(tmp_path: Path) -> None:
@@ -245,7 +263,7 @@ def test_without_labels(tmp_path: Path) -> None:
     assert "Called normal 5 at the calibrated threshold" in words
     assert "Failed 2" in words
     assert "2 cases gave no result" in words
-    assert parsed.seen.count("svg") == 1  # the histogram
+    assert parsed.count("svg") == 1  # the histogram
     assert "ROC" not in words
     assert "Truth" not in words
 
@@ -265,8 +283,8 @@ def test_without_calibration_and_decisions(tmp_path: Path) -> None:
 def test_no_cases_at_all(tmp_path: Path) -> None:
     _, parsed = report(tmp_path, with_charts=True, cases=[], scores=[], metrics=None, calibration=None)
     assert "No cases" in parsed.words
-    assert "svg" not in parsed.seen
-    assert "img" not in parsed.seen
+    assert parsed.count("svg") == 0
+    assert parsed.count("img") == 0
 
 
 def test_rate_is_called_approximate_with_several_images_per_subject(tmp_path: Path) -> None:
@@ -281,7 +299,7 @@ def test_size_limit_with_many_big_cases(tmp_path: Path) -> None:
     jpeg = encode_jpeg(noise, quality=95)
     panels = dict.fromkeys(("input", "reconstruction", "anomaly_map", "contours"), jpeg)
     big = [
-        CaseRecord(f"Case {i} " + "very long name " * 1000, float(i), panels, 1.0, label=i % 2, decision=1)
+        CaseRecord(f"Case {i} " + "very long name " * 1000, float(i), label=i % 2, decision=1, panels=panels)
         for i in range(40)
     ]
     assert 40 * 4 * len(jpeg) > 20e6
@@ -295,9 +313,9 @@ def test_size_limit_with_many_big_cases(tmp_path: Path) -> None:
         failures=[(f"f{i}", "because " * 1000) for i in range(3000)],
         max_cases=40,
     )
-    assert path.stat().st_size < report_module.MAX_BYTES
+    assert path.stat().st_size < page.MAX_BYTES
     parsed = Balance(path.read_text(encoding="utf-8"))
-    shown = parsed.seen.count("article")
+    shown = parsed.count("article")
     assert 10 < shown < 40
     assert f"{40 - shown} more were left out" in parsed.words
     assert "And 2800 more." in parsed.words
@@ -306,7 +324,7 @@ def test_size_limit_with_many_big_cases(tmp_path: Path) -> None:
 
 def test_max_cases(tmp_path: Path) -> None:
     _, parsed = report(tmp_path, max_cases=4)
-    assert parsed.seen.count("article") == 4
+    assert parsed.count("article") == 4
     assert "2 of 4 shown" in parsed.words
 
 
@@ -320,7 +338,7 @@ def test_volume_names_its_slice(tmp_path: Path) -> None:
     gallery = CaseGallery(1, map_max=1.0, panel_size=16)
     volume = np.zeros((1, 8, 8, 30), np.float32)
     volume[..., 12] = 1
-    gallery.add("v", volume, None, volume, None, None, 1.0)
+    gallery.add(CaseRecord("v", 1.0), image=volume, anomaly_map=volume)
     _, parsed = report(tmp_path, cases=gallery.records(), scores=[{"anomaly_score": 1.0}], metrics=None)
     assert "Slice 12 of 0\u201329" in parsed.words
 
@@ -339,50 +357,12 @@ def test_file_is_replaced_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_scores_are_read_from_numbers_text_and_tensors() -> None:
-    table = read_scores(
-        [
-            {"anomaly_score": "0.5", "label": "1", "decision": ""},
-            {"score": torch.tensor(0.25), "label": np.int64(0), "decision": 1},
-            {"anomaly_score": None},
-        ]
-    )
-    np.testing.assert_array_equal(table.score, [0.5, 0.25, np.nan])
-    np.testing.assert_array_equal(table.label, [1, 0, -1])
-    np.testing.assert_array_equal(table.decision, [-1, 1, -1])
-    np.testing.assert_array_equal(table.scores_of(1), [0.5])
-    assert table.has_both_labels
-    assert read_scores([]).score.shape == (0,)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.91449, "0.914"), (0, "0.000"), (0.00002, "2e-05"), (12.345, "12.3"), (51234.5, "51,234"), (None, "n/a"),
-     (float("nan"), "n/a"), (-0.5, "-0.500")],
-)  # fmt: skip
-def test_numbers(value: float | None, text: str) -> None:
-    assert format_number(value) == text
-
-
-@pytest.mark.parametrize(("value", "text"), [(0.0004, "< 0.001"), (0.0123, "0.012"), (0.5, "0.50"), (None, "n/a")])
-def test_p_values(value: float | None, text: str) -> None:
-    assert format_p_value(value) == text
-
-
-def test_metric_value_reads_what_the_evaluation_writes() -> None:
-    assert MetricValue.read({"value": 0.9, "low": 0.8, "high": 1.0}).interval == "0.800\u20131.000"
-    assert MetricValue.read({"value": 0.9}).interval == ""
-    assert MetricValue.read({"value": float("nan")}).value is None
-    assert MetricValue.read(None).value is None
-    assert MetricValue.read({"images": 3}) is None
-    assert MetricValue.read("text") is None
-
-
 def test_detections_have_a_curve_and_circles(tmp_path: Path) -> None:
     gallery = CaseGallery(2, map_max=1.0, panel_size=32)
     image = np.zeros((1, 16, 16), np.float32)
-    gallery.add("A", image, None, image, None, None, 0.5, label=1, circles=[[4, 4, 2]], detections=[[9, 9, 3]])
-    gallery.add("B", image, None, image, image, None, 0.4, label=0, detections=[])
+    arrays = {"image": image, "anomaly_map": image}
+    gallery.add(CaseRecord("A", 0.5, 1), **arrays, circles=[[4, 4, 2]], detections=[[9, 9, 3]])
+    gallery.add(CaseRecord("B", 0.4, 0), **arrays, mask=image, detections=[])
     value = {"value": 0.75, "low": 0.5, "high": 0.9}
     at_rates = [{"false_positives_per_image": rate, **value} for rate in (0.125, 1.0)]
     froc = {"mean_sensitivity": value, "sensitivity_at_false_positives": at_rates, "n": {"images": 2}}
@@ -393,7 +373,7 @@ def test_detections_have_a_curve_and_circles(tmp_path: Path) -> None:
     for text in ("Free-response ROC", "Mean FROC sensitivity", "0.500\u20130.900", "Highest-scored detections"):
         assert text in parsed.words
     assert "Mask, truth and detections" in parsed.words and "Mask and detections" in parsed.words
-    assert parsed.seen.count("svg") == 5
+    assert parsed.count("svg") == 5
     _, parsed = report(tmp_path, with_charts=True)
     assert "Free-response ROC" not in parsed.words and "Highest-scored" not in parsed.words
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from medad.visualize import CaseGallery, save_contact_sheet
+from medad.report import CaseGallery, CaseRecord, save_contact_sheet, select_cases
 from PIL import Image
 
 
@@ -16,10 +16,11 @@ def records(count: int, *, with_reconstruction: bool = True) -> list:
     gallery = CaseGallery(count, map_max=1.0, panel_size=64)
     for index in range(count):
         image = np.full((1, 16, 8 if index % 2 else 16), 0.5, np.float32)
-        gallery.add(
-            f"Case {index}", image, image if with_reconstruction else None, image, image > 0, None, float(index)
-        )
-    return gallery.selected()
+        arrays = {"image": image, "anomaly_map": image, "mask": image > 0}
+        if with_reconstruction:
+            arrays["reconstruction"] = image
+        gallery.add(CaseRecord(f"Case {index}", float(index)), **arrays)
+    return select_cases(gallery.records(), count)
 
 
 def test_one_row_per_case(tmp_path: Path) -> None:
