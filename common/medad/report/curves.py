@@ -32,7 +32,7 @@ COLORS = {
 MAX_POINTS = 300
 HISTOGRAM_BINS = 36
 FIGURE_SIZE = (3.35, 2.75)
-WIDE_FIGURE_SIZE = (8.6, 2.5)
+WIDE_FIGURE_SIZE = (9.4, 2.7)
 
 
 def roc_points(normal: Floats, abnormal: Floats) -> tuple[Floats, Floats]:
