@@ -18,14 +18,7 @@ from ..calibration import calibration_of_weights, weights_hash
 from ..errors import CalibrationError
 from ..files import atomic_path
 from ..keys import Keys
-from ..report import (
-    CalibrationSummary,
-    CaseGallery,
-    CaseRecord,
-    run_provenance,
-    save_contact_sheet,
-    write_report,
-)
+from ..report import CalibrationSummary, CaseGallery, CaseRecord, run_provenance, save_contact_sheet, write_report
 from ..transforms import read_circles
 
 _logger = logging.getLogger(__name__)
