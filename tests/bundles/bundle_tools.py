@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from torch import Tensor, nn
 
 State = dict[str, Tensor]
 ROOT = Path(__file__).resolve().parents[2]
+FULL = os.environ.get("CI_FULL") == "1"
+"""Whether the tests that take minutes are asked of every bundle."""
 BUNDLES = sorted(folder for folder in (ROOT / "bundles").iterdir() if (folder / "configs").is_dir())
 # one bundle of each kind: a reconstruction, diffusion that is trained with labels, features of a frozen backbone
 KINDS = ("denoising_autoencoder", "guided_ddim", "uniad")
@@ -33,24 +36,25 @@ VARIANT_IDS = [f"{bundle.name}-{names}" for bundle, names in VARIANTS]
 
 
 def of_each_kind() -> list[Path]:
-    """Give one bundle of each kind, for slow tests of what a bundle's configuration changes little."""
+    """Give one bundle of each kind."""
     return [folder for folder in BUNDLES if folder.name in KINDS]
 
 
-def one_bundle() -> list[Path]:
-    """Give one bundle, for what no method changes: commands, and what stands around a run."""
-    return [folder for folder in BUNDLES if folder.name == KINDS[0]]
+def asked(marker: str = "", runs: bool = True) -> list[Any]:
+    """Give the bundles that a test is about, as its parameters: `make test` asks some, `make test-slow` the others.
 
-
-def over_bundles() -> list[Any]:
-    """Give one bundle of each kind as parameters of a slow test, the first of them fast.
-
-    For what a method changes little and takes long, such as commands in processes of their own: `make test` asks one
-    bundle, `make test-slow` the others.
+    Args:
+        marker: ``one_bundle`` for what no method changes, such as commands; ``each_kind`` for what a method changes
+            little; nothing for what each bundle promises.
+        runs: whether the test runs a bundle, which takes seconds; what only reads it is asked of all in `make test`.
     """
-    return [
-        folder if folder.name == KINDS[0] else pytest.param(folder, marks=pytest.mark.slow) for folder in of_each_kind()
-    ]
+    kinds = of_each_kind()
+    chosen, fast = {
+        "one_bundle": (kinds[:1], kinds[:1]),
+        "each_kind": (kinds, kinds[:1]),
+        "": (BUNDLES, kinds if runs else BUNDLES),
+    }[marker]
+    return [folder if folder in fast else pytest.param(folder, marks=pytest.mark.slow) for folder in chosen]
 
 
 def config_files(bundle: Path, *names: str) -> list[str]:

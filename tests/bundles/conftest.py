@@ -12,16 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from bundle_tools import (
-    BUNDLES,
-    SmokeModel,
-    SmokeModels,
-    build,
-    of_each_kind,
-    one_bundle,
-    over_bundles,
-    train_smoke_model,
-)
+from bundle_tools import SmokeModel, SmokeModels, asked, build, train_smoke_model
 from filelock import FileLock
 from medad.networks.autoencoders.vgg19_features import VGG19Features
 from medad.phantom import write_phantom_dataset
@@ -30,13 +21,8 @@ from medad.phantom import write_phantom_dataset
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every test that asks for a bundle over all of them, or over fewer where a marker says so."""
     if "bundle" in metafunc.fixturenames:
-        chosen: dict[str, Callable[[], list[Any]]] = {
-            "one_bundle": one_bundle,
-            "shared_machinery": over_bundles,
-            "each_kind": of_each_kind,
-        }
-        markers = [name for name in chosen if metafunc.definition.get_closest_marker(name) is not None]
-        bundles = chosen[markers[0]]() if markers else BUNDLES
+        markers = [name for name in ("one_bundle", "each_kind") if metafunc.definition.get_closest_marker(name)]
+        bundles = asked(*markers, runs="shared" in metafunc.fixturenames)  # the folder of phantoms and trained models
         metafunc.parametrize("bundle", bundles, ids=lambda folder: folder.name, scope="session")
 
 

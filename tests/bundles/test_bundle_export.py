@@ -13,7 +13,6 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -37,6 +36,9 @@ except ModuleNotFoundError:
     run(config_file=config, bundle_root=root, dataset_dir=data, output_dir=out)
     exported = [config, f"{root}/configs/inference_ts.json"]
     run(config_file=exported, bundle_root=root, dataset_dir=data, output_dir=f"{out}_ts")
+    places = {"bundle_root": root, "dataset_dir": data, "ckpt_dir": f"{out}_models", "output_dir": f"{out}_metrics"}
+    run(config_file=f"{root}/configs/train.json", **places)
+    run(config_file=[f"{root}/configs/train.json", f"{root}/configs/evaluate.json"], **places)
     verify_metadata(meta_file=metadata, filepath=schema)
     verify_net_in_out("network_def", metadata, config, device="cpu")
     if scriptable == "True":
@@ -150,7 +152,7 @@ def test_overlays_are_baked_in_with_the_meaning_of_a_run(release: Release, smoke
                 assert values == expected.get()[key]
 
 
-@pytest.mark.shared_machinery
+@pytest.mark.each_kind
 def test_without_medad_from_another_folder(release: Release, smoke_model: SmokeModel, tmp_path: Path) -> None:
     network = build(smoke_model.bundle, "inference smoke", "infer", **smoke_model.paths).network_def
     scriptable = not takes_timesteps(network)
@@ -159,56 +161,37 @@ def test_without_medad_from_another_folder(release: Release, smoke_model: SmokeM
     assert done.returncode == 0, done.stderr
     assert len(_scores(tmp_path / "out")) == 6 and (tmp_path / "out" / "report.html").is_file()
     assert _scores(tmp_path / "out_ts") == pytest.approx(_scores(tmp_path / "out"), rel=1e-4)
+    assert (tmp_path / "out_models" / "calibration.json").is_file()
+    assert (tmp_path / "out_metrics" / "metrics.json").is_file()
     assert (tmp_path / "out" / "model.ts").is_file() == scriptable
 
 
-NETWORK_CHECK = ("-m", "monai.bundle", "verify_net_in_out", "network_def")
-
-
 @pytest.mark.slow
-@pytest.mark.each_kind
+@pytest.mark.one_bundle
 def test_commands_without_medad(release: Release, smoke_model: SmokeModel, tmp_path: Path) -> None:
-    """One epoch of training, inference and MONAI's checks, as typed in the folder of the release."""
+    """One epoch of training and an inference as typed in the folder of the release."""
     root = shutil.copytree(release.folder, tmp_path / release.folder.name)
     found = run_without_medad(root, "-c", "import medad")
     assert found.returncode == 1 and "No module named 'medad'" in found.stderr
     (root / "models" / "model.pt").unlink()
     (root / "models" / "calibration.json").unlink()
     run = ("-m", "monai.bundle", "run", "--config_file")
-    paths: dict[str, Any] = {"dataset_dir": smoke_model.data}
-    train = run_without_medad(root, *run, "configs/train.json", *options(**paths))
+    train = run_without_medad(root, *run, "configs/train.json", *options(dataset_dir=smoke_model.data))
     assert train.returncode == 0, train.stderr
     assert (root / "models" / "model.pt").is_file() and (root / "models" / "calibration.json").is_file()
-    paths["output_dir"] = tmp_path / "out"
-    infer = run_without_medad(root, *run, "configs/inference.json", *options(**paths))
-    assert infer.returncode == 0, infer.stderr
-    assert len(_scores(tmp_path / "out")) == 6
-    evaluate = run_without_medad(root, *run, "['configs/train.json','configs/evaluate.json']", *options(**paths))
-    assert evaluate.returncode == 0, evaluate.stderr
-    assert (tmp_path / "out" / "metrics.json").is_file()
-    meta = ("--meta_file", "configs/metadata.json")
-    verified = run_without_medad(root, "-m", "monai.bundle", "verify_metadata", *meta, "--filepath", str(SCHEMA))
-    assert verified.returncode == 0, verified.stderr
-    files = (*meta, "--config_file", "configs/inference.json")
-    checked = run_without_medad(root, *NETWORK_CHECK, *files, *options(device="cpu", n=1))
-    assert checked.returncode == 0, checked.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.each_kind
-def test_inference_without_medad_from_elsewhere(release: Release, smoke_model: SmokeModel, tmp_path: Path) -> None:
-    where = ("--bundle_root", str(release.folder), "--config_file", f"{release.folder}/configs/inference.json")
-    paths = {"dataset_dir": smoke_model.data, "output_dir": tmp_path / "out"}
-    infer = run_without_medad(tmp_path, "-m", "monai.bundle", "run", *where, *options(**paths))
+    places = options(dataset_dir=smoke_model.data, output_dir=tmp_path / "out")
+    infer = run_without_medad(root, *run, "configs/inference.json", *places)
     assert infer.returncode == 0, infer.stderr
     assert len(_scores(tmp_path / "out")) == 6
     # a verb of MONAI that builds a part and runs nothing finds scripts in the working directory only
-    files = ("--meta_file", f"{release.folder}/configs/metadata.json", *where[2:])
-    checked = run_without_medad(tmp_path, *NETWORK_CHECK, *files, *options(device="cpu", n=1))
+    files = (f"--meta_file={root}/configs/metadata.json", f"--config_file={root}/configs/inference.json")
+    verb = ("-m", "monai.bundle", "verify_net_in_out", "network_def", *files, f"--bundle_root={root}", "--device=cpu")
+    checked = run_without_medad(tmp_path, *verb)
     assert checked.returncode == 1 and "scripts.medad" in checked.stderr
 
 
-@pytest.mark.shared_machinery
+@pytest.mark.slow
+@pytest.mark.one_bundle
 def test_releases_of_two_versions_in_one_process(release: Release, smoke_model: SmokeModel, tmp_path: Path) -> None:
     """Opened together and run in turns, each with its own code, also in the processes that load its data."""
     other = _other_version(release, tmp_path)

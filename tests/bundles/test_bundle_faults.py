@@ -81,7 +81,7 @@ def test_killed_at_any_moment_and_resumed_nothing_is_different(bundle: Path, pha
     assert all(int(count) >= 10 for _, count, _ in kills)
 
 
-@pytest.mark.shared_machinery
+@pytest.mark.each_kind
 def test_nothing_opens_a_network_connection(bundle: Path, phantom_2d: Path, tmp_path: Path) -> None:
     done = _python(ROBUSTNESS / "run_offline.py", phantom_2d, tmp_path, bundle)
     assert done.returncode == 0, done.stderr[-3000:]

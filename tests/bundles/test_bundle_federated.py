@@ -51,7 +51,7 @@ def _client(bundle: Path, data: Path, folder: Path, evaluate: list[str]) -> Mona
     return client
 
 
-@pytest.mark.shared_machinery
+@pytest.mark.each_kind
 def test_two_sites_train_together(bundle: Path, phantom_2d: Path, tmp_path: Path) -> None:
     sites = [_site(phantom_2d, tmp_path / f"data_{part}", part) for part in range(2)]
     by_normals = ["configs/train.json", "configs/smoke.json"]

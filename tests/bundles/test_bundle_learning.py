@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import shutil
 from collections.abc import Callable
@@ -12,7 +11,8 @@ from typing import Any
 
 import pytest
 import torch
-from bundle_tools import BUNDLES, build
+from bundle_tools import FULL, KINDS, ROOT, build
+from filelock import FileLock
 from medad.phantom import write_phantom_dataset
 
 # a small diffusion network, and a noise whose waves are as long as the lesions of small phantoms
@@ -176,8 +176,6 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
 }
 # bundles whose training is that of another one, bit for bit, as the tests of thor show: its weights are taken
 SAME_TRAINING = {"thor": "anoddpm"}
-
-
 # bundles that train what they see with first, by train_backbone.json
 TWO_STAGES = ("uniad",)
 # bundles that train a classifier of what the first stage finds, by train_classifier.json
@@ -196,6 +194,9 @@ HEADS = {
 # and how many with a lesion, where it learns from both
 ABNORMAL_HEADS = {"guided_ddim": {2: 16, 3: 240}, "microcalcification_cascade": {2: 128, 3: 64}}
 PHANTOM_SIZE = {2: 64, 3: 32}
+# bundles that are asked in 3D without CI_FULL=1, too: one of each kind, and one of two stages
+IN_3D = (*KINDS, "microcalcification_cascade")
+Learned = Callable[[str, int], tuple[Path, Path]]
 
 
 def _phantom(out: Path, spatial_dims: int, size: int, heads: int, abnormal: int) -> Path:
@@ -207,13 +208,20 @@ def _phantom(out: Path, spatial_dims: int, size: int, heads: int, abnormal: int)
 
 
 @pytest.fixture(scope="session")
-def learned(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int], tuple[Path, Path]]:
+def learned(shared: Path) -> Learned:
     """Give data set and weights of a bundle, by its name and spatial axes; each is trained once."""
 
-    @functools.cache
-    def train(name: str, spatial_dims: int) -> tuple[Path, Path]:
-        folder = tmp_path_factory.mktemp(f"{name}_{spatial_dims}d")
-        bundle = next(bundle for bundle in BUNDLES if bundle.name == name)
+    def train_once(name: str, spatial_dims: int) -> tuple[Path, Path]:
+        folder = shared / f"learned_{name}_{spatial_dims}d"
+        with FileLock(f"{folder}.lock"):
+            if not (folder / "done").exists():
+                train(name, spatial_dims, folder)
+                (folder / "done").touch()
+        return folder / "data", folder / "model.pt"
+
+    def train(name: str, spatial_dims: int, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        bundle = ROOT / "bundles" / name
         abnormal = ABNORMAL_HEADS.get(name, {}).get(spatial_dims, 0)
         data = _phantom(folder / "data", spatial_dims, PHANTOM_SIZE[spatial_dims], HEADS[name][spatial_dims], abnormal)
         overrides = _overrides(name, spatial_dims, data, folder)
@@ -225,9 +233,8 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int], tu
         if name in CASCADES:
             second = build(bundle, _names(spatial_dims, "train_classifier"), **overrides)
             second.parser.get_parsed_content("train#trainer").run()
-        return data, folder / "model.pt"
 
-    return train
+    return train_once
 
 
 def _names(spatial_dims: int, what: str = "") -> str:
@@ -246,7 +253,7 @@ def _image_auroc(bundle: Path, spatial_dims: int, overrides: dict[str, Any]) -> 
     return float(json.loads((overrides["output_dir"] / "metrics.json").read_text())["image_auroc"]["value"])
 
 
-def _learns(bundle: Path, spatial_dims: int, learned: Callable[[str, int], tuple[Path, Path]], folder: Path) -> None:
+def _learns(bundle: Path, spatial_dims: int, learned: Learned, folder: Path) -> None:
     data, weights = learned(SAME_TRAINING.get(bundle.name, bundle.name), spatial_dims)
     overrides = _overrides(bundle.name, spatial_dims, data, folder)
     network = build(bundle, _names(spatial_dims), **overrides).parser.get_parsed_content("network_def")
@@ -259,10 +266,12 @@ def _learns(bundle: Path, spatial_dims: int, learned: Callable[[str, int], tuple
     assert trained >= untrained + 0.15
 
 
-def test_learns_in_2d(bundle: Path, learned: Callable[[str, int], tuple[Path, Path]], tmp_path: Path) -> None:
+def test_learns_in_2d(bundle: Path, learned: Learned, tmp_path: Path) -> None:
     _learns(bundle, 2, learned, tmp_path)
 
 
 @pytest.mark.slow
-def test_learns_in_3d(bundle: Path, learned: Callable[[str, int], tuple[Path, Path]], tmp_path: Path) -> None:
+def test_learns_in_3d(bundle: Path, learned: Learned, tmp_path: Path) -> None:
+    if bundle.name not in IN_3D and not FULL:
+        pytest.skip("minutes for each bundle: asked with CI_FULL=1")
     _learns(bundle, 3, learned, tmp_path)

@@ -7,13 +7,13 @@ import csv
 from pathlib import Path
 
 import pytest
-from bundle_tools import BUNDLES, over_bundles
+from bundle_tools import BUNDLES, asked
 from medad.bench.__main__ import main
 from medad.bench.training import deterministic_part, random_part
 from monai.transforms import Compose, RandAdjustContrastd, RandFlipd, SelectItemsd
 
 
-@pytest.mark.parametrize("bundle", over_bundles(), ids=lambda folder: folder.name)
+@pytest.mark.parametrize("bundle", asked("each_kind"), ids=lambda folder: folder.name)
 def test_rows_of_trainer_and_plain_loop(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "table.csv"
     options = ["--config", "smoke", "--images", "8", "--image-size", "32", "32", "--repeats", "1", "--out", str(out)]
