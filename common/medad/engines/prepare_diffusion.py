@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from monai.engines import DiffusionPrepareBatch
@@ -12,11 +12,14 @@ from monai.networks.schedulers import DDPMScheduler
 from monai.networks.schedulers.ddpm import DDPMPredictionType
 from torch import Tensor
 
-from ..checks import require_axes
+from ..checks import check_within, require_axes
 from ..diffusion import Schedule, bound_weight, check_value_range, to_network_range
 from ..keys import Keys
 from ..noise import Noise
-from .prepare_batch import on_device
+from .prepare_batch import Entries, on_device
+
+Prepared: TypeAlias = tuple[Tensor, Any, tuple[Any, ...], dict[str, Any]]
+"""Images in the range of the network, target, no arguments, and named arguments of the inferer."""
 
 
 class PrepareDiffusion(DiffusionPrepareBatch):
@@ -48,11 +51,7 @@ class PrepareDiffusion(DiffusionPrepareBatch):
         value_range: Sequence[float] = (0.0, 1.0),
     ) -> None:
         timesteps = scheduler.num_train_timesteps if train_timesteps is None else train_timesteps
-        if not 1 <= timesteps <= scheduler.num_train_timesteps:
-            raise ValueError(
-                f"train_timesteps={train_timesteps}: must lie between 1 and {scheduler.num_train_timesteps}, "
-                "the steps of the scheduler."
-            )
+        check_within(f"[1, {scheduler.num_train_timesteps}]", train_timesteps=timesteps)
         super().__init__(num_train_timesteps=timesteps)
         self.noise = noise
         self.scheduler = scheduler
@@ -71,32 +70,38 @@ class PrepareDiffusion(DiffusionPrepareBatch):
             return images
         return self.scheduler.get_velocity(images, noise, timesteps)
 
+    def extend(self, prepared: Prepared, entries: Entries) -> Prepared:
+        """Add to what is prepared; what a subclass replaces.
+
+        Args:
+            prepared: images ``(B, C, *spatial)`` in the range of the network, target, no arguments, and ``noise`` and
+                ``timesteps`` for the inferer.
+            entries: gives an entry of the batch on the device of the network.
+        """
+        return prepared
+
     def __call__(
         self,
         batchdata: dict[str, Any],
         device: torch.device | str | None = None,
         non_blocking: bool = False,
         **kwargs: Any,
-    ) -> tuple[Tensor, Tensor, tuple[Any, ...], dict[str, Any]]:
-        """Prepare one batch.
+    ) -> Prepared:
+        """Prepare one batch with images ``(B, C, *spatial)``; ``kwargs`` are further arguments of the copy."""
 
-        Args:
-            batchdata: collated cases with image ``(B, C, *spatial)``.
-            device: where the network is.
-            non_blocking: whether the copy may overlap with computation.
-            kwargs: further arguments of the copy.
+        def entries(key: str) -> Tensor:
+            return on_device(batchdata[key], device, non_blocking)
 
-        Returns:
-            Images in the range of the network, target, no arguments, and ``noise`` and ``timesteps`` for the inferer.
-        """
-        images = on_device(batchdata[Keys.IMAGE], device, non_blocking)
+        images = entries(Keys.IMAGE)
         require_axes(images, self.noise.spatial_dims)
         scaled = to_network_range(images, self.value_range)
-        return super().__call__({Keys.IMAGE: scaled}, device, non_blocking, **kwargs)
+        return self.extend(super().__call__({Keys.IMAGE: scaled}, device, non_blocking, **kwargs), entries)
 
 
 class PrepareHybridDiffusion(PrepareDiffusion):
     """Noise and timestep for every image, as in :class:`PrepareDiffusion`; the target is that one and a weight.
+
+    The weight, ``(B, 1, *ones)``, is what the squared error of an image counts in the bound, times the number of levels.
 
     Args:
         noise: as in :class:`PrepareDiffusion`.
@@ -123,26 +128,9 @@ class PrepareHybridDiffusion(PrepareDiffusion):
         self.variance = str(scheduler.variance_type)
         bound_weight(self.schedule, 1, self.schedule.betas, self.variance)  # refuses learned ones
 
-    def __call__(  # type: ignore[override]  # the loss takes whatever it is made for
-        self,
-        batchdata: dict[str, Any],
-        device: torch.device | str | None = None,
-        non_blocking: bool = False,
-        **kwargs: Any,
-    ) -> tuple[Tensor, tuple[Tensor, Tensor], tuple[Any, ...], dict[str, Any]]:
-        """Prepare one batch.
-
-        Args:
-            batchdata: collated cases with image ``(B, C, *spatial)``.
-            device: where the network is.
-            non_blocking: whether the copy may overlap with computation.
-            kwargs: further arguments of the copy.
-
-        Returns:
-            Images in the range of the network; noise and, ``(B, 1, *ones)``, what the squared error of each image
-            counts in the bound, times the number of levels; no arguments; ``noise`` and ``timesteps`` for the inferer.
-        """
-        images, target, arguments, named = super().__call__(batchdata, device, non_blocking, **kwargs)
+    def extend(self, prepared: Prepared, entries: Entries) -> Prepared:
+        """Add the weights to the target."""
+        images, target, arguments, named = prepared
         weight = bound_weight(self.schedule, named["timesteps"] + 1, images, self.variance)
         return images, (target, (self.schedule.levels * weight).float()), arguments, named
 
@@ -150,56 +138,22 @@ class PrepareHybridDiffusion(PrepareDiffusion):
 class PrepareGuidedDiffusion(PrepareDiffusion):
     """Noise and timestep for every image, as in :class:`PrepareDiffusion`; the target is that one and the labels.
 
-    Arguments and errors are those of :class:`PrepareDiffusion`.
+    Arguments and errors are those of :class:`PrepareDiffusion`; the batch has labels ``(B,)``.
     """
 
-    def __call__(  # type: ignore[override]  # the loss takes whatever it is made for
-        self,
-        batchdata: dict[str, Any],
-        device: torch.device | str | None = None,
-        non_blocking: bool = False,
-        **kwargs: Any,
-    ) -> tuple[Tensor, tuple[Tensor, Tensor], tuple[Any, ...], dict[str, Any]]:
-        """Prepare one batch.
-
-        Args:
-            batchdata: collated cases with image ``(B, C, *spatial)`` and label ``(B,)``.
-            device: where the network is.
-            non_blocking: whether the copy may overlap with computation.
-            kwargs: further arguments of the copy.
-
-        Returns:
-            Images in the range of the network, target and labels, no arguments, and ``noise`` and ``timesteps`` for the
-            inferer.
-        """
-        images, target, arguments, named = super().__call__(batchdata, device, non_blocking, **kwargs)
-        return images, (target, on_device(batchdata[Keys.LABEL], device, non_blocking)), arguments, named
+    def extend(self, prepared: Prepared, entries: Entries) -> Prepared:
+        """Add the labels to the target."""
+        images, target, arguments, named = prepared
+        return images, (target, entries(Keys.LABEL)), arguments, named
 
 
 class PrepareConditionedDiffusion(PrepareDiffusion):
     """Noise and timestep for every image, as in :class:`PrepareDiffusion`; the network is told the label.
 
-    Arguments and errors are those of :class:`PrepareDiffusion`.
+    Arguments and errors are those of :class:`PrepareDiffusion`; the batch has labels ``(B,)``.
     """
 
-    def __call__(
-        self,
-        batchdata: dict[str, Any],
-        device: torch.device | str | None = None,
-        non_blocking: bool = False,
-        **kwargs: Any,
-    ) -> tuple[Tensor, Tensor, tuple[Any, ...], dict[str, Any]]:
-        """Prepare one batch.
-
-        Args:
-            batchdata: collated cases with image ``(B, C, *spatial)`` and label ``(B,)``.
-            device: where the network is.
-            non_blocking: whether the copy may overlap with computation.
-            kwargs: further arguments of the copy.
-
-        Returns:
-            Images in the range of the network, target, no arguments, and ``noise``, ``timesteps`` and ``condition`` for
-            the inferer.
-        """
-        images, target, arguments, named = super().__call__(batchdata, device, non_blocking, **kwargs)
-        return images, target, arguments, {**named, "condition": on_device(batchdata[Keys.LABEL], device, non_blocking)}
+    def extend(self, prepared: Prepared, entries: Entries) -> Prepared:
+        """Add the labels as the ``condition`` of the inferer."""
+        images, target, arguments, named = prepared
+        return images, target, arguments, {**named, "condition": entries(Keys.LABEL)}

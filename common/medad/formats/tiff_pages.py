@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many pages a TIFF file has: its chain of directories is followed without being trusted.
+"""TIFF pages: how many a file has; its chain of directories is followed without being trusted.
 
-ITK follows a chain that leads back to itself for ever, and Pillow decodes every directory on the way.
+ITK follows a chain that leads back to itself for ever, and Pillow decodes every directory on the way. tifffile 2026.3
+looks for a circle once, at the hundredth page, and goes round a later one up to 2^32 times; and a chain that leads out
+of the file ends there for it, as if no page were missing.
 """
 
 from __future__ import annotations

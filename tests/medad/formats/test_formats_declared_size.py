@@ -111,12 +111,28 @@ def test_pages_that_lead_nowhere(tmp_path):
         path.write_bytes(data[:end] + struct.pack("<I", following) + data[end + 4 :])
         with pytest.raises(InputError, match=message):
             load(path)
+    _many_pages(path, 130, 115)
+    with pytest.raises(InputError, match="an earlier one follows page 130"):
+        count_tiff_pages(path)
     path.write_bytes(b"PK" + data[2:])
     with pytest.raises(InputError, match="it begins with"):
         count_tiff_pages(path)
     path.write_bytes(data[:4] + bytes(len(data) - 4))
     with pytest.raises(InputError, match="it has no page"):
         count_tiff_pages(path)
+
+
+def _many_pages(path, pages, following):
+    """Pages of which the last one is followed by an earlier one: tifffile walks on and on."""
+    with tifffile.TiffWriter(path) as file:
+        for _ in range(pages):
+            file.write(np.zeros((2, 2), dtype=np.uint8), contiguous=False)
+    with tifffile.TiffFile(path) as file:
+        offsets = [page.offset for page in file.pages]
+    data = bytearray(path.read_bytes())
+    end = offsets[-1] + 2 + 12 * struct.unpack_from("<H", data, offsets[-1])[0]
+    struct.pack_into("<I", data, end, offsets[following])
+    path.write_bytes(data)
 
 
 @pytest.mark.parametrize(
