@@ -42,6 +42,11 @@ class CalibrationError(MedadError):
     """There is no usable calibration, so no mask or decision can be given."""
 
 
+def calibration_error(where: object, what: str, expected: str, remedy: str) -> CalibrationError:
+    """Build the error that says why there is no decision, in the words of :class:`InputError`."""
+    return CalibrationError(f"{where}: {what}. Expected {expected}. {remedy}")
+
+
 def _rebuild_input_error(kind: type[InputError], what: str, where: str, expected: str, remedy: str) -> InputError:
     return kind(what, where=where, expected=expected, remedy=remedy)
 

@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 import torch
 from bundle_tools import VARIANTS, SmokeModel, build, fails_with
-from medad.calibration import weights_hash
 from medad.errors import CalibrationError, InputError
 from medad.export import export_bundle
 from medad.export.parity import takes_timesteps
-from medad.networks import OnnxNetwork
+from medad.networks import OnnxNetwork, weights_hash
 from medad.predict import AnomalyDetector
 from monai.bundle import onnx_export
 

@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 import torch
 from bundle_tools import ROOT, SmokeModels, State, build, build_in, fails_with, same_weights, train_in
-from medad.calibration import load_calibration, weights_hash
+from medad.calibration import load_calibration
 from medad.diffusion import timesteps_of
 from medad.errors import InputError
+from medad.networks import weights_hash
 from PIL import Image
 
 BUNDLE = ROOT / "bundles" / "guided_ddim"

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 from bundle_tools import SmokeModel, fails_with
-from medad.calibration import load_calibration, weights_hash
+from medad.calibration import load_calibration
 from medad.errors import CalibrationError
+from medad.networks import weights_hash
 from monai.bundle import ConfigParser, run
 from PIL import Image
 

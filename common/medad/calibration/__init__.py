@@ -8,7 +8,7 @@ from .calibration import Calibration, voxel_rate_grid
 from .decision import Calibrated
 from .file import load_calibration
 from .grouped_builder import GroupedCalibrationBuilder
-from .hashing import as_json_holds_it, data_hash, weights_hash
+from .hashing import as_json_holds_it, data_hash
 from .heatmap import HeatmapPredd, ScoreBinPredd
 from .matching import calibration_of_weights
 from .threshold import Thresholdd
@@ -27,5 +27,4 @@ __all__ = [
     "images_per_subject",
     "load_calibration",
     "voxel_rate_grid",
-    "weights_hash",
 ]

@@ -19,9 +19,10 @@ import torch
 
 from .. import __version__
 from ..anomaly_map.grid import on_grid_of
+from ..errors import calibration_error
 from ..keys import Keys
 from .calibration import LOWEST_VOXEL_RATE, Calibration, voxel_rate_grid
-from .hashing import as_json_holds_it, refusal
+from .hashing import as_json_holds_it
 
 _MANTISSA_BITS = 14
 _SHIFT = 23 - _MANTISSA_BITS
@@ -109,7 +110,7 @@ class CalibrationBuilder:
         values = (values if foreground is None else values[on_grid_of(foreground, values)]).reshape(-1)
         number = float(score)
         if not math.isfinite(number) or not bool(torch.isfinite(values).all()) or bool((values < 0).any()):
-            raise refusal(
+            raise calibration_error(
                 f"calibration image of subject {subject_id!r}",
                 "the anomaly map or score is not finite, or negative",
                 "finite values of at least 0",
@@ -152,7 +153,7 @@ class CalibrationBuilder:
 
         Args:
             data_sha256: :func:`~.hashing.data_hash` of the normal images.
-            weights_sha256: :func:`~.hashing.weights_hash` of the network's weights.
+            weights_sha256: :func:`medad.networks.weights_hash` of the network's weights.
             settings: what else makes the map and the score, by name.
 
         Returns:
@@ -163,7 +164,7 @@ class CalibrationBuilder:
         """
         images, subjects = len(self._scores), len(self._seen)
         if not images:
-            raise refusal(
+            raise calibration_error(
                 "calibration",
                 "no normal image found",
                 "held-out normal images",

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_within
+from ..errors import calibration_error
 from ..files import atomic_path
-from .hashing import refusal
 
 FORMAT = "medad.calibration/1"
 HIGHEST_VOXEL_RATE, LOWEST_VOXEL_RATE = 0.5, 1e-5
@@ -57,7 +57,7 @@ class Calibration:
         voxel_thresholds: for each rate the threshold ``t`` such that at most this share of the normal foreground voxels
             (every subject weighing the same) is above ``t``; rising.
         data_sha256: :func:`~.hashing.data_hash` of the normal images.
-        weights_sha256: :func:`~.hashing.weights_hash` of the network's weights.
+        weights_sha256: :func:`medad.networks.weights_hash` of the network's weights.
         medad_version: version of medad that wrote it.
         settings: what else makes the map and the score, by name, as JSON holds it.
         axes: spatial axes of the images, rising: 2 for slices, 3 for volumes; empty if not known.
@@ -176,7 +176,7 @@ class Calibration:
         check_within("(0, 1)", rate=rate)
         needed = math.ceil(1.0 / rate * (1 - _SLACK)) - 1
         if self.images < needed:
-            raise refusal(
+            raise calibration_error(
                 self._where,
                 f"{self.images} normal images cannot support an image false-positive rate of {rate:g}",
                 f"at least {needed} normal images",
@@ -215,7 +215,7 @@ class Calibration:
         """
         check_within("(0, 1)", rate=rate)
         if not LOWEST_VOXEL_RATE * (1 - _SLACK) <= rate <= HIGHEST_VOXEL_RATE:
-            raise refusal(
+            raise calibration_error(
                 self._where,
                 f"voxel false-positive rate of {rate:g} asked for",
                 f"a rate from {LOWEST_VOXEL_RATE:g} to {HIGHEST_VOXEL_RATE:g}",
@@ -224,7 +224,7 @@ class Calibration:
         for tabulated, threshold in zip(self.voxel_rates, self.voxel_thresholds, strict=True):
             if tabulated <= rate * (1 + _SLACK):
                 return threshold
-        raise refusal(
+        raise calibration_error(
             self._where,
             f"{self.effective_voxels:.0f} effective voxels cannot support a voxel false-positive rate of {rate:g}",
             f"at least {math.ceil(1.0 / rate * (1 - _SLACK)) - 1} normal ones",

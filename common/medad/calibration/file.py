@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..errors import calibration_error
 from .calibration import FORMAT, LISTS, SHARED, Calibration
-from .hashing import refusal
 
 
 def load_calibration(path: str | os.PathLike[str]) -> Calibration:
@@ -29,7 +29,7 @@ def load_calibration(path: str | os.PathLike[str]) -> Calibration:
     """
     file = Path(path)
     if not file.is_file():
-        raise refusal(
+        raise calibration_error(
             file,
             "no calibration found",
             "calibration.json, written from held-out normal images",
@@ -50,7 +50,7 @@ def _load(path: str, _mtime_ns: int, _size: int) -> Calibration:
         own = {name: _read({**group, **shared}, dataset=name, groups={}) for name, group in groups.items()}
         return _read(content, dataset="", groups=own)
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise refusal(
+        raise calibration_error(
             path,
             f"cannot be read as a calibration ({type(error).__name__}: {error})",
             f"a JSON file of the format {FORMAT}",

@@ -63,7 +63,7 @@ class GroupedCalibrationBuilder:
         """Make the calibration of the cases seen so far.
 
         Args:
-            weights_sha256: :func:`~.hashing.weights_hash` of the network's weights.
+            weights_sha256: :func:`medad.networks.weights_hash` of the network's weights.
             settings: what else makes the map and the score, by name.
 
         Returns:

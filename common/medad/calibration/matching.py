@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..errors import calibration_error
+from ..networks.weights import weights_hash
 from .calibration import Calibration
 from .file import load_calibration
-from .hashing import as_json_holds_it, refusal, weights_hash
+from .hashing import as_json_holds_it
 
 PathLike = str | Path
 
@@ -38,7 +40,7 @@ def calibration_of_weights(
         CalibrationError: if there is none, it is broken, or it belongs to other weights or settings.
     """
     if calibration_path is None:
-        raise refusal(
+        raise calibration_error(
             "calibration_path",
             "no calibration named",
             "the path of calibration.json",
@@ -46,7 +48,7 @@ def calibration_of_weights(
         )
     calibration = load_calibration(calibration_path)
     if weights_path is not None and weights_hash(weights_path) != calibration.weights_sha256:
-        raise refusal(
+        raise calibration_error(
             calibration_path,
             f"calibration of other weights than {weights_path}",
             f"weights with the SHA-256 {calibration.weights_sha256[:12]}...",
@@ -61,7 +63,7 @@ def _require_same(settings: Mapping[str, Any], calibration: Calibration, path: P
     now, then = as_json_holds_it(settings), calibration.settings
     changed = [name for name in sorted({*now, *then}) if now.get(name) != then.get(name)]
     if changed:
-        raise refusal(
+        raise calibration_error(
             path,
             f"calibration of another score, with {', '.join(_other_parts(name, then, now) for name in changed)}",
             f"one with {', '.join(_other_parts(name, now, then) for name in changed)}, as this run has",

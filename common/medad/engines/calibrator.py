@@ -17,9 +17,10 @@ from monai.transforms import Compose
 from torch import nn
 from torch.utils.data import DataLoader
 
-from ..calibration import Calibration, GroupedCalibrationBuilder, weights_hash
+from ..calibration import Calibration, GroupedCalibrationBuilder
 from ..errors import InputError
 from ..keys import Keys
+from ..networks import weights_hash
 from ..networks.unwrapping import unwrap_network
 from ..networks.weights import load_weights
 from .evaluator import AnomalyEvaluator

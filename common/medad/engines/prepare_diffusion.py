@@ -101,7 +101,7 @@ class PrepareDiffusion(DiffusionPrepareBatch):
 class PrepareHybridDiffusion(PrepareDiffusion):
     """Noise and timestep for every image, as in :class:`PrepareDiffusion`; the target is that one and a weight.
 
-    The weight, ``(B, 1, *ones)``, is what the squared error of an image counts in the bound, times the number of levels.
+    The weight, ``(B, 1, *ones)``, is what the squared error of an image counts in the bound, times the levels.
 
     Args:
         noise: as in :class:`PrepareDiffusion`.

@@ -14,9 +14,8 @@ from monai.inferers import Inferer
 from monai.utils import optional_import
 from torch import nn
 
-from ..calibration import weights_hash
 from ..errors import InputError
-from ..networks import OnnxNetwork
+from ..networks import OnnxNetwork, weights_hash
 from .parity import example_inputs, other_size, require_parity
 
 onnx, _has_onnx = optional_import("onnx")

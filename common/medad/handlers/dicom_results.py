@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..calibration import weights_hash
 from ..errors import InputError, MedadError
 from ..formats import is_dicom_source, read_dicom_source
+from ..networks import weights_hash
 from .dicom_objects import Algorithm, parametric_map, segmentation
 from .dicom_reference import cannot_refer, referable, silent_headers
 

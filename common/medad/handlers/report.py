@@ -14,10 +14,11 @@ import torch
 from ignite.engine import Engine, Events
 from torch import Tensor
 
-from ..calibration import calibration_of_weights, weights_hash
+from ..calibration import calibration_of_weights
 from ..errors import CalibrationError
 from ..files import atomic_path
 from ..keys import Keys
+from ..networks import weights_hash
 from ..report import CalibrationSummary, CaseGallery, CaseRecord, run_provenance, save_contact_sheet, write_report
 from ..transforms import read_circles
 

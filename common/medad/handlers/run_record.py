@@ -12,9 +12,9 @@ from typing import Any
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
-from ..calibration import weights_hash
 from ..errors import InputError
 from ..files import write_json
+from ..networks import weights_hash
 
 
 class RunRecord:

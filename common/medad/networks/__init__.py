@@ -25,7 +25,7 @@ from .perceptual.distance import EncoderDistance, PerceptualDistance, SpatialLPI
 from .placement import place_network
 from .uniad.uniad import UniAD
 from .unwrapping import unwrap_network
-from .weights import load_weights, read_weights, tensor_hash
+from .weights import load_weights, read_weights, tensor_hash, weights_hash
 
 __all__ = [
     "AnomalySegmentation",
@@ -56,4 +56,5 @@ __all__ = [
     "read_weights",
     "tensor_hash",
     "unwrap_network",
+    "weights_hash",
 ]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import zipfile
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn, uint8
 
-from ..errors import InputError
+from ..errors import InputError, calibration_error
 from .unwrapping import unwrap_network
 
 
@@ -61,6 +62,35 @@ def tensor_hash(state: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
+def weights_hash(weights: str | Path | Mapping[str, Tensor]) -> str:
+    """Hash the tensors of a state dict, however they were serialized.
+
+    SHA-256 over name, type, shape and bytes of every tensor, sorted by name; order in the file, compression and device
+    do not matter. The hash of a file is kept until the file changes.
+
+    Args:
+        weights: a state dict, or a file that holds one (bare, or under ``"model"``), or the network as TorchScript.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        CalibrationError: if the file is missing or holds something other than tensors.
+    """
+    if isinstance(weights, Mapping):
+        return _hash_tensors(weights, "the state dict")
+    path = Path(weights)
+    if not path.is_file():
+        raise calibration_error(
+            path,
+            "no weights found",
+            "the weights that the calibration was made with",
+            "Train the bundle or point ckpt_path to its model.pt.",
+        )
+    status = path.stat()
+    return _hash_file(str(path.resolve()), status.st_mtime_ns, status.st_size)
+
+
 def load_weights(network: nn.Module, path: str | Path, device: torch.device | str = "cpu") -> None:
     """Load ``models/model.pt`` into a network, every tensor of it and nothing else.
 
@@ -91,3 +121,27 @@ def load_weights(network: nn.Module, path: str | Path, device: torch.device | st
             expected=f"a tensor-only state dict of {type(network).__name__} as configured",
             remedy="Use the overlays and keys that the weights were trained with, all of them and no others.",
         ) from None
+
+
+@functools.lru_cache(maxsize=8)
+def _hash_file(path: str, _mtime_ns: int, _size: int) -> str:
+    try:
+        content = read_weights(path)
+    except Exception as error:
+        raise calibration_error(
+            path,
+            f"cannot be read as weights ({type(error).__name__})",
+            "a state dict of tensors, loadable with weights_only=True",
+            "Write it again with torch.save(network.state_dict(), path).",
+        ) from error
+    if isinstance(content, Mapping):
+        content = content.get("model", content)
+    return _hash_tensors(content, path)
+
+
+def _hash_tensors(state: Any, where: str) -> str:
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise calibration_error(
+            where, "holds something other than tensors", "a state dict of tensors", "Save network.state_dict() alone."
+        )
+    return tensor_hash(state)

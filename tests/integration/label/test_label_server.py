@@ -12,7 +12,8 @@ import nibabel
 import numpy as np
 import pytest
 from label_tools import Served, Server
-from medad.calibration import load_calibration, weights_hash
+from medad.calibration import load_calibration
+from medad.networks import weights_hash
 from medad.predict import AnomalyDetector
 from monai.bundle import ConfigParser
 

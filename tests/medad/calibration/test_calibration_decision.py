@@ -12,16 +12,9 @@ from typing import Any
 import pytest
 import torch
 from medad.anomaly_map import AnomalyScored, SplitAnomalyMapd
-from medad.calibration import (
-    Calibrated,
-    CalibrationBuilder,
-    HeatmapPredd,
-    ScoreBinPredd,
-    Thresholdd,
-    load_calibration,
-    weights_hash,
-)
+from medad.calibration import Calibrated, CalibrationBuilder, HeatmapPredd, ScoreBinPredd, Thresholdd, load_calibration
 from medad.errors import CalibrationError, find_medad_error
+from medad.networks import weights_hash
 from monai.data import MetaTensor
 from monai.transforms import Compose
 

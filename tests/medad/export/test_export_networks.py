@@ -15,7 +15,6 @@ from typing import Any
 import medad
 import pytest
 import torch
-from medad.calibration import weights_hash
 from medad.errors import InputError
 from medad.export.onnx import export_onnx, require_onnx_can
 from medad.export.parity import example_inputs, largest_difference, other_inputs, other_size, require_parity
@@ -31,6 +30,7 @@ from medad.networks import (
     GuidedDiffusion,
     OnnxNetwork,
     read_weights,
+    weights_hash,
 )
 from torch import Tensor, nn
 
