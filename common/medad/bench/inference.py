@@ -202,11 +202,11 @@ class StockScript:
 
     def infer(self, image: Tensor) -> Tensor:
         """Give map and reconstruction of an image or, slice by slice, of a volume."""
-        plain = image.as_tensor() if isinstance(image, MetaTensor) else image
-        if plain.ndim - 1 == self.dims:
-            output: Tensor = self.inferer(plain[None], self.network)[0]
+        values = image.as_subclass(Tensor)
+        if values.ndim - 1 == self.dims:
+            output: Tensor = self.inferer(values[None], self.network)[0]
         else:
-            output = self.slices(plain[None], lambda slices: self.inferer(slices, self.network))[0]
+            output = self.slices(values[None], lambda slices: self.inferer(slices, self.network))[0]
         return output
 
     def postprocess(self, case: dict[Any, Any], output: Tensor) -> dict[Any, Any]:

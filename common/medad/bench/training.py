@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
-from monai.data import DataLoader, Dataset, MetaTensor
+from monai.data import DataLoader, Dataset
 from monai.engines import SupervisedTrainer
 from monai.transforms import Compose, Randomizable, Transform
 from torch import Tensor
@@ -215,5 +215,5 @@ def _measure(workflow: Any, args: argparse.Namespace, augmentation: str) -> list
 
 def _tensors(item: dict[str, Any]) -> dict[str, Tensor]:
     """Keep tensors and numbers of an item, without metadata."""
-    plain = {key: value.as_tensor() if isinstance(value, MetaTensor) else value for key, value in item.items()}
-    return {str(key): torch.as_tensor(value) for key, value in plain.items() if isinstance(value, (Tensor, int))}
+    numbers = {str(key): value for key, value in item.items() if isinstance(value, (Tensor, int))}
+    return {key: torch.as_tensor(value).as_subclass(Tensor) for key, value in numbers.items()}

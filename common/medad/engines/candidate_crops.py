@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from monai.data import MetaTensor
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 from tqdm import tqdm
@@ -110,8 +109,4 @@ class CandidateCrops(Dataset[dict[str, Any]]):
 def _load(item: Item, transform: Callable[[Any], Any]) -> tuple[Tensor, Tensor]:
     with unwrap_errors():
         loaded = transform(dict(item))
-    image, mask = (
-        value.as_tensor() if isinstance(value, MetaTensor) else value
-        for value in (loaded[Keys.IMAGE], loaded[Keys.MASK])
-    )
-    return image, mask
+    return loaded[Keys.IMAGE].as_subclass(Tensor), loaded[Keys.MASK].as_subclass(Tensor)

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 import ignite.distributed as idist
 import torch
-from monai.data import MetaTensor
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
@@ -163,4 +162,4 @@ class _Images(Dataset[tuple[str, Tensor]]):
         item = self.data[index]
         image = self.transform(dict(item))[IMAGE]
         require_axes(image[None], self.spatial_dims)
-        return str(item.get(CASE, index)), image.as_tensor() if isinstance(image, MetaTensor) else image
+        return str(item.get(CASE, index)), image.as_subclass(Tensor)

@@ -33,8 +33,7 @@ class AxisOrder:
 
     def array(self, image: Tensor) -> NDArray[Any]:
         """Lay an image ``(C, *spatial)`` out in this way; without a channel axis it gives its first channel."""
-        values = image.as_tensor() if isinstance(image, MetaTensor) else image
-        values = values.swapaxes(1, 2) if self.picture else values
+        values = image.as_subclass(Tensor).swapaxes(1, 2) if self.picture else image.as_subclass(Tensor)
         array: NDArray[Any] = values.detach().cpu().numpy()
         return np.ascontiguousarray(array[0] if self.channel_axis is None else np.moveaxis(array, 0, self.channel_axis))
 

@@ -6,8 +6,6 @@ from __future__ import annotations
 import base64
 from importlib import resources
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
-
 from .values import format_number, format_p_value
 
 # found once: in a process with several releases the name of this package may lead to another one later
@@ -23,6 +21,8 @@ def render(**values: object) -> str:
     Returns:
         A complete HTML document. Its policy forbids the browser to load anything from anywhere.
     """
+    from jinja2 import Environment, FunctionLoader, StrictUndefined  # here: importing medad stays quick
+
     environment = Environment(
         loader=FunctionLoader(lambda name: (_FOLDER / name).read_text(encoding="utf-8")),
         autoescape=True,

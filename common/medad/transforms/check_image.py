@@ -94,7 +94,7 @@ def _require_axes(image: Tensor, spatial_dims: int, where: str) -> None:
 
 
 def _require_values(image: Tensor, where: str) -> None:
-    values = image.as_tensor() if isinstance(image, MetaTensor) else image
+    values = image.as_subclass(Tensor)
     broken = int((~torch.isfinite(values)).sum())
     if broken:
         raise InputError(

@@ -96,7 +96,7 @@ def _require_labels(mask: Tensor, where: str) -> None:
     elif not bool(torch.isfinite(mask).all()):
         found = "NaN or infinite values found"
     else:
-        values = torch.unique(mask.as_tensor() if isinstance(mask, MetaTensor) else mask)
+        values = torch.unique(mask.as_subclass(Tensor))
         if len(values) <= 2 and bool((values >= 0).all()):
             return
         if len(values) <= _MOST_LABELS and bool(((values >= 0) & (values == values.round())).all()):
