@@ -12,7 +12,7 @@ DEPLOY_TESTS := tests/integration/deploy
 LABEL := .venv-label
 LABEL_TESTS := tests/integration/label
 
-.PHONY: setup demo test test-slow test-gpu test-deploy test-label orthanc lint format clean
+.PHONY: setup demo test test-slow test-gpu test-deploy test-label orthanc bundles lint format clean
 
 setup: $(STAMP)
 
@@ -65,6 +65,10 @@ orthanc:
 
 # what is tracked or could be: not the runs, weights and results that users leave in the bundles
 SPELLED := README.md docs common bundles tests ':!*.csv' ':!*.png'
+
+# the configs of all bundles, from their method.json and the skeletons
+bundles: setup
+	$(BIN)/python -m medad.new_bundle.write bundles/*
 
 lint: setup
 	$(BIN)/ruff check .

@@ -13,11 +13,14 @@ from typing import Any
 import jsonschema
 import pytest
 from bundle_tools import BUNDLES
+from medad.new_bundle import bundle_configs, read_method
+from medad.new_bundle.skeleton import to_text
 from monai.bundle import ConfigParser
 
 SCHEMA = Path(__file__).resolve().parents[1] / "golden" / "meta_schema_20240725.json"
 FILES = [
     "LICENSE",
+    "method.json",
     "docs/README.md",
     "docs/data_license.txt",
     "configs/logging.conf",
@@ -52,7 +55,7 @@ SHARED_KEYS = [
     "network_def",
     "network",
     "inferer",
-    "score_settings",
+    "calibration",
     "preprocessing",
     "postprocessing",
     "image_false_positive_rate",
@@ -61,7 +64,7 @@ SHARED_KEYS = [
     "resume",
 ]
 TRAIN_KEYS = ["ckpt_dir", "max_epochs", "learning_rate", "val_interval"]
-AGREE = ["network_def", "spatial_dims", "in_channels", "image_size", "preprocessing", "inferer", "score_settings"]
+AGREE = ["network_def", "spatial_dims", "in_channels", "image_size", "preprocessing", "inferer", "calibration"]
 AGREE += ["map_postprocessing", "mask_postprocessing"]
 
 
@@ -91,7 +94,7 @@ def _is_module(path: str) -> bool:
 def test_what_is_saved_is_not_what_several_gpus_wrap(bundle: Path) -> None:
     """``DistributedDataParallel`` puts ``module.`` in front of every name, and weights would fit nowhere."""
     handlers = json.loads((bundle / "configs" / "train.json").read_text("utf-8"))["train"]["handlers"]
-    saved = [handler["network"] for handler in handlers if handler["_target_"] == "medad.handlers.ModelSaver"]
+    saved = [handler["model"] for handler in handlers if handler["_target_"] == "medad.handlers.TrainingRun"]
     wrapped = json.loads((bundle / "configs" / "multi_gpu_train.json").read_text("utf-8"))["network"]
     assert wrapped["_target_"].endswith("DistributedDataParallel") and len(saved) == 1
     assert saved != ["@network"]
@@ -187,10 +190,26 @@ def test_overlays_override_what_is_there(bundle: Path) -> None:
             assert not unknown, f"{path.name}: {unknown}"
         elif path.stem in ("evaluate", "calibrate", "multi_gpu_train", "multi_gpu_evaluate"):
             known = {*_identifiers(_config(bundle, "train")), "finalize", "train#sampler", "train#dataloader#sampler"}
-            unknown = {key.removesuffix("#_disabled_") for key in overlay} - known
+            unknown = set(overlay) - known
             assert not unknown, f"{path.name}: nothing to override at {unknown}"
         elif path.stem in base:
-            assert not [key for key in overlay if key not in _config(bundle, base[path.stem])], path.name
+            assert not set(overlay) - set(_identifiers(_config(bundle, base[path.stem]))), path.name
+
+
+def test_no_overlay_reaches_into_a_list(bundle: Path) -> None:
+    """A place in a list is another one as soon as a handler or a transform is added."""
+    for path in sorted((bundle / "configs").glob("*.json")):
+        places = [key for key in _config(bundle, path.stem) if re.search(r"handlers#\d", key)]
+        assert not places, f"{path.name}: {places}"
+
+
+def test_configs_are_what_the_method_says(bundle: Path) -> None:
+    expected = {name: to_text(config) for name, config in bundle_configs(read_method(bundle / "method.json")).items()}
+    found = {path.stem: path.read_text("utf-8") for path in (bundle / "configs").glob("*.json")}
+    assert sorted(found) == sorted(expected)
+    assert not [name for name in found if found[name] != expected[name]], "run make bundles"
+    method = (bundle / "method.json").read_text("utf-8")
+    assert method == to_text(json.loads(method)), "run make bundles"
 
 
 def test_inference_from_torchscript_is_the_same_everywhere(bundle: Path) -> None:
@@ -208,9 +227,10 @@ def test_train_and_inference_agree(bundle: Path) -> None:
         for key in inference
         if key in train and key not in ("imports", "amp", "datalist", "run", "initialize", "handlers")
     ]
-    files = ("ckpt_path", "calibration_path", "backbone_weights")  # in inference model.pt holds the backbone, too
+    # in inference model.pt holds the backbone, too, and whole images of any shape come one by one
+    own = ("backbone_weights", "batch_size")
     for key in same:
-        if not isinstance(train[key], (dict, list)) and key not in files:
+        if not isinstance(train[key], (dict, list)) and key not in own:
             assert train[key] == inference[key], key
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from .candidates import Candidates, FindCandidatesd, find_candidates, score_candidates
 from .components import RemoveSmallComponentsd, remove_small_components
 from .crops import crop_around
+from .file_grid import to_file_grid
 from .foreground import MaskForegroundd
 from .otsu import OtsuThresholdd
 from .score import AnomalyScored, anomaly_score
@@ -29,4 +30,5 @@ __all__ = [
     "median_smooth",
     "remove_small_components",
     "score_candidates",
+    "to_file_grid",
 ]

@@ -21,7 +21,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from ..anomaly_map import MaskForegroundd, MedianSmoothMapd, RemoveSmallComponentsd
-from ..calibration import Thresholdd
+from ..calibration import StoredCalibration, Thresholdd
 from ..keys import Keys
 from .timing import Stopwatch, interleaved, machine
 
@@ -112,7 +112,7 @@ def ours(example: Example) -> Result:
     steps = (
         MedianSmoothMapd(3, _KERNEL_SIZE, foreground_key=Keys.FOREGROUND),
         MaskForegroundd(3, _EROSION),
-        Thresholdd(None, threshold=_THRESHOLD, foreground_key=Keys.FOREGROUND),
+        Thresholdd(StoredCalibration(None, threshold=_THRESHOLD), foreground_key=Keys.FOREGROUND),
         RemoveSmallComponentsd(3, _MIN_SIZE, _CONNECTIVITY),
     )
     watch = Stopwatch()

@@ -11,6 +11,8 @@ from .grouped_builder import GroupedCalibrationBuilder
 from .hashing import as_json_holds_it, data_hash
 from .heatmap import HeatmapPredd, ScoreBinPredd
 from .matching import calibration_of_weights
+from .settings import score_settings
+from .stored import StoredCalibration
 from .threshold import Thresholdd
 
 __all__ = [
@@ -20,11 +22,13 @@ __all__ = [
     "GroupedCalibrationBuilder",
     "HeatmapPredd",
     "ScoreBinPredd",
+    "StoredCalibration",
     "Thresholdd",
     "as_json_holds_it",
     "calibration_of_weights",
     "data_hash",
     "images_per_subject",
     "load_calibration",
+    "score_settings",
     "voxel_rate_grid",
 ]

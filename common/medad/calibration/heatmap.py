@@ -7,15 +7,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import torch
 
 from ..checks import check_within
 from ..keys import Keys
-from .matching import PathLike
+from .stored import StoredCalibration
 from .threshold import Thresholdd
 
 BIN_RATES = (0.05, 0.02, 0.01, 0.002, 0.0005)
@@ -28,11 +27,7 @@ class HeatmapPredd(Thresholdd):
     the mask that :class:`~.threshold.Thresholdd` makes with the same arguments.
 
     Args:
-        calibration_path: see :class:`~.threshold.Thresholdd`.
-        weights_path: see there.
-        settings: see there.
-        voxel_false_positive_rate: see there.
-        threshold: see there; positive.
+        calibration: see :class:`~.threshold.Thresholdd`; an explicit threshold must be positive.
         map_key: see there.
         pred_key: where the heatmap goes.
         foreground_key: see there; 0 outside.
@@ -43,7 +38,7 @@ class HeatmapPredd(Thresholdd):
 
     def label(self, values: torch.Tensor, dataset: str | None = None) -> torch.Tensor:
         """Scale map values to 0..255."""
-        scale = self.resolve(dataset)
+        scale = self.calibration.voxel_threshold(dataset)
         if scale <= 0:  # normal voxels are all 0: any other is off the scale
             return (values > scale).to(torch.uint8) * 255
         return (values.double() / scale * 127.0).ceil().clamp(0, 255).to(torch.uint8)
@@ -64,9 +59,7 @@ class ScoreBinPredd(Thresholdd):
     ===== ============================================
 
     Args:
-        calibration_path: see :class:`~.threshold.Thresholdd`.
-        weights_path: see there.
-        settings: see there.
+        calibration: see :class:`~.threshold.Thresholdd`.
         rates: voxel false-positive rates, falling, each from 1e-5 to 0.5.
         map_key: see there.
         pred_key: where the labels go.
@@ -82,22 +75,13 @@ class ScoreBinPredd(Thresholdd):
 
     def __init__(
         self,
-        calibration_path: PathLike | None,
-        weights_path: PathLike | None = None,
-        settings: Mapping[str, Any] | None = None,
+        calibration: StoredCalibration,
         rates: Sequence[float] = BIN_RATES,
         map_key: str = Keys.ANOMALY_MAP,
         pred_key: str = Keys.PRED,
         foreground_key: str | None = None,
     ) -> None:
-        super().__init__(
-            calibration_path,
-            weights_path,
-            settings,
-            map_key=map_key,
-            pred_key=pred_key,
-            foreground_key=foreground_key,
-        )
+        super().__init__(calibration, map_key, pred_key, foreground_key)
         for rate in rates:
             check_within("(0, 1)", rates=rate)
         if not 1 <= len(rates) <= 255 or any(high <= low for high, low in pairwise(rates)):
@@ -106,5 +90,6 @@ class ScoreBinPredd(Thresholdd):
 
     def label(self, values: torch.Tensor, dataset: str | None = None) -> torch.Tensor:
         """Count the thresholds that map values exceed."""
-        thresholds = [self._calibrated(rate, dataset) for rate in self.rates]
+        calibration = self.calibration.load().of(dataset)
+        thresholds = [calibration.voxel_threshold(rate) for rate in self.rates]
         return torch.bucketize(values, torch.tensor(thresholds, device=values.device)).to(torch.uint8)

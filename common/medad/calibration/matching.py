@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from ..networks.weights import weights_hash
 from .calibration import Calibration
 from .file import load_calibration
 from .hashing import as_json_holds_it
+from .settings import changed_settings
 
 PathLike = str | Path
 
@@ -60,18 +60,11 @@ def calibration_of_weights(
 
 
 def _require_same(settings: Mapping[str, Any], calibration: Calibration, path: PathLike, otherwise: str) -> None:
-    now, then = as_json_holds_it(settings), calibration.settings
-    changed = [name for name in sorted({*now, *then}) if now.get(name) != then.get(name)]
+    changed = changed_settings(as_json_holds_it(settings), calibration.settings)
     if changed:
         raise calibration_error(
             path,
-            f"calibration of another score, with {', '.join(_other_parts(name, then, now) for name in changed)}",
-            f"one with {', '.join(_other_parts(name, now, then) for name in changed)}, as this run has",
+            f"calibration of another score, with {', '.join(f'{name} {then}' for name, _, then in changed)}",
+            f"one with {', '.join(f'{name} {now}' for name, now, _ in changed)}, as this run has",
             f"Use the overlays of the calibration, run calibrate.json with these, or {otherwise}.",
         )
-
-
-def _other_parts(name: str, settings: Mapping[str, Any], others: Mapping[str, Any]) -> str:
-    """Name a setting; of a long one, Name(a=1, b=2), only what the other has not."""
-    parts, known = (re.split(r", (?=\w+=)", str(each.get(name))) for each in (settings, others))
-    return f"{name} {', '.join(part for part in parts if part not in known) or settings.get(name)}"

@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import reduce
-from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
@@ -15,11 +14,11 @@ from ignite.engine import Engine, Events
 from monai.inferers import Inferer
 from monai.transforms import Compose
 from torch import nn
-from torch.utils.data import DataLoader
 
-from ..calibration import Calibration, GroupedCalibrationBuilder
+from ..calibration import Calibration, GroupedCalibrationBuilder, StoredCalibration
 from ..errors import InputError
 from ..keys import Keys
+from ..loading import CaseLoader
 from ..networks import weights_hash
 from ..networks.unwrapping import unwrap_network
 from ..networks.weights import load_weights
@@ -40,36 +39,32 @@ class Calibrator:
     say.
 
     Args:
-        datalist: all held-out normal images, the same list on every rank.
-        dataloader: loader of the images (of this rank).
+        dataloader: a :class:`medad.loading.CaseLoader` of all held-out normal images.
         network: the method's network; gets the weights of ``weights_path``.
         inferer: the method's inferer.
         postprocessing: transforms up to map and score.
-        weights_path: ``models/model.pt``.
-        calibration_path: file to write.
+        calibration: file to write, weights and score settings that it belongs to.
         device: where the network runs.
-        settings: what makes the map and the score beside the weights, by name; a run with others is refused.
         amp: whether to use automatic mixed precision.
         handlers: further handlers, such as a progress bar.
 
     Raises:
         InputError: if an image is abnormal.
+        ValueError: if the calibration names no file or no weights.
     """
 
     def __init__(
         self,
-        datalist: Sequence[dict[str, Any]],
-        dataloader: DataLoader[Any],
+        dataloader: CaseLoader,
         network: nn.Module,
         inferer: Inferer,
         postprocessing: Compose,
-        weights_path: str | Path,
-        calibration_path: str | Path,
+        calibration: StoredCalibration,
         device: torch.device | str,
-        settings: Mapping[str, Any] | None = None,
         amp: bool = False,
         handlers: Sequence[Any] | None = None,
     ) -> None:
+        datalist = dataloader.dataset.data
         abnormal = sum(item.get(Keys.LABEL) == 1 for item in datalist)
         if abnormal:
             raise InputError(
@@ -79,9 +74,9 @@ class Calibrator:
                 remedy="Leave validate#datalist#split at calibration.",
             )
         self.datalist = datalist
-        self.weights_path = weights_path
-        self.settings = settings
-        self.calibration_path = calibration_path
+        if calibration.path is None or calibration.weights_path is None:
+            raise ValueError("calibration must name its file and the weights that it belongs to")
+        self.path, self.weights_path, self.settings = calibration.path, calibration.weights_path, calibration.settings
         self.network = unwrap_network(network)
         self.device = device
         self.evaluator = AnomalyEvaluator(
@@ -103,11 +98,11 @@ class Calibrator:
         builders: list[GroupedCalibrationBuilder] = idist.all_gather(self.builder)
         if idist.get_rank() == 0:
             calibration = reduce(_merged, builders).build(weights_hash(self.weights_path), self.settings)
-            calibration.save(self.calibration_path)
+            calibration.save(self.path)
             for name, group in calibration.groups.items():
                 _report(f"calibration of the data set {name}", group)
             _report("calibration", calibration)
-            _logger.info("calibration: %s", self.calibration_path)
+            _logger.info("calibration: %s", self.path)
         idist.barrier()
 
     def _update(self, engine: Engine) -> None:

@@ -90,7 +90,7 @@ def open_source(
     if calibration is None and not beside.is_file():
         return Source(bundle, config, network, path, None)
     otherwise = "name another with --calibration; without a calibration.json beside the weights a release has none"
-    calibration_of_weights(calibration or beside, path, build(config, "score_settings"), otherwise)
+    calibration_of_weights(calibration or beside, path, build(config, "calibration").settings, otherwise)
     return Source(bundle, config, network, path, calibration or beside)
 
 

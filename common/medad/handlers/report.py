@@ -14,11 +14,10 @@ import torch
 from ignite.engine import Engine, Events
 from torch import Tensor
 
-from ..calibration import calibration_of_weights
+from ..calibration import StoredCalibration
 from ..errors import CalibrationError
 from ..files import atomic_path
 from ..keys import Keys
-from ..networks import weights_hash
 from ..report import CalibrationSummary, CaseGallery, CaseRecord, run_provenance, save_contact_sheet, write_report
 from ..transforms import read_circles
 
@@ -57,11 +56,7 @@ class ReportHandler:
         output_dir: folder of the run.
         title: what kind of run it is.
         bundle_root: bundle whose name and version the report carries.
-        weights_path: the weights used.
-        calibration_path: the calibration used; the report does without where there is none.
-        settings: what else makes the score; a calibration of other settings is none.
-        image_false_positive_rate: intended rate for images.
-        voxel_false_positive_rate: intended rate for voxels.
+        calibration: the calibration of the run, with its weights and rates; its file may be missing.
         max_cases: how many cases are shown.
         map_white: map value of the brightest color where there is no calibration; with one it is four times the voxel
             threshold.
@@ -72,22 +67,14 @@ class ReportHandler:
         output_dir: str | Path,
         title: str,
         bundle_root: str | Path,
-        weights_path: str | Path,
-        calibration_path: str | Path,
-        settings: Mapping[str, Any] | None = None,
-        image_false_positive_rate: float = 0.05,
-        voxel_false_positive_rate: float = 0.002,
+        calibration: StoredCalibration,
         max_cases: int = 24,
         map_white: float = 1.0,
     ) -> None:
         self.path = Path(output_dir) / "report.html"
         self.title = title
         self.bundle_root = Path(bundle_root)
-        self.weights_path = Path(weights_path)
-        self.calibration_path = Path(calibration_path)
-        self.settings = settings
-        self.image_false_positive_rate = image_false_positive_rate
-        self.voxel_false_positive_rate = voxel_false_positive_rate
+        self.stored = calibration
         self.max_cases = max_cases
         self.map_white = map_white
 
@@ -156,17 +143,17 @@ class ReportHandler:
     def _summary(self, dataset: str | None) -> CalibrationSummary | None:
         """Say what cases of a data set, or of all, were judged by."""
         try:
-            calibration = calibration_of_weights(self.calibration_path, self.weights_path, self.settings).of(dataset)
-            voxel_threshold = calibration.voxel_threshold(self.voxel_false_positive_rate)
+            calibration = self.stored.load().of(dataset)
+            voxel_threshold = calibration.voxel_threshold(self.stored.voxel_false_positive_rate)
         except CalibrationError as error:
             _logger.warning("report without calibration: %s", error)
             return None
         return CalibrationSummary(
             scores=calibration.scores,
-            score_threshold=calibration.score_threshold(self.image_false_positive_rate),
+            score_threshold=calibration.score_threshold(self.stored.image_false_positive_rate),
             voxel_threshold=voxel_threshold,
-            image_false_positive_rate=self.image_false_positive_rate,
-            voxel_false_positive_rate=self.voxel_false_positive_rate,
+            image_false_positive_rate=self.stored.image_false_positive_rate,
+            voxel_false_positive_rate=self.stored.voxel_false_positive_rate,
             images=calibration.images,
             subjects=calibration.subjects,
             datasets=tuple(calibration.groups),
@@ -177,8 +164,8 @@ class ReportHandler:
         provenance = {
             **run_provenance(self.bundle_root),
             "config_sha256": hashlib.sha256(b"".join(path.read_bytes() for path in configs)).hexdigest(),
-            "weights_sha256": weights_hash(self.weights_path),
+            "weights_sha256": self.stored.weights_sha256,
         }
         if self.calibration is not None:
-            provenance["calibration_sha256"] = hashlib.sha256(self.calibration_path.read_bytes()).hexdigest()
+            provenance["calibration_sha256"] = self.stored.file_sha256
         return provenance

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Any
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
+from ..calibration import StoredCalibration
 from ..errors import InputError
 from ..files import write_json
-from ..networks import weights_hash
 
 
 class RunRecord:
@@ -22,23 +21,21 @@ class RunRecord:
 
     Args:
         output_dir: folder of the run.
-        weights_path: the weights used.
-        calibration_path: the calibration used; the file may be missing.
-        settings: further values by name, such as thresholds.
+        calibration: the calibration of the run, with its weights, score settings, rates and threshold; its file may be
+            missing.
+        settings: further values by name, such as what the mask is called.
         resume: whether an earlier run is continued.
     """
 
     def __init__(
         self,
         output_dir: str | Path,
-        weights_path: str | Path,
-        calibration_path: str | Path,
+        calibration: StoredCalibration,
         settings: Mapping[str, Any] | None = None,
         resume: bool = False,
     ) -> None:
         self.path = Path(output_dir) / "run.json"
-        self.weights_path = weights_path
-        self.calibration_path = Path(calibration_path)
+        self.calibration = calibration
         self.settings = dict(settings or {})
         self.resume = resume
 
@@ -68,11 +65,13 @@ class RunRecord:
             write_json(self.path, record)
 
     def _record(self) -> dict[str, Any]:
-        calibration = self.calibration_path
+        calibration = self.calibration
         return {
-            "weights_sha256": weights_hash(self.weights_path),
-            "calibration_sha256": hashlib.sha256(calibration.read_bytes()).hexdigest()
-            if calibration.is_file()
-            else None,
+            "weights_sha256": calibration.weights_sha256,
+            "calibration_sha256": calibration.file_sha256,
+            "image_false_positive_rate": calibration.image_false_positive_rate,
+            "voxel_false_positive_rate": calibration.voxel_false_positive_rate,
+            "threshold": calibration.threshold,
+            "score": calibration.settings,
             **self.settings,
         }

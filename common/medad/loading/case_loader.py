@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
@@ -14,6 +15,7 @@ from ..errors import InputError
 from ..keys import Keys
 from .batch_size import loader_batch_size
 from .case_dataset import FAILURE, FAILURES, CaseDataset
+from .finished_cases import unfinished_cases
 
 CASES = "cases"
 """Entry of a batch: the items of the cases in it."""
@@ -58,14 +60,30 @@ class CaseLoader(DataLoader[dict[str, Any]]):
         batch_size: images per batch; 1 is used where a 2D network meets volumes, which differ in depth.
         spatial_dims: spatial axes of the network.
         num_workers: processes that load.
+        resume_from: folder of an earlier run whose finished batches are left out; ``None`` loads all cases.
+        pred_name: what the earlier run called its masks.
     """
 
-    def __init__(self, dataset: CaseDataset, batch_size: int, spatial_dims: int, num_workers: int = 0) -> None:
-        share = range(idist.get_rank(), len(dataset), idist.get_world_size())
+    dataset: CaseDataset
+
+    def __init__(
+        self,
+        dataset: CaseDataset,
+        batch_size: int,
+        spatial_dims: int,
+        num_workers: int = 0,
+        resume_from: str | Path | None = None,
+        pred_name: str = "mask",
+    ) -> None:
+        batch_size = loader_batch_size(dataset.data, batch_size, spatial_dims)
+        cases: Sequence[int] = range(len(dataset))
+        if resume_from is not None:
+            cases = unfinished_cases(dataset.data, resume_from, batch_size, pred_name)
+        share = list(cases[idist.get_rank() :: idist.get_world_size()])
         super().__init__(
             dataset,
-            batch_size=loader_batch_size(dataset.data, batch_size, spatial_dims),
-            sampler=list(share),
+            batch_size=batch_size,
+            sampler=share,
             num_workers=min(num_workers, len(share)),
             collate_fn=collate_cases,
             pin_memory=torch.cuda.is_available(),

@@ -16,6 +16,7 @@ from .load_image import LoadImageFiled
 from .load_mask import LoadMaskd
 from .normalization import ScaleByForegroundd, scale_by_foreground
 from .orientation import OrientVolumed
+from .preprocessing import case_preprocessing
 from .spots import BrightSpotsd, bright_spots
 from .synthetic_anomaly import RandSyntheticAnomaly, RandSyntheticAnomalyd
 
@@ -38,6 +39,7 @@ __all__ = [
     "SyntheticAnomaly",
     "breast_region",
     "bright_spots",
+    "case_preprocessing",
     "collapse_equal_colors",
     "draw_balls",
     "foreground_mask",

@@ -57,6 +57,7 @@ class LoadImageFiled(LoadImaged):
                 image_only=image_only,
                 allow_missing_keys=allow_missing_keys,
             )
+        self.display = display
         self._reader = self._loader.readers[-1]
 
     def __call__(self, data: Mapping[Hashable, Any], reader: ImageReader | None = None) -> dict[Hashable, Any]:

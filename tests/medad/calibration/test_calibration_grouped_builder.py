@@ -21,6 +21,7 @@ from medad.calibration import (
     GroupedCalibrationBuilder,
     HeatmapPredd,
     ScoreBinPredd,
+    StoredCalibration,
     Thresholdd,
     data_hash,
     images_per_subject,
@@ -141,7 +142,7 @@ def test_broken_groups(path: Path) -> None:
 
 def test_a_case_is_judged_by_its_own_data_set(path: Path) -> None:
     calibration = load_calibration(path)
-    judge = copy.deepcopy(Calibrated(path, image_false_positive_rate=0.05))
+    judge = copy.deepcopy(Calibrated(StoredCalibration(path, image_false_positive_rate=0.05)))
     for score in np.linspace(0, 1, 41):
         for name, own in {**calibration.groups, "other": calibration, None: calibration}.items():
             case = judge({"anomaly_score": score} | ({"dataset": name} if name else {}))
@@ -159,15 +160,15 @@ def test_masks_have_the_threshold_of_their_data_set(path: Path) -> None:
         threshold = own.voxel_threshold(0.002)
         mask = (x > threshold).to(torch.uint8)
         assert 0 < mask.sum() < mask.numel()
-        assert torch.equal(Thresholdd(path)(case)["pred"], mask)
-        assert torch.equal((HeatmapPredd(path)(case)["pred"] > 127).to(torch.uint8), mask)
-        bins = ScoreBinPredd(path, rates=(0.05, 0.02))(case)["pred"]
+        assert torch.equal(Thresholdd(StoredCalibration(path))(case)["pred"], mask)
+        assert torch.equal((HeatmapPredd(StoredCalibration(path))(case)["pred"] > 127).to(torch.uint8), mask)
+        bins = ScoreBinPredd(StoredCalibration(path), rates=(0.05, 0.02))(case)["pred"]
         assert torch.equal(bins, sum((x > own.voxel_threshold(r)).to(torch.uint8) for r in (0.05, 0.02)))
-        assert torch.equal(Thresholdd(path, threshold=0.3)(case)["pred"], (x > 0.3).to(torch.uint8))
+        assert torch.equal(Thresholdd(StoredCalibration(path, threshold=0.3))(case)["pred"], (x > 0.3).to(torch.uint8))
 
 
 def test_the_pooled_one_is_never_taken_in_silence(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    judge = Calibrated(path)
+    judge = Calibrated(StoredCalibration(path))
     with caplog.at_level(logging.WARNING, "medad"):
         for _ in range(3):
             for name in COUNT:
@@ -185,7 +186,10 @@ def test_the_pooled_one_is_never_taken_in_silence(path: Path, caplog: pytest.Log
 def test_a_set_with_too_few_images_says_so(path: Path) -> None:
     case = {"anomaly_score": 0.1, "dataset": "dark", "anomaly_map": torch.rand(1, 4, 4)}
     with pytest.raises(CalibrationError, match=r"data set dark: 30 normal images cannot support"):
-        Calibrated(path, image_false_positive_rate=0.02)(case)
-    assert Calibrated(path, image_false_positive_rate=0.02)({**case, "dataset": "bright"})["decision"] == 0
+        Calibrated(StoredCalibration(path, image_false_positive_rate=0.02))(case)
+    assert (
+        Calibrated(StoredCalibration(path, image_false_positive_rate=0.02))({**case, "dataset": "bright"})["decision"]
+        == 0
+    )
     with pytest.raises(CalibrationError, match=r"data set dark: \d+ effective voxels"):
-        Thresholdd(path, voxel_false_positive_rate=1e-5)(case)
+        Thresholdd(StoredCalibration(path, voxel_false_positive_rate=1e-5))(case)
