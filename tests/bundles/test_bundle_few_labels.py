@@ -46,7 +46,7 @@ def test_marked_lesions_keep_residuals_apart(tmp_path: Path) -> None:
     found = {}
     for weight in (0.0, 1.0):
         folder = tmp_path / str(weight)
-        momentum = {"train#handlers#0#momentum": 0.05}  # of the averaged weights: this training is short
+        momentum = {"average_momentum": 0.05}  # of the averaged weights: this training is short
         train_in(BUNDLE, data, folder, FEW, separation_weight=weight, **SETTINGS, **momentum)
         found[weight] = _contrast(data, folder)
     assert found[1.0] > 1.2 * found[0.0], found

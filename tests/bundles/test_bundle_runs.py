@@ -207,19 +207,23 @@ def test_calibration_of_other_weights_is_refused(infer: Infer, smoke_model: Smok
 
 @pytest.mark.each_kind
 @pytest.mark.parametrize(
-    ("key", "value"),
-    [("foreground_threshold", 0.3), ("score_fraction", 0.5), ("foreground_erosion", 2), ("inferer#residual", "other")],
+    ("key", "value", "named"),
+    [
+        ("foreground_threshold", 0.3, "preprocessing ForegroundMaskd threshold"),
+        ("score_fraction", 0.5, "map_postprocessing AnomalyScored fraction"),
+        ("foreground_erosion", 2, "map_postprocessing MaskForegroundd erosion"),
+        ("inferer#residual", "other", "inferer"),
+    ],
 )
 def test_calibration_of_another_score_is_refused(
-    infer: Infer, smoke_model: SmokeModel, tmp_path: Path, key: str, value: Any
+    infer: Infer, smoke_model: SmokeModel, tmp_path: Path, key: str, value: Any, named: str
 ) -> None:
     config = json.loads((smoke_model.bundle / "configs" / "inference.json").read_text())
-    if key.removeprefix("inferer#") not in {**config["score_settings"], **config["inferer"]}:
+    if key not in config and key.removeprefix("inferer#") not in config["inferer"]:
         pytest.skip("no such setting")
     if value == "other":
-        value = "l1" if config["inferer"].get("residual") == "l2" else "l2"
-    # of a long description only what differs is quoted
-    named = key.replace("#", " ")
+        value = "l1" if "l2" in (config["inferer"]["residual"], config.get("residual")) else "l2"
+    # only what differs is quoted
     with fails_with(CalibrationError, f"calibration of another score, with {named}"):
         infer(tmp_path / "out", **{key: value})
     assert not any(row["decision"] for row in _rows(tmp_path / "out"))

@@ -239,7 +239,7 @@ def test_every_option_of_the_inference_has_an_effect(phantom_2d: Path, tmp_path:
     with torch.no_grad():
         maps = [each.get_parsed_content("inferer")(images, network) for each in (parser, changed)]
     assert not torch.equal(*maps)
-    settings = [each.get_parsed_content("score_settings") for each in (parser, changed)]
+    settings = [each.get_parsed_content("calibration").settings for each in (parser, changed)]
     assert settings[0] != settings[1]  # a calibration of one is refused by the other
 
 

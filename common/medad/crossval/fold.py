@@ -19,7 +19,8 @@ from ..datalists import Splits
 from ..engines import CohortError
 from ..errors import unwrap_errors
 from ..files import atomic_path, read_csv, write_csv, write_json
-from ..handlers import CaseSaver, MetricsHandler
+from ..handlers import CaseSaver, EvaluationRun
+from ..metrics import DetectionRecord
 from .standardization import SCORE_COLUMNS, FoldResults
 
 _logger = logging.getLogger(__name__)
@@ -151,13 +152,13 @@ class Fold:
         rows = sorted(results.rows, key=lambda row: row["case"])
         write_csv(self.folder / _SCORES, fold_columns(rows), rows)
         with atomic_path(self.folder / _STATES) as partial:
-            torch.save(results.states(_metrics_handler(parser).detections), partial)
+            torch.save(results.states(_detections(parser)), partial)
 
 
-def _metrics_handler(parser: ConfigParser) -> MetricsHandler:
-    """The handler that wrote the metrics of the test, with what it counted."""
+def _detections(parser: ConfigParser) -> Mapping[str, list[DetectionRecord]]:
+    """What the test found in each data set, as its metrics counted it."""
     handlers: list[Any] = build(parser, "validate#handlers")
-    return next(handler for handler in handlers if isinstance(handler, MetricsHandler))
+    return next(handler.metrics.detections for handler in handlers if isinstance(handler, EvaluationRun))
 
 
 def fold_columns(rows: Sequence[Mapping[str, Any]], *more: str) -> tuple[str, ...]:

@@ -38,13 +38,14 @@ class EvaluationRun:
         map_white: float = 1.0,
         detection_slack: float | None = None,
     ) -> None:
+        self.metrics = MetricsHandler(output_dir, seed=seed, detection_slack=detection_slack or 0.0)
         self.handlers: list[Any] = [ProgressBar("evaluation")]
         if detection_slack is not None:
             self.handlers.append(DetectionTable(output_dir))
         self.handlers += [
             ScoreTable(output_dir),
             FailureTable(output_dir),
-            MetricsHandler(output_dir, seed=seed, detection_slack=detection_slack or 0.0),
+            self.metrics,
             ReportHandler(output_dir, "Evaluation", bundle_root, calibration, map_white=map_white),
         ]
 

@@ -258,7 +258,7 @@ def test_bad_arguments() -> None:
     for threshold in (math.nan, math.inf, "high", "nan", ""):
         for build in (Calibrated, Thresholdd, HeatmapPredd):
             with pytest.raises(ValueError, match="threshold"):
-                build(None, threshold=threshold)
+                build(StoredCalibration(None, threshold=threshold))
     for rates in ((), (0.01, 0.05), (0.05, 0.05), (0.05, 0.0)):
         with pytest.raises(ValueError, match="rates"):
             ScoreBinPredd(StoredCalibration(None), rates=rates)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from ignite.engine import Engine
+from medad.calibration import StoredCalibration
 from medad.errors import InputError
 from medad.handlers import CheckCases, CheckFeatures, RunRecord
 from medad.loading import CaseDataset, CaseLoader, FeatureDataset
@@ -29,8 +30,9 @@ def run(tmp_path: Path) -> Any:
     torch.save(nn.Linear(2, 2).state_dict(), tmp_path / "model.pt")
     (tmp_path / "calibration.json").write_text("{}")
 
-    def start(resume: bool = True, calibration: str = "calibration.json", **settings: Any) -> None:
-        _start(RunRecord(tmp_path / "out", tmp_path / "model.pt", tmp_path / calibration, settings, resume))
+    def start(resume: bool = True, calibration: str = "calibration.json", threshold: float | None = None) -> None:
+        stored = StoredCalibration(tmp_path / calibration, tmp_path / "model.pt", threshold=threshold)
+        _start(RunRecord(tmp_path / "out", stored, {"pred_name": "mask"}, resume))
 
     return start
 
@@ -40,7 +42,9 @@ def test_the_same_run_continues(run: Any, tmp_path: Path) -> None:
     first = (tmp_path / "out" / "run.json").read_bytes()
     run(threshold=0.1)
     assert (tmp_path / "out" / "run.json").read_bytes() == first
-    assert set(json.loads(first)) == {"weights_sha256", "calibration_sha256", "threshold"}
+    hashes = {"weights_sha256", "calibration_sha256"}
+    rates = {"image_false_positive_rate", "voxel_false_positive_rate", "threshold"}
+    assert set(json.loads(first)) == hashes | rates | {"score", "pred_name"}
 
 
 def test_weights_saved_again_are_the_same(run: Any, tmp_path: Path) -> None:
