@@ -81,7 +81,17 @@ def test_an_incomplete_bundle_is_refused(bundle: Path, tmp_path: Path, missing: 
 def test_a_release_holds_the_rooms_and_predict_alone(tmp_path: Path) -> None:
     """Whatever is added to the package has to be put on one of the two sides; every module of a release is imported."""
     folder = _export(BUNDLE, tmp_path).folder / "scripts" / "medad"
-    doors = {"bench", "crossval", "demo", "dicom_seg", "export", "fetch_backbone", "latent_size", "phantom"}
+    doors = {
+        "bench",
+        "crossval",
+        "demo",
+        "dicom_seg",
+        "export",
+        "fetch_backbone",
+        "latent_size",
+        "new_bundle",
+        "phantom",
+    }
     package = Path(medad.__file__).parent
     whole, released = ({path.stem for path in place.iterdir() if path.stem[0] != "_"} for place in (package, folder))
     assert whole - released == doors and released < whole and "predict" in released
