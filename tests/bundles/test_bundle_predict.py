@@ -204,7 +204,7 @@ def test_errors_are_for_the_caller(detector: AnomalyDetector, smoke_model: Smoke
         _detector(smoke_model, ckpt_path=str(tmp_path / "missing.pt"))
     with pytest.raises(InputError, match="'threshold' in place of 'thresholds'"):
         _detector(smoke_model, thresholds=0.1)
-    with pytest.raises(InputError, match=r"image_false_positive_rate must lie in \(0, 1\)"):
+    with pytest.raises(InputError, match=r"image_false_positive_rate=5: must lie in \(0, 1\)"):
         _detector(smoke_model, image_false_positive_rate=5)
     with pytest.raises(InputError, match="overlays"):
         AnomalyDetector(smoke_model.bundle, ckpt_path=smoke_model.paths["ckpt_path"], device="cpu")

@@ -60,7 +60,7 @@ def test_network_and_training_are_those_of_anoddpm(names: str) -> None:
     for key in ("network_def", "noise", "loss", "optimizer", "averaged_network", "preprocessing", "train"):
         assert parsers[0].config[key] == parsers[1].config[key], key
     first, second = (parser.config for parser in parsers)
-    at_test_time = {"bundle_root", "start_levels", "mode", "map_white"}
+    at_test_time = {"bundle_root", "start_levels", "mode", "residual", "map_white"}
     plain = {key for key, value in first.items() if not isinstance(value, dict) and key in second} - at_test_time
     assert {key for key in plain if first[key] != second[key]} == set()
     assert len(plain) > 30
