@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from monai.inferers import Inferer
-from monai.transforms import Compose
+from monai.transforms import Compose, LoadImaged
 from torch import nn
 
 from ..networks import tensor_hash
@@ -37,7 +37,7 @@ def score_settings(
     """Describe how an image becomes a map and a score.
 
     Args:
-        preprocessing: transforms from the file to the network's input.
+        preprocessing: transforms from the file to the network's input; how the file is read is no part of the settings.
         inferer: the method's inferer.
         map_postprocessing: transforms from the inferer's output to map and score.
         network: the network on its own. Its weights are no part of the settings; what they do not show is, such as the
@@ -115,8 +115,8 @@ def _describe(value: Any, seen: dict[int, str]) -> Any:
         return _digest(np.asarray(torch.as_tensor(value).cpu()).tobytes())
     if isinstance(value, Mapping):
         return {str(key): _describe(item, seen) for key, item in value.items()}
-    if isinstance(value, Compose):
-        return _describe(value.transforms, seen)
+    if isinstance(value, Compose):  # a host such as MONAI Deploy reads the images itself, and takes this step out
+        return [_describe(step, seen) for step in value.transforms if not isinstance(step, LoadImaged)]
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_describe(item, seen) for item in value]
     if isinstance(value, functools.partial):

@@ -14,7 +14,7 @@ from medad.calibration import score_settings
 from medad.calibration.settings import changed_settings
 from medad.inferers import PartialDiffusionInferer, ReconstructionInferer
 from medad.noise import FractalSimplexNoise
-from medad.transforms import FitToGridd, ForegroundMaskd
+from medad.transforms import FitToGridd, ForegroundMaskd, LoadImageFiled
 from monai.inferers import Inferer
 from monai.networks.nets import BasicUNet
 from monai.networks.schedulers import DDPMScheduler
@@ -106,6 +106,14 @@ def test_an_exported_network_cannot_be_configured() -> None:
     assert changed_settings(_settings(network=exported), _settings(network=network)) == []
     assert changed_settings(_settings(network=network), _settings(network=exported)) == []
     assert changed_settings(_settings(network=exported, size=64), _settings(network=network)) != []
+
+
+def test_a_host_may_read_the_images_itself() -> None:
+    own = Compose([LoadImageFiled("image", display=True), ForegroundMaskd(2)])
+    settings = [
+        score_settings(each, ReconstructionInferer(2), [], NETWORK) for each in (own, Compose(own.transforms[1:]))
+    ]
+    assert settings[0] == settings[1]
 
 
 def test_an_object_that_keeps_nothing_is_refused() -> None:

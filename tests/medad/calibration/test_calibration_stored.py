@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from medad.anomaly_map import AnomalyScored
-from medad.calibration import CalibrationBuilder, StoredCalibration, weights_hash
+from medad.calibration import CalibrationBuilder, StoredCalibration
 from medad.errors import CalibrationError
 from medad.inferers import ReconstructionInferer
+from medad.networks import weights_hash
 from medad.transforms import ForegroundMaskd
 from monai.transforms import Compose
 from torch import nn
