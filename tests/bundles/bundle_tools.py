@@ -20,8 +20,6 @@ from torch import Tensor, nn
 
 State = dict[str, Tensor]
 ROOT = Path(__file__).resolve().parents[2]
-FULL = os.environ.get("CI_FULL") == "1"
-"""Whether the tests that take minutes are asked of every bundle."""
 BUNDLES = sorted(folder for folder in (ROOT / "bundles").iterdir() if (folder / "configs").is_dir())
 # one bundle of each kind: a reconstruction, diffusion that is trained with labels, features of a frozen backbone
 KINDS = ("denoising_autoencoder", "guided_ddim", "uniad")
@@ -55,6 +53,12 @@ def asked(marker: str = "", runs: bool = True) -> list[Any]:
         "": (BUNDLES, kinds if runs else BUNDLES),
     }[marker]
     return [folder if folder in fast else pytest.param(folder, marks=pytest.mark.slow) for folder in chosen]
+
+
+def usually(bundle: Path, *names: str) -> None:
+    """Skip a test that takes minutes, but for some bundles and with ``CI_FULL=1``."""
+    if bundle.name not in names and os.environ.get("CI_FULL") != "1":
+        pytest.skip("it takes minutes; CI_FULL=1 asks every bundle")
 
 
 def config_files(bundle: Path, *names: str) -> list[str]:

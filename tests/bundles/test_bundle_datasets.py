@@ -71,7 +71,7 @@ def _rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.each_kind
+@pytest.mark.one_bundle
 def test_one_model_for_two_data_sets(bundle: Path, two: dict[str, str], tmp_path: Path) -> None:
     models, out = tmp_path / "models", tmp_path / "evaluation"
     _run(bundle, "train smoke", tmp_path / "log", dataset_dir=list(two.values()), ckpt_dir=models)
@@ -108,7 +108,7 @@ def test_one_model_for_two_data_sets(bundle: Path, two: dict[str, str], tmp_path
     assert "Data sets" in report and "judged by those of their data set" in report
 
 
-@pytest.mark.each_kind
+@pytest.mark.one_bundle
 def test_new_images_are_judged_as_those_of_a_named_set(
     bundle: Path, two: dict[str, str], smoke_model: SmokeModel, tmp_path: Path
 ) -> None:
@@ -139,7 +139,7 @@ def test_new_images_are_judged_as_those_of_a_named_set(
         assert np.array_equal(next(detector.map([image], dataset=name)).mask, result.mask)
 
 
-@pytest.mark.each_kind
+@pytest.mark.one_bundle
 def test_a_set_without_the_split_is_named(bundle: Path, two: dict[str, str], tmp_path: Path) -> None:
     lone = tmp_path / "lone"
     lone.mkdir()

@@ -36,6 +36,7 @@ def _without_files(steps: Any) -> Any:
     return steps
 
 
+@pytest.mark.each_kind
 @pytest.mark.parametrize("output", ["", "output_heatmap"])
 def test_the_operators_way_through_a_bundle(smoke_model: SmokeModel, output: str) -> None:
     overlays = ["smoke", *output.split()]

@@ -53,6 +53,7 @@ def _contents(path: Path) -> bytes:
     return content + b"".join(map(base64.b64decode, pictures))
 
 
+@pytest.mark.each_kind
 def test_results_return_to_the_archive_and_nowhere_else(
     infer: Infer, phantom_2d: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,6 +97,7 @@ def test_results_return_to_the_archive_and_nowhere_else(
     assert not [path for path in out.rglob("*") if any(word in path.name for word in identifiers)]
 
 
+@pytest.mark.one_bundle
 def test_resume_writes_what_is_missing(infer: Infer, phantom_2d: Path, tmp_path: Path) -> None:
     data, out = tmp_path / "data", tmp_path / "out"
     for name in ("first", "second"):
@@ -113,6 +115,7 @@ def test_resume_writes_what_is_missing(infer: Infer, phantom_2d: Path, tmp_path:
         infer(out, dataset_dir=data, threshold=THRESHOLD, batch_size=1, resume=True, dicom_output=False)
 
 
+@pytest.mark.one_bundle
 def test_a_case_that_cannot_be_referred_to_fails_alone_and_is_tried_again(
     infer: Infer, phantom_2d: Path, tmp_path: Path
 ) -> None:
@@ -132,6 +135,7 @@ def test_a_case_that_cannot_be_referred_to_fails_alone_and_is_tried_again(
 
 
 @pytest.mark.slow
+@pytest.mark.one_bundle
 @pytest.mark.real_data
 @pytest.mark.parametrize("series", ["mr_vs_seg_001", "head_torchio_17"])
 def test_a_real_series_comes_back(infer: Infer, real_data: Path, tmp_path: Path, series: str) -> None:

@@ -122,6 +122,7 @@ def test_the_zip_unpacks_to_the_folder_and_depends_on_contents_alone(
     assert release.sha256 == hashlib.sha256(release.archive.read_bytes()).hexdigest()
 
 
+@pytest.mark.one_bundle
 def test_equal_input_gives_equal_bytes(smoke_model: SmokeModel, tmp_path: Path) -> None:
     weights = smoke_model.models / "model.pt"
     first = export_bundle(smoke_model.bundle, tmp_path / "first", ["smoke"], weights)
@@ -237,12 +238,14 @@ def _other_version(release: Release, folder: Path) -> Path:
     return other
 
 
+@pytest.mark.each_kind
 def test_weights_that_do_not_fit_are_refused(smoke_model: SmokeModel, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--overlay"):
         export_bundle(smoke_model.bundle, tmp_path, [], smoke_model.models / "model.pt")
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.each_kind
 def test_a_calibration_of_other_weights_or_another_score_is_refused(smoke_model: SmokeModel, tmp_path: Path) -> None:
     models = Path(shutil.copytree(smoke_model.models, tmp_path / "models"))
     state = torch.load(models / "model.pt", weights_only=True)
@@ -263,6 +266,7 @@ def test_a_calibration_of_other_weights_or_another_score_is_refused(smoke_model:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.one_bundle
 def test_a_release_without_weights_is_asked_for(smoke_model: SmokeModel, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"train.json.*--weights.*--without_weights"):
         export_bundle(smoke_model.bundle, tmp_path, ["smoke"], tmp_path / "nothing.pt")

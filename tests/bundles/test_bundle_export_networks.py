@@ -91,6 +91,7 @@ def test_exported_variants_decide_as_the_network(
     _gate(form, variant_of, overlays, tmp_path / "models", data, tmp_path / "dist")
 
 
+@pytest.mark.each_kind
 def test_inference_runs_from_torchscript_alone(smoke_model: SmokeModel, infer: Any, tmp_path: Path) -> None:
     release = export_bundle(
         smoke_model.bundle, tmp_path / "dist", ["smoke"], smoke_model.models / "model.pt", torchscript=True
@@ -118,6 +119,7 @@ def _numbers(line: str) -> list[float]:
 
 
 @pytest.mark.slow
+@pytest.mark.each_kind
 def test_monais_own_verb_writes_onnx(smoke_model: SmokeModel, tmp_path: Path) -> None:
     network = build(smoke_model.bundle, "inference smoke", "infer", **smoke_model.paths).network_def.eval()
     if takes_timesteps(network):
@@ -138,6 +140,7 @@ def test_monais_own_verb_writes_onnx(smoke_model: SmokeModel, tmp_path: Path) ->
     torch.testing.assert_close(OnnxNetwork(tmp_path / "model.onnx")(image), network(image), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.one_bundle
 def test_networks_without_weights_are_not_exported(smoke_model: SmokeModel, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="without weights"):
         export_bundle(smoke_model.bundle, tmp_path, ["smoke"], without_weights=True, torchscript=True)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bundle_tools import ROOT, SmokeModel, build, fails_with, other_weights
+from bundle_tools import KINDS, ROOT, SmokeModel, build, fails_with, of_each_kind, other_weights, usually
 from malformed import write_good, write_malformed
 from medad.errors import InputError
 
@@ -24,7 +24,8 @@ Infer = Callable[..., Path]
 
 
 def _python(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests" / "bundles")}
+    path = filter(None, (str(ROOT / "tests" / "bundles"), os.environ.get("PYTHONPATH")))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=cwd,
@@ -43,7 +44,7 @@ def _cases(table: Path) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.each_kind
+@pytest.mark.one_bundle
 def test_a_cohort_of_malformed_and_good_files(smoke_model: SmokeModel, tmp_path: Path) -> None:
     """The command that a user types: one row per case in one of two tables, no traceback, status 1."""
     malformed = write_malformed(tmp_path / "images", 120)
@@ -74,6 +75,7 @@ def test_a_cohort_of_malformed_and_good_files(smoke_model: SmokeModel, tmp_path:
 @pytest.mark.slow
 @pytest.mark.each_kind
 def test_killed_at_any_moment_and_resumed_nothing_is_different(bundle: Path, phantom_2d: Path, tmp_path: Path) -> None:
+    usually(bundle, KINDS[0])
     done = _python(ROBUSTNESS / "kill_and_resume.py", bundle, phantom_2d, tmp_path, 0)
     assert done.returncode == 0, done.stderr[-3000:]
     kills = [line.split() for line in done.stdout.splitlines() if line.endswith(" kills")]
@@ -81,11 +83,11 @@ def test_killed_at_any_moment_and_resumed_nothing_is_different(bundle: Path, pha
     assert all(int(count) >= 10 for _, count, _ in kills)
 
 
-@pytest.mark.each_kind
-def test_nothing_opens_a_network_connection(bundle: Path, phantom_2d: Path, tmp_path: Path) -> None:
-    done = _python(ROBUSTNESS / "run_offline.py", phantom_2d, tmp_path, bundle)
+@pytest.mark.slow
+def test_nothing_opens_a_network_connection(phantom_2d: Path, tmp_path: Path) -> None:
+    done = _python(ROBUSTNESS / "run_offline.py", phantom_2d, tmp_path, *of_each_kind())
     assert done.returncode == 0, done.stderr[-3000:]
-    assert f"{bundle.name} is done" in done.stdout.splitlines()
+    assert {f"{name} is done" for name in KINDS} <= set(done.stdout.splitlines())
 
 
 def test_a_wish_for_the_network_is_noticed(tmp_path: Path) -> None:
@@ -97,6 +99,7 @@ def test_a_wish_for_the_network_is_noticed(tmp_path: Path) -> None:
     assert "urllib.Request" in done.stdout
 
 
+@pytest.mark.each_kind
 def test_a_run_is_not_continued_with_other_weights(infer: Infer, smoke_model: SmokeModel, tmp_path: Path) -> None:
     infer(tmp_path / "out")
     state = smoke_model.state
@@ -110,6 +113,7 @@ def test_a_run_is_not_continued_with_other_weights(infer: Infer, smoke_model: Sm
     assert (tmp_path / "out" / "scores.csv").read_bytes() == before
 
 
+@pytest.mark.one_bundle
 def test_a_run_that_was_killed_behind_its_last_case_gets_its_tables(infer: Infer, tmp_path: Path) -> None:
     whole, part = infer(tmp_path / "whole"), infer(tmp_path / "part")
     lines = (part / "scores.csv").read_text().splitlines(keepends=True)
@@ -125,6 +129,7 @@ def test_a_run_that_was_killed_behind_its_last_case_gets_its_tables(infer: Infer
     assert (part / "report.html").is_file()
 
 
+@pytest.mark.each_kind
 def test_a_bad_validation_image_is_told_before_training(bundle: Path, phantom_2d: Path, tmp_path: Path) -> None:
     datalist = json.loads((phantom_2d / "datalist.json").read_text())
     for rows in datalist.values():

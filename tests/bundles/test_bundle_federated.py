@@ -88,12 +88,14 @@ def test_two_sites_train_together(bundle: Path, phantom_2d: Path, tmp_path: Path
         assert metrics[name] == written[name]["value"]
 
 
+@pytest.mark.one_bundle
 def test_weights_of_another_network_are_refused(bundle: Path, phantom_2d: Path, tmp_path: Path) -> None:
     client = _client(bundle, phantom_2d, tmp_path / "site", ["configs/train.json", "configs/smoke.json"])
     with pytest.raises(RuntimeError, match="No global weights converted"):
         client.train(ExchangeObject(weights={"other.weight": torch.zeros(3)}))
 
 
+@pytest.mark.each_kind
 def test_a_run_without_weights_says_what_to_do(bundle: Path, phantom_2d: Path, tmp_path: Path) -> None:
     missing = tmp_path / "model.pt"
     options = {"dataset_dir": phantom_2d, "ckpt_path": missing, "output_dir": tmp_path / "out"}

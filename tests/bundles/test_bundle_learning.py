@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from bundle_tools import FULL, KINDS, ROOT, build
+from bundle_tools import KINDS, ROOT, build, usually
 from filelock import FileLock
 from medad.phantom import write_phantom_dataset
 
@@ -194,8 +194,7 @@ HEADS = {
 # and how many with a lesion, where it learns from both
 ABNORMAL_HEADS = {"guided_ddim": {2: 16, 3: 240}, "microcalcification_cascade": {2: 128, 3: 64}}
 PHANTOM_SIZE = {2: 64, 3: 32}
-# bundles that are asked in 3D without CI_FULL=1, too: one of each kind, and one of two stages
-IN_3D = (*KINDS, "microcalcification_cascade")
+
 Learned = Callable[[str, int], tuple[Path, Path]]
 
 
@@ -272,6 +271,5 @@ def test_learns_in_2d(bundle: Path, learned: Learned, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_learns_in_3d(bundle: Path, learned: Learned, tmp_path: Path) -> None:
-    if bundle.name not in IN_3D and not FULL:
-        pytest.skip("minutes for each bundle: asked with CI_FULL=1")
+    usually(bundle, *KINDS, "microcalcification_cascade")  # one of each kind, and one of two stages
     _learns(bundle, 3, learned, tmp_path)

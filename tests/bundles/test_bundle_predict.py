@@ -148,6 +148,7 @@ def test_an_array_goes_the_way_of_its_file(detector: AnomalyDetector, smoke_mode
     assert not np.array_equal(flipped.anomaly_map, expected.anomaly_map)
 
 
+@pytest.mark.one_bundle
 @pytest.mark.real_data
 def test_a_dicom_series(
     detector: AnomalyDetector,
@@ -164,6 +165,7 @@ def test_a_dicom_series(
     np.testing.assert_array_equal(result.anomaly_map, _written(out, row["case"], "anomaly_map"))
 
 
+@pytest.mark.each_kind
 def test_without_calibration_there_are_map_and_score(smoke_model: SmokeModel, tmp_path: Path) -> None:
     path = _pictures(smoke_model)[0]
     full = _detector(smoke_model)(path)
@@ -178,6 +180,7 @@ def test_without_calibration_there_are_map_and_score(smoke_model: SmokeModel, tm
     assert not given.mask[given.anomaly_map <= 0.1].any()
 
 
+@pytest.mark.each_kind
 def test_overrides_reach_the_configuration(smoke_model: SmokeModel) -> None:
     path = _pictures(smoke_model)[0]
     p_value = _detector(smoke_model)(path).p_value
@@ -189,6 +192,7 @@ def test_overrides_reach_the_configuration(smoke_model: SmokeModel) -> None:
     assert few < many
 
 
+@pytest.mark.one_bundle
 def test_errors_are_for_the_caller(detector: AnomalyDetector, smoke_model: SmokeModel, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"not a picture")
     for image, match in (
@@ -210,6 +214,7 @@ def test_errors_are_for_the_caller(detector: AnomalyDetector, smoke_model: Smoke
         AnomalyDetector(smoke_model.bundle, ckpt_path=smoke_model.paths["ckpt_path"], device="cpu")
 
 
+@pytest.mark.each_kind
 def test_a_call_leaves_the_process_alone(detector: AnomalyDetector, smoke_model: SmokeModel) -> None:
     hook, state = sys.excepthook, torch.get_rng_state()
     detector(_pictures(smoke_model)[0])
@@ -221,6 +226,7 @@ def _door(model: SmokeModel, source: Path, out: Path, *options: str) -> None:
     main([str(source), "--bundle", str(model.bundle), "--overlay", "smoke", "--out", str(out), *paths, *options])
 
 
+@pytest.mark.each_kind
 def test_the_door_writes_what_the_bundle_run_writes(
     infer: Infer, smoke_model: SmokeModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -246,6 +252,7 @@ def test_the_door_writes_what_the_bundle_run_writes(
     assert not filecmp.cmpfiles(expected, out, [file for file in files if file.suffix == ".npy"], shallow=False)[1]
 
 
+@pytest.mark.one_bundle
 def test_the_door_keeps_what_it_can_and_says_what_is_missing(
     smoke_model: SmokeModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -279,6 +286,7 @@ def test_the_door_from_the_command_line(phantom_2d: Path, tmp_path: Path) -> Non
     assert done.stderr.startswith("error: ") and "'threshold' in place of 'thresholds'" in done.stderr
 
 
+@pytest.mark.one_bundle
 def test_the_documentation_runs(smoke_model: SmokeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every example of docs/how_to/python.md, in order, with its output; the smoke model stands for the trained one."""
     text = (ROOT / "docs" / "how_to" / "python.md").read_text("utf-8")

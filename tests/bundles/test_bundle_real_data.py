@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.real_data]
 Infer = Callable[..., Path]
 
 
+@pytest.mark.each_kind
 def test_lgg_volumes_and_their_metrics(infer: Infer, smoke_model: SmokeModel, real_data: Path, tmp_path: Path) -> None:
     out = infer(tmp_path / "out", dataset_dir=real_data / "lgg_3d")
     items = json.loads((real_data / "lgg_3d" / "datalist.json").read_text())["test"]
@@ -38,6 +39,7 @@ def test_lgg_volumes_and_their_metrics(infer: Infer, smoke_model: SmokeModel, re
     assert 0 <= metrics["pixel_ap"]["low"] <= metrics["pixel_ap"]["value"] <= metrics["pixel_ap"]["high"] <= 1
 
 
+@pytest.mark.one_bundle
 @pytest.mark.parametrize("folder", ["ms_3d", "healthy_3d", "dicom/mr_vs_seg_001", "dicom/head_torchio_17"])
 def test_other_inputs_run(infer: Infer, real_data: Path, tmp_path: Path, folder: str) -> None:
     out = infer(tmp_path / "out", dataset_dir=real_data / folder)

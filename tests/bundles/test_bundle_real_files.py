@@ -33,6 +33,7 @@ def test_every_file_is_expected(real_data: Path) -> None:
     assert {path.name for path in (real_data / "dicom" / "pydicom_single").glob("*.dcm")} == {*RUN, *FAIL}
 
 
+@pytest.mark.one_bundle
 @pytest.mark.parametrize("name", RUN)
 def test_single_dicom_files_run(infer: Infer, real_data: Path, tmp_path: Path, name: str) -> None:
     path = real_data / "dicom" / "pydicom_single" / name
@@ -48,6 +49,7 @@ def test_single_dicom_files_run(infer: Infer, real_data: Path, tmp_path: Path, n
     assert np.isfinite(found).all() and found.max() > 0
 
 
+@pytest.mark.one_bundle
 @pytest.mark.parametrize("name", FAIL)
 def test_other_dicom_files_fail_with_their_reason(infer: Infer, real_data: Path, tmp_path: Path, name: str) -> None:
     path = real_data / "dicom" / "pydicom_single" / name

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from bundle_tools import VARIANT_IDS, VARIANTS, build, real_inputs, reconstructs, to_torchscript
+from bundle_tools import KINDS, VARIANT_IDS, VARIANTS, build, real_inputs, reconstructs, to_torchscript
 
 # weights that nothing asks for: they act on the first token of the last block, which is dropped
 IDLE = {"dtunet": "out_blocks.0.feed_forward.excitation"}
@@ -20,7 +20,11 @@ def _overrides(bundle: Path, names: str, folder: Path, data: Path, vgg_path: Pat
     return {"dataset_dir": data, "output_dir": folder / "log", **paths, **extra}
 
 
-@pytest.mark.parametrize(("variant_of", "names"), VARIANTS, ids=VARIANT_IDS)
+@pytest.mark.parametrize(
+    ("variant_of", "names"),
+    [pytest.param(*each, marks=[] if each[0].name in KINDS else [pytest.mark.slow]) for each in VARIANTS],
+    ids=VARIANT_IDS,
+)
 def test_variant_trains_and_scores(
     variant_of: Path, names: str, phantom_2d: Path, vgg_path: Path, tmp_path: Path
 ) -> None:
@@ -48,13 +52,12 @@ def test_variant_trains_and_scores(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["", "volume_3d "])
 @pytest.mark.parametrize(("variant_of", "names"), VARIANTS, ids=VARIANT_IDS)
 def test_variant_from_training_to_metrics(
-    variant_of: Path, names: str, form: str, phantom_2d: Path, phantom_3d: Path, vgg_path: Path, tmp_path: Path
+    variant_of: Path, names: str, phantom_2d: Path, phantom_3d: Path, vgg_path: Path, tmp_path: Path
 ) -> None:
-    if form and "perceptual" in names:
-        pytest.skip("VGG19 is a 2D network")
+    """On volumes, where the loss is not one of a 2D network."""
+    form = "" if "perceptual" in names else "volume_3d "
     overrides = _overrides(variant_of, names, tmp_path, phantom_3d if form else phantom_2d, vgg_path)
     build(variant_of, f"train {form}{names} smoke", ckpt_dir=tmp_path, **overrides).run()
     build(variant_of, f"train evaluate {form}{names} smoke", **overrides).run()
