@@ -34,6 +34,7 @@ def test_rows_of_bundle_and_script(bundle: Path, tmp_path: Path) -> None:
         assert (values[4] > 0) == (row["implementation"] == "medad")
 
 
+@pytest.mark.slow
 def test_the_bundle_with_another_setting_is_a_row_of_its_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -49,6 +50,7 @@ def test_the_bundle_with_another_setting_is_a_row_of_its_own(
         main([*options, "--set", "mode"])
 
 
+@pytest.mark.slow
 def test_two_networks_are_measured_in_turn(tmp_path: Path) -> None:
     first, second = (str(next(path for path in BUNDLES if path.name == name)) for name in ("dtunet", "anoddpm"))
     out = tmp_path / "table.csv"
