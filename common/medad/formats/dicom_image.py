@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,24 @@ def read_dicom(path: str, display: bool = False) -> ImageArray:
     order = (*reversed(range(spatial)), *range(spatial, array.ndim))
     series = f"{header.get('SeriesInstanceUID', '')}" if len(files) > 1 else files[0]
     return ImageArray(np.ascontiguousarray(array.transpose(order)), path, has_channels, affine, series)
+
+
+def read_dicom_slices(files: Sequence[str], display: bool = False) -> NDArray[np.float32]:
+    """Read the values of single slices, whatever their positions.
+
+    Args:
+        files: DICOM files of one size, with one slice each.
+        display: see :func:`read_dicom`.
+
+    Returns:
+        ``(slice, row, column)`` in the order of ``files``.
+
+    Raises:
+        InputError: as ``read_dicom``.
+    """
+    for file in files:
+        require_pixels(file, read_header(file))
+    return decode_pixels(files, display)
 
 
 def dicom_series_files(path: str | Path) -> list[str]:

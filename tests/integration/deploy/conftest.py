@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bundle_tools import BUNDLES, train_smoke_model
-from deploy_tools import CASES, Exported, application_of_the_page, run
+from bundle_tools import train_smoke_model
+from deploy_tools import Exported, application_of_the_page, run
 from dicom_files import OBLIQUE, write_series
 from medad.export import export_bundle
 from medad.phantom import abnormal_phantom, write_phantom_dataset
@@ -23,7 +23,9 @@ SETTINGS = {"voxel_false_positive_rate": 0.01}
 
 
 @pytest.fixture(scope="session")
-def export(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, int], Exported]:
+def export(
+    lower_thresholds: Callable[[Path, float], None], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Path, int], Exported]:
     """Train, calibrate and export a bundle, once."""
     settings = tmp_path_factory.mktemp("settings") / "settings.json"
     settings.write_text(json.dumps(SETTINGS))
@@ -40,7 +42,7 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, int], Ex
         overlays = ["volume_3d", "smoke"] if spatial_dims == 3 else ["smoke"]
         folders = [tmp_path_factory.mktemp(name) for name in ("models", "training", "mask", "heatmap")]
         model = train_smoke_model(bundle, phantom(spatial_dims), *folders[:2], names=" ".join(["train", *overlays]))
-        _sharpen(model.models / "calibration.json")
+        lower_thresholds(model.models / "calibration.json", 0.25)  # heatmaps reach 255
         overlays.append(str(settings))
         weights = model.models / "model.pt"
         mask = export_bundle(bundle, folders[2], overlays, weights).folder
@@ -50,23 +52,24 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, int], Ex
     return trained_and_exported
 
 
-def _sharpen(path: Path) -> None:
-    """Take a quarter of all thresholds: a network trained for an epoch then marks something, and heatmaps reach 255."""
-    calibration = json.loads(path.read_text())
-    calibration["voxel_thresholds"] = [value / 4 for value in calibration["voxel_thresholds"]]
-    path.write_text(json.dumps(calibration))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Take the bundles, each with a 2D network and with a 3D one."""
+    if "exported" in metafunc.fixturenames:
+        cases = [(bundle, spatial_dims) for bundle in metafunc.config.getoption("bundles") for spatial_dims in (2, 3)]
+        ids = [f"{bundle.name}-{spatial_dims}d" for bundle, spatial_dims in cases]
+        metafunc.parametrize("exported", cases, indirect=True, ids=ids, scope="session")
 
 
-@pytest.fixture(scope="session", params=CASES, ids=lambda case: f"{case[0].name}-{case[1]}d")
+@pytest.fixture(scope="session")
 def exported(request: pytest.FixtureRequest, export: Callable[[Path, int], Exported]) -> Exported:
-    """Every bundle, with a 2D network and with a 3D one."""
+    """A bundle with a 2D or a 3D network."""
     return export(*request.param)
 
 
 @pytest.fixture
-def one_exported(export: Callable[[Path, int], Exported]) -> Exported:
+def one_exported(export: Callable[[Path, int], Exported], pytestconfig: pytest.Config) -> Exported:
     """One of them."""
-    return export(BUNDLES[-1], 2)
+    return export(pytestconfig.getoption("bundles")[-1], 2)
 
 
 @pytest.fixture(scope="session")
@@ -89,10 +92,12 @@ def volume() -> np.ndarray:
 def oblique_series(volume: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The volume as a series with planted identifiers, and with what the SDK stumbles over.
 
-    Oblique, slices in reverse order, the outer ones empty, pixels that are not square, values with fractions.
+    Oblique, slices in reverse order, the outer ones empty, pixels that are not square, values with fractions, a window.
     """
     folder = tmp_path_factory.mktemp("dicom") / "oblique"
     slices = volume.T.copy()
     slices[[0, -1]] = 0
-    write_series(folder, slices, "MR", OBLIQUE, reverse=True, RescaleSlope=0.001, RescaleIntercept=0)
+    values = {"RescaleSlope": 0.001, "RescaleIntercept": 0}
+    window = {"WindowCenter": 0.3, "WindowWidth": 0.4, "VOILUTFunction": "LINEAR_EXACT"}
+    write_series(folder, slices, "MR", OBLIQUE, reverse=True, **values, **window)
     return folder

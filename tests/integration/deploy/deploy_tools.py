@@ -10,10 +10,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundle_tools import BUNDLES, ROOT, SmokeModel
+from bundle_tools import ROOT, SmokeModel
 from medad.predict import AnomalyDetector
 
-CASES = [(bundle, spatial_dims) for bundle in BUNDLES for spatial_dims in (2, 3)]
 PAGE = ROOT / "docs" / "how_to" / "monai_deploy.md"
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
-from bundle_tools import BUNDLES, build, train_smoke_model
+from bundle_tools import build, train_smoke_model
 from medad.export import export_bundle
 from medad.phantom import write_phantom_dataset
 
@@ -42,19 +42,25 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 
 
 @pytest.fixture(scope="session")
-def models(phantoms: dict[int, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Served]:
-    """Every bundle with a 2D network for the slices of volumes, and with a 3D one; of the last also the other forms.
+def models(
+    phantoms: dict[int, Path],
+    lower_thresholds: Callable[[Path, float], None],
+    pytestconfig: pytest.Config,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Served]:
+    """Bundles, each with a 2D network for the slices of volumes, and with a 3D one; of the last also the other forms.
 
     The 2D networks learn from images; all are calibrated on volumes, which is what the server gets.
     """
     served = {}
-    for bundle in BUNDLES:
+    for bundle in pytestconfig.getoption("bundles"):
         for dimension, overlays in ((2, ["smoke"]), (3, ["volume_3d", "smoke"])):
             folders = [tmp_path_factory.mktemp(name) for name in ("models", "training", "dist")]
             model = train_smoke_model(bundle, phantoms[dimension], *folders[:2], names=" ".join(["train", *overlays]))
             if dimension == 2:
                 paths = {**model.paths, "dataset_dir": phantoms[3], "ckpt_dir": folders[0], "output_dir": folders[1]}
                 build(bundle, " ".join(["train", "calibrate", *overlays]), **paths).run()
+            lower_thresholds(model.models / "calibration.json", 0.75)
             weights = model.models / "model.pt"
             name = bundle.name if dimension == 2 else f"{bundle.name}_3d"
             release = export_bundle(bundle, folders[2], overlays, weights)

@@ -28,16 +28,35 @@ _CLOSED = "http://127.0.0.1:9"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered."""
+    """What a server answered.
+
+    Attributes:
+        status: of HTTP.
+        body: the content.
+        log: what the server says, into a file.
+        since: length of the log when the request was sent.
+    """
 
     status: int
     body: bytes
+    log: Path
+    since: int
 
     @property
     def json(self) -> Any:
         """The body as JSON."""
         assert self.status == 200, self.body[:2000]
         return json.loads(self.body)
+
+    def failed_with(self, text: str) -> bool:
+        """Say whether the server failed and gave a reason; errors get into the log after the answer."""
+        if self.status != 500:
+            return False
+        for _ in range(20):
+            if text.encode() in self.log.read_bytes()[self.since :]:
+                return True
+            time.sleep(0.5)
+        return False
 
 
 @dataclass(frozen=True)
@@ -72,11 +91,12 @@ class Server:
     def ask(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> Answer:
         """Send a request and wait for the answer; an error status is an answer, too."""
         request = urllib.request.Request(self.url + path, data=body, method=method, headers={"Content-Type": kind})
+        since = self.log.stat().st_size
         try:
             with urllib.request.urlopen(request, timeout=600) as response:
-                return Answer(response.status, response.read())
+                return Answer(response.status, response.read(), self.log, since)
         except urllib.error.HTTPError as error:
-            return Answer(error.code, error.read())
+            return Answer(error.code, error.read(), self.log, since)
 
     def infer(self, model: str, image: str, output: str = "image", **params: Any) -> Answer:
         """Ask for the result of one image."""
@@ -98,14 +118,6 @@ class Server:
         body = b"".join([*parts, f"--{boundary}--\r\n".encode()])
         path = f"/datastore/label?{urlencode({'image': image, 'tag': 'final'})}"
         return self.ask("PUT", path, body, f"multipart/form-data; boundary={boundary}")
-
-    def says(self, text: str) -> bool:
-        """Wait until the log holds a text; errors get there after the answer."""
-        for _ in range(20):
-            if text in self.log.read_text(errors="replace"):
-                return True
-            time.sleep(0.5)
-        return False
 
 
 def free_port() -> int:

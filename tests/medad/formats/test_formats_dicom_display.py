@@ -52,6 +52,15 @@ def test_the_first_window_is_applied(kind: str, dicom: Callable[..., str]) -> No
     np.testing.assert_allclose(found, expected if kind == "MONOCHROME2" else 4095 - expected, atol=1e-3)
 
 
+@pytest.mark.parametrize("display", [False, True])
+def test_a_host_with_its_own_order_of_slices_gets_the_same_values(display: bool, dicom: Callable[..., str]) -> None:
+    window = {"WindowCenter": 2000, "WindowWidth": 1001}
+    files = [dicom(f"{name}.dcm", STORED + name, **window, **TAGS) for name in range(3)]
+    loader = LoadImageFiled("image", display=display)
+    expected = [np.asarray(loader({"image": files[name]})["image"])[0].T for name in (2, 0, 1)]
+    np.testing.assert_array_equal(loader.dicom_slices([files[name] for name in (2, 0, 1)]), expected)
+
+
 @pytest.mark.parametrize("bits", [8, 10])
 def test_a_lookup_table_wins_over_a_window(bits: int, dicom: Callable[..., str]) -> None:
     table, highest = Dataset(), 2**bits - 1
