@@ -117,13 +117,20 @@ def write_configs(bundle: Path) -> list[Path]:
     contents = {
         bundle / "configs" / f"{name}.json": value for name, value in bundle_configs(read_method(method)).items()
     }
-    contents[method] = json.loads(method.read_text("utf-8"))
     for path in set((bundle / "configs").glob("*.json")) - set(contents):
         path.unlink()
     for path, content in contents.items():
         with atomic_path(path) as partial:
             partial.write_text(to_text(content), "utf-8")
-    return list(contents)
+    tidy(method)
+    return [*contents, method]
+
+
+def tidy(path: Path) -> None:
+    """Bring a JSON file that people keep into its usual form."""
+    text = to_text(json.loads(path.read_text("utf-8")))
+    with atomic_path(path) as partial:
+        partial.write_text(text, "utf-8")
 
 
 def to_text(content: Any) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the configs of bundles anew, from their method.json."""
+"""Write the configs of bundles anew, from their method.json and the skeletons."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..command_line import door, door_parser
-from .skeleton import write_configs
+from .skeleton import SKELETONS, tidy, write_configs
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -20,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("bundles", nargs="+", type=Path, help="folders with a method.json")
     given = parser.parse_args(arguments)
     with door():
+        for skeleton in SKELETONS.glob("*.json"):
+            tidy(skeleton)
         for bundle in given.bundles:
             print(f"{bundle}: {len(write_configs(bundle))} files")
 

@@ -68,6 +68,12 @@ def test_lines_are_full_and_the_text_is_the_same_json() -> None:
     assert max(len(line) for line in text.splitlines()) <= 120
 
 
+def test_skeletons_are_in_their_usual_form() -> None:
+    for path in SKELETONS.glob("*.json"):
+        text = path.read_text("utf-8")
+        assert text == to_text(json.loads(text)), f"{path.name}: run make bundles"
+
+
 @pytest.mark.parametrize("kind", kinds())
 def test_every_kind_is_a_whole_bundle(kind: str) -> None:
     configs = bundle_configs(read_method(SKELETONS / f"{kind}.json"))
