@@ -62,7 +62,10 @@ def read_method(path: Path, beside: Path | None = None) -> Json:
         ) from None
     if not base:
         return own
-    return merge(read_method(skeleton if skeleton.is_file() else beside / base / METHOD, beside), own)
+    merged: Json = merge(read_method(skeleton if skeleton.is_file() else beside / base / METHOD, beside), own)
+    # what was done to another bundle, or measured with it, is not true of this one
+    merged["metadata"] |= {name: own.get("metadata", {}).get(name, {}) for name in ("changelog", "eval_metrics")}
+    return merged
 
 
 def merge(base: Any, own: Any) -> Any:

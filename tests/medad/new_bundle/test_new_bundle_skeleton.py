@@ -99,7 +99,9 @@ def test_no_method_is_one_error(tmp_path: Path, text: str) -> None:
 
 
 def test_a_bundle_may_be_like_its_neighbor(tmp_path: Path) -> None:
-    for name, content in (("one", {"like": kinds()[0], "values": {"method": {"x": 1}}}), ("two", {"like": "one"})):
+    one = {"like": kinds()[0], "values": {"method": {"x": 1}}, "metadata": {"eval_metrics": {"image_auroc": 0.9}}}
+    for name, content in (("one", one), ("two", {"like": "one"})):
         (tmp_path / name).mkdir()
         (tmp_path / name / "method.json").write_text(json.dumps(content))
-    assert read_method(tmp_path / "two" / "method.json")["values"]["method"]["x"] == 1
+    method = read_method(tmp_path / "two" / "method.json")
+    assert method["values"]["method"]["x"] == 1 and method["metadata"]["eval_metrics"] == {}
