@@ -16,6 +16,9 @@ from .settings import changed_settings
 
 PathLike = str | Path
 
+_SHOWN = 4
+"""How many differences an error names."""
+
 
 def calibration_of_weights(
     calibration_path: PathLike | None,
@@ -62,9 +65,10 @@ def calibration_of_weights(
 def _require_same(settings: Mapping[str, Any], calibration: Calibration, path: PathLike, otherwise: str) -> None:
     changed = changed_settings(as_json_holds_it(settings), calibration.settings)
     if changed:
+        shown, more = changed[:_SHOWN], f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
         raise calibration_error(
             path,
-            f"calibration of another score, with {', '.join(f'{name} {then}' for name, _, then in changed)}",
-            f"one with {', '.join(f'{name} {now}' for name, now, _ in changed)}, as this run has",
+            f"calibration of another score, with {', '.join(f'{name} {then}' for name, _, then in shown)}{more}",
+            f"one with {', '.join(f'{name} {now}' for name, now, _ in shown)}{more}, as this run has",
             f"Use the overlays of the calibration, run calibrate.json with these, or {otherwise}.",
         )

@@ -49,7 +49,7 @@ def score_settings(
     Raises:
         TypeError: if an object does not keep what it was made with.
     """
-    seen: dict[int, str] = {}
+    seen: dict[int, Any] = {}
     settings = {
         "preprocessing": _describe(preprocessing, seen),
         "inferer": _describe(inferer, seen),
@@ -68,13 +68,21 @@ def changed_settings(now: Mapping[str, Any], then: Mapping[str, Any]) -> list[tu
         then: settings of the calibration.
 
     Returns:
-        Name and both values of each difference, ``None`` where one has no such setting. The network counts where both
-        have one.
+        Name and both values of each difference, ``None`` where one has no such setting; for the same steps in another
+        order, their classes. The network counts where both have one.
     """
     both = "network" in now and "network" in then
-    first, second = ({} if not each else _by_name(each, with_network=both) for each in (now, then))
+    first, second = (_by_name(each, with_network=both) for each in (now, then))
     names = sorted({*first, *second})
-    return [(name, first.get(name), second.get(name)) for name in names if first.get(name) != second.get(name)]
+    changed = [(name, first.get(name), second.get(name)) for name in names if first.get(name) != second.get(name)]
+    if changed:
+        return changed
+    orders = [name for name in sorted({*now, *then} - {"network"}) if now.get(name) != then.get(name)]
+    return [(f"{name} in the order", _classes(now[name]), _classes(then[name])) for name in orders]
+
+
+def _classes(steps: Any) -> Any:
+    return [step[CLASS] for step in steps] if isinstance(steps, list) else steps
 
 
 def _by_name(settings: Mapping[str, Any], with_network: bool) -> dict[str, Any]:
@@ -102,7 +110,7 @@ def _named(settings: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, settings
 
 
-def _describe(value: Any, seen: dict[int, str]) -> Any:
+def _describe(value: Any, seen: dict[int, Any]) -> Any:
     if isinstance(value, enum.Enum):
         return value.value
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -126,15 +134,16 @@ def _describe(value: Any, seen: dict[int, str]) -> Any:
     return _describe_object(value, seen)
 
 
-def _describe_object(thing: Any, seen: dict[int, str]) -> dict[str, Any]:
+def _describe_object(thing: Any, seen: dict[int, Any]) -> dict[str, Any]:
     if id(thing) in seen:
-        return {CLASS: seen[id(thing)]}
-    seen[id(thing)] = type(thing).__name__
+        return {CLASS: type(thing).__name__}
+    seen[id(thing)] = thing  # kept, so that no other object gets its number
     kept, missing = _arguments(thing)
     if missing:  # it may keep them in parts that it made of them
-        kept |= {name: part for name, part in vars(thing).items() if not name.startswith("_") and name != "R"}
-        if not kept:
+        public = {name: part for name, part in vars(thing).items() if not name.startswith("_") and name != "R"}
+        if not public.keys() - kept.keys():
             raise TypeError(f"{type(thing).__name__} does not keep {', '.join(missing)}: store it under this name")
+        kept |= public
     described = {CLASS: type(thing).__name__, **{name: _describe(part, seen) for name, part in kept.items()}}
     if isinstance(thing, nn.Module) and thing.state_dict():
         described["weights"] = tensor_hash(thing.state_dict())

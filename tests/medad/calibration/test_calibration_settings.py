@@ -116,6 +116,32 @@ def test_a_host_may_read_the_images_itself() -> None:
     assert settings[0] == settings[1]
 
 
+def test_the_order_of_the_steps_counts() -> None:
+    steps = [MedianSmoothMapd(2, kernel_size=3), AnomalyScored("max")]
+    first, second = (
+        score_settings(Compose([]), ReconstructionInferer(2), each, NETWORK) for each in (steps, steps[::-1])
+    )
+    names = ["AnomalyScored", "MedianSmoothMapd"]
+    assert changed_settings(first, second) == [("map_postprocessing in the order", names[::-1], names)]
+
+
+def test_settings_of_an_earlier_version_are_others() -> None:
+    assert changed_settings(_settings(), {"image_size": [32, 32], "inferer": "ReconstructionInferer(residual='l1')"})
+
+
+def test_one_forgotten_argument_among_others_is_refused() -> None:
+    class Half(Transform):
+        def __init__(self, keys: str, strength: float) -> None:
+            self.keys = keys
+            self._hidden = strength
+
+        def __call__(self, data: Any) -> Any:
+            return data
+
+    with pytest.raises(TypeError, match="Half does not keep strength"):
+        _settings(further=[Half("image", 0.5)])
+
+
 def test_an_object_that_keeps_nothing_is_refused() -> None:
     class Forgetful(Transform):
         def __init__(self, strength: float) -> None:
