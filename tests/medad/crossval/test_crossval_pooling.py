@@ -102,33 +102,10 @@ def test_pooled_metrics_are_those_of_all_cases_together(dims: int) -> None:
     assert found["image_auroc"]["low"] < found["image_auroc"]["value"] < found["image_auroc"]["high"]
 
 
-def test_rows_hold_what_was_pooled() -> None:
-    results = _collect(_cases(0, 2), _calibration([1.0, 3.0], [1, 1], 0.5))
-    score = _cases(0, 2)[1]["anomaly_score"]
-    row = results.rows[1]
-    assert (row["case"], row["subject_id"], row["label"], row["decision"]) == ("f0_1", "f0_0", 1, 0)
-    assert float(row["score"]) == pytest.approx(score) and float(row["standardized_score"]) == pytest.approx(score - 2)
-
-
-def test_a_data_set_with_a_calibration_of_its_own_is_standardized_by_it() -> None:
-    own = _calibration([10.0, 14.0], [1, 1], 2.0, "brain")
-    both = _calibration([1.0, 3.0, 10.0, 14.0], [1, 1, 1, 1], 1.0)
-    cases = [{**case, "dataset": "brain"} for case in _cases(0, 2)]
-    row = _collect(cases, Calibration(**{**vars(both), "groups": {"brain": own}})).rows[0]
-    assert float(row["standardized_score"]) == pytest.approx((cases[0]["anomaly_score"] - 12) / 2)
-    assert row["dataset"] == "brain"
-
-
 def test_a_case_in_two_folds_is_refused() -> None:
     state = _collect(_cases(0, 2), _calibration([1.0, 3.0], [1, 1], 0.5)).states({})
     with pytest.raises(InputError, match="already counted"):
         pool([state, state], bootstrap=0)
-
-
-@pytest.mark.parametrize(("scores", "threshold"), [([2.0, 2.0], 0.5), ([1.0, 3.0], 0.0)])
-def test_a_calibration_without_any_spread_is_no_yardstick(scores: list[float], threshold: float) -> None:
-    with pytest.raises(InputError, match="both above 0"):
-        FoldResults(_calibration(scores, [1, 1], threshold), RATE)
 
 
 def test_mean_and_deviation_over_folds() -> None:

@@ -3,13 +3,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from medad.engines import PrepareDenoising
+from medad.engines import PrepareDenoising, PrepareSeparation
 from medad.errors import InputError
+from medad.losses import TTestSeparationLoss
 from medad.networks import load_weights
 from medad.noise import CoarseNoise
 from monai.data import MetaTensor
+from scipy import ndimage
 from torch import nn
 
 
@@ -55,3 +58,32 @@ def test_volumes_for_a_2d_network_are_explained() -> None:
     batch = {"image": torch.zeros(1, 1, 8, 8, 8), "foreground": torch.ones(1, 1, 8, 8, 8)}
     with pytest.raises(InputError, match=r"volume_3d\.json"):
         PrepareDenoising(CoarseNoise(2))(batch)
+
+
+@pytest.mark.parametrize("size", [(17, 15), (9, 8, 10)])
+@pytest.mark.parametrize("dilation", [0, 1, 3])
+def test_masks_are_dilated_along_every_axis(size: tuple[int, ...], dilation: int) -> None:
+    mask = (torch.rand(3, 1, *size, generator=torch.Generator().manual_seed(5)) > 0.98) * 255
+    images = torch.rand(3, 1, *size)
+    given, (image, dilated) = PrepareSeparation(len(size), dilation)({"image": images, "mask": mask})
+    assert torch.equal(given, images) and torch.equal(image, images)
+    cube = np.ones((2 * dilation + 1,) * len(size), dtype=bool)
+    for found, original in zip(dilated, mask, strict=True):
+        expected = ndimage.binary_dilation(original[0].numpy() > 0, cube)
+        np.testing.assert_array_equal(found[0].numpy(), expected.astype(np.float32))
+
+
+def test_the_loss_takes_what_it_gives() -> None:
+    batch = {"image": torch.rand(2, 1, 8, 8), "mask": torch.zeros(2, 1, 8, 8)}
+    batch["mask"][0, 0, 4, 4] = 1
+    images, target = PrepareSeparation(2, 1)(batch)
+    noisy = images + 0.25
+    assert float(TTestSeparationLoss(margin=0.8)(noisy, target)) == pytest.approx(0.8 - 0.25 + 0.25, abs=1e-5)
+
+
+def test_wrong_input_of_a_separation_is_named() -> None:
+    with pytest.raises(ValueError, match="dilation"):
+        PrepareSeparation(2, -1)
+    volume = torch.zeros(1, 1, 4, 4, 4)
+    with pytest.raises(InputError, match="3 spatial axes"):
+        PrepareSeparation(2)({"image": volume, "mask": volume})

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from medad.engines import PrepareDiffusion
+from medad.diffusion import Schedule, bound_weight
+from medad.engines import PrepareConditionedDiffusion, PrepareDiffusion, PrepareGuidedDiffusion, PrepareHybridDiffusion
 from medad.errors import InputError
 from medad.networks import DiffusionUNet
 from medad.noise import FractalSimplexNoise, GaussianNoise
@@ -134,3 +135,52 @@ def test_wrong_arguments_are_named(timesteps: int) -> None:
 def test_volumes_for_a_2d_network_are_explained() -> None:
     with pytest.raises(InputError, match=r"volume_3d\.json"):
         _prepare()({"image": torch.zeros(1, 1, 8, 8, 8)})
+
+
+@pytest.mark.parametrize("variance", ["fixed_small", "fixed_large"])
+@pytest.mark.parametrize("spatial", [(8, 8), (4, 4, 4)])
+def test_target_is_the_noise_and_the_weight_of_its_own_level(spatial: tuple[int, ...], variance: str) -> None:
+    scheduler = DDPMScheduler(num_train_timesteps=500, schedule="cosine", variance_type=variance)
+    batch, found = {"image": torch.rand(5, 1, *spatial)}, []
+    for kind in (PrepareDiffusion, PrepareHybridDiffusion):
+        torch.manual_seed(1)
+        found.append(kind(GaussianNoise(len(spatial)), scheduler, 400, (0.0, 2.0))(batch))
+    (images, noise, arguments, named), (again, (target, factors), others, told) = found
+    assert torch.equal(images, again) and torch.equal(noise, target) and arguments == others == ()
+    assert torch.equal(named["timesteps"], told["timesteps"]) and torch.equal(named["noise"], told["noise"])
+    schedule = Schedule(scheduler)
+    for factor, timestep in zip(factors, told["timesteps"].tolist(), strict=True):
+        expected = 500 * float(bound_weight(schedule, timestep + 1, images, variance))
+        assert factor.shape == (1,) * (1 + len(spatial)) and float(factor) == pytest.approx(expected)
+
+
+def test_what_has_no_bound_is_refused() -> None:
+    for arguments, match in (({"prediction_type": "sample"}, "'epsilon'"), ({"variance_type": "learned"}, "learned")):
+        with pytest.raises(ValueError, match=match):
+            PrepareHybridDiffusion(GaussianNoise(2), DDPMScheduler(**arguments))
+    with pytest.raises(ValueError, match="train_timesteps"):
+        PrepareHybridDiffusion(GaussianNoise(2), DDPMScheduler(), train_timesteps=2000)
+
+
+def _prepared(kind: type[PrepareDiffusion], *spatial: int) -> tuple[Any, ...]:
+    torch.manual_seed(1)
+    prepare = kind(GaussianNoise(len(spatial)), DDPMScheduler(num_train_timesteps=1000))
+    return prepare({"image": torch.arange(3.0).reshape(3, 1, *[1] * len(spatial)).expand(3, 1, *spatial) / 4,
+                    "label": torch.tensor([0, 1, 0])})  # fmt: skip
+
+
+@pytest.mark.parametrize("spatial", SPATIAL)
+def test_the_classifier_gets_labels_as_target(spatial: tuple[int, ...]) -> None:
+    images, target, arguments, named = _prepared(PrepareDiffusion, *spatial)
+    found = _prepared(PrepareGuidedDiffusion, *spatial)
+    assert torch.equal(found[0], images) and torch.equal(found[1][0], target) and found[2] == arguments == ()
+    assert found[1][1].tolist() == [0, 1, 0] and found[1][1].dtype == torch.long
+    assert set(found[3]) == {"noise", "timesteps"} and torch.equal(found[3]["noise"], named["noise"])
+
+
+@pytest.mark.parametrize("spatial", SPATIAL)
+def test_a_conditional_network_gets_labels_beside_the_image(spatial: tuple[int, ...]) -> None:
+    _, target, _, named = _prepared(PrepareDiffusion, *spatial)
+    found = _prepared(PrepareConditionedDiffusion, *spatial)
+    assert torch.equal(found[1], target) and torch.equal(found[3]["noise"], named["noise"])
+    assert found[3]["condition"].tolist() == [0, 1, 0]

@@ -23,7 +23,6 @@ for name in found:
     importlib.import_module(name)
 print(len(found))
 """
-
 BUNDLES = Path(__file__).resolve().parents[3] / "bundles"
 BUNDLE = min(path.parent.parent for path in BUNDLES.glob("*/configs/inference.json"))
 
@@ -36,46 +35,6 @@ def _export(bundle: Path, out: Path) -> Release:
 def bundle(tmp_path: Path) -> Path:
     """A bundle to take things from."""
     return Path(shutil.copytree(BUNDLE, tmp_path / "bundles" / BUNDLE.name, ignore=shutil.ignore_patterns("models")))
-
-
-def test_only_a_release_or_an_empty_folder_is_replaced(tmp_path: Path) -> None:
-    folder = tmp_path / BUNDLE.name
-    folder.mkdir()
-    release = _export(BUNDLE, tmp_path)
-    (release.folder / "old").touch()
-    assert _export(BUNDLE, tmp_path).sha256 == release.sha256 and not (release.folder / "old").exists()
-    shutil.rmtree(folder)
-    folder.mkdir()
-    (folder / "thesis.tex").write_text("years of work")
-    with pytest.raises(InputError, match=rf"{BUNDLE.name}: something that is no release stands there.*another --out"):
-        _export(BUNDLE, tmp_path)
-    assert (folder / "thesis.tex").read_text() == "years of work"
-    shutil.rmtree(folder)
-    folder.write_text("years of work")
-    with pytest.raises(InputError, match="something that is no release"):
-        _export(BUNDLE, tmp_path)
-    assert folder.read_text() == "years of work"
-    folder.unlink()
-    release.archive.unlink()
-    release.archive.mkdir()
-    with pytest.raises(InputError, match=rf"{release.archive.name}: something that is no release"):
-        _export(BUNDLE, tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [release.archive.name]
-
-
-@pytest.mark.parametrize("out", ["file", "/proc/nowhere"])
-def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path: Path, out: str) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"the release cannot be written there.*another --out"):
-        _export(BUNDLE, tmp_path / out)
-
-
-@pytest.mark.parametrize("missing", ["LICENSE", "docs", "configs/metadata.json", "configs/train.json"])
-def test_an_incomplete_bundle_is_refused(bundle: Path, tmp_path: Path, missing: str) -> None:
-    (bundle / missing).rename(tmp_path / "away")
-    with pytest.raises(InputError, match=f"no complete bundle there: it has no {missing}"):
-        _export(bundle, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_release_holds_the_rooms_and_predict_alone(tmp_path: Path) -> None:
@@ -98,13 +57,6 @@ def test_a_release_holds_the_rooms_and_predict_alone(tmp_path: Path) -> None:
     done = run_without_medad(tmp_path / BUNDLE.name, "-c", EVERY_MODULE)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 150
-
-
-def test_a_release_is_not_exported_again(tmp_path: Path) -> None:
-    release = _export(BUNDLE, tmp_path / "first")
-    with pytest.raises(InputError, match=r"it is a release already.*Export that bundle"):
-        export_bundle(release.folder, tmp_path / "again", without_weights=True)
-    assert not (tmp_path / "again").exists()
 
 
 NAMED_AT_A_RUN = ["evaluate", "calibrate", "inference_ts", "multi_gpu_train", "multi_gpu_evaluate"]

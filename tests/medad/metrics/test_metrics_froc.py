@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,7 +15,6 @@ from medad.metrics import (
     froc_curve,
     hits_in_components,
     match_detections,
-    percentile_interval,
     resample,
     sensitivity_at_false_positives,
     subject_weights,
@@ -129,47 +127,6 @@ def test_a_weight_is_a_number_of_copies(normal_only: bool) -> None:
             assert value == pytest.approx(expected, rel=1e-12)
             defined += 1
     assert defined > 10
-
-
-def test_interval_is_that_of_the_resampled_subjects_whatever_the_order() -> None:
-    records = _records(30)
-    summary = summarize_froc(records, bootstrap=200, seed=3)
-    subjects = sorted({r.subject_id for r in records})
-    samples = resample(FrocStatistic(records, subjects, FALSE_POSITIVE_RATES, False), subject_weights(5, 200, 3))
-    for name, found in (
-        ("mean_sensitivity", summary["mean_sensitivity"]),
-        ("sensitivity_2", summary["sensitivity_at_false_positives"][2]),
-    ):
-        assert (found["low"], found["high"]) == percentile_interval(samples[name])
-        assert found["low"] < found["value"] < found["high"] and "reason" not in found
-    assert summarize_froc(records[::-1], bootstrap=200, seed=3) == summary
-    assert json.loads(json.dumps(summary)) == summary
-    assert summary["n"] == {
-        "images": 30,
-        "normal": sum(not len(r.lesion_scores) for r in records),
-        "subjects": 5,
-        "lesions": sum(len(r.lesion_scores) for r in records),
-    }
-
-
-def test_undefined_and_empty() -> None:
-    normal = match_detections(torch.zeros(1, 0, dtype=torch.bool), torch.tensor([0.4]), "a")
-    missed = [match_detections(torch.zeros(0, 2, dtype=torch.bool), torch.zeros(0), name) for name in "bc"]
-    for records in ([], [normal]):
-        found = summarize_froc(records, bootstrap=10)["mean_sensitivity"]
-        assert found == {"value": None, "low": None, "high": None, "reason": "no lesion in the images"}
-    found = summarize_froc(missed, bootstrap=10)
-    assert found["mean_sensitivity"] == {"value": 0, "low": 0, "high": 0}
-    assert found["sensitivity_at_false_positives"][0] == {
-        "false_positives_per_image": 0.125,
-        "value": 0,
-        "low": 0,
-        "high": 0,
-    }
-    found = summarize_froc(missed, normal_only=True, bootstrap=10)["mean_sensitivity"]
-    assert found["value"] is None and "without a lesion" in found["reason"]
-    found = summarize_froc([normal, *missed], normal_only=True, bootstrap=10)["mean_sensitivity"]
-    assert found["value"] == 0 and found["low"] is None and "images without lesions" in found["reason"]
 
 
 @pytest.mark.parametrize("rates", [[], [-1.0], [float("nan")]])

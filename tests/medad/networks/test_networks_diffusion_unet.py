@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import copy
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from medad.networks import DiffusionUNet, place_network
+from medad.networks import DiffusionUNet
 from torch import nn
 
 SMALL: dict[str, Any] = {
@@ -90,26 +89,3 @@ def test_wrong_arguments_are_named(arguments: dict[str, Any], match: str) -> Non
 def test_wrong_image_size_is_explained() -> None:
     with pytest.raises(ValueError, match="multiple of 2"):
         _network()(torch.zeros(1, 1, 8, 9))
-
-
-@pytest.mark.parametrize("spatial_dims", [2, 3])
-def test_channels_last_changes_the_storage_only(spatial_dims: int) -> None:
-    network = _network(spatial_dims=spatial_dims)
-    placed = place_network(copy.deepcopy(network), "cpu", channels_last=True)
-    form = torch.channels_last if spatial_dims == 2 else torch.channels_last_3d
-    weights = [p for p in placed.parameters() if p.ndim == spatial_dims + 2 and p.shape[1] > 1 and p.shape[2] > 1]
-    assert weights and all(p.is_contiguous(memory_format=form) for p in weights)
-    x = torch.randn(2, 1, *(8,) * spatial_dims)
-    torch.testing.assert_close(placed(x), network(x), rtol=1e-4, atol=1e-4)
-    assert placed.state_dict().keys() == network.state_dict().keys()
-
-
-def test_a_compiled_network_keeps_its_weights_and_can_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled = []
-    monkeypatch.setattr(torch, "compile", lambda call, **options: compiled.append(call) or call)
-    network = _network()
-    placed = place_network(network, "cpu", compiled=True)
-    assert placed is network and len(compiled) == 1
-    assert not any(name.startswith("_orig_mod") for name in placed.state_dict())
-    x = torch.randn(1, 1, 8, 8)
-    torch.testing.assert_close(copy.deepcopy(placed)(x), placed(x))

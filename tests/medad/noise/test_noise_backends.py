@@ -3,21 +3,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import shutil
-import subprocess
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
 from medad.errors import InputError
-from medad.noise import FractalSimplexNoise, backend, backends, simplex_cpp, simplex_cuda
-from medad.noise.kernel_cache import KernelUnavailableError, cached_kernel
-from medad.noise.kernels import definitions, source
+from medad.noise import FractalSimplexNoise, backend, backends, simplex_cpp
 from torch import Tensor
 
 FORMS = [(2, True), (2, False), (3, True), (3, False)]
@@ -68,110 +62,6 @@ def test_channels_as_coordinate_agree(channels: str, monkeypatch: pytest.MonkeyP
     assert torch.equal(*fields)
 
 
-@needs_compiler
-@pytest.mark.parametrize("threads", [1, 3, 64])
-def test_threads_share_one_image_and_change_nothing(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    # AnoDDPM fault F7: a parallel loop whose range was wrong, and slow serial fields
-    noise, images, seeds = FractalSimplexNoise(2), torch.zeros(1, 1, 128, 128), torch.tensor([1])
-    expected = noise(images, seeds)
-    library, worked = simplex_cpp.load(), []
-    counting = SimpleNamespace(simplex_fields=lambda *args: worked.append(library.simplex_fields(*args)) or worked[-1])
-    monkeypatch.setattr(simplex_cpp, "load", lambda: counting)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    assert torch.equal(noise(images, seeds), expected)
-    assert worked == [min(threads, 12)]
-
-
-@needs_compiler
-@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
-def test_default_type_and_device_of_torch_change_nothing(dtype: torch.dtype) -> None:
-    images, index = torch.zeros(2, 1, 24, 24), torch.arange(2)
-    noise, before = FractalSimplexNoise(2), torch.get_default_dtype()
-    expected = noise(images, index)
-    torch.set_default_dtype(dtype)
-    try:
-        assert torch.equal(noise(images, index), expected)
-    finally:
-        torch.set_default_dtype(before)
-    with torch.device("meta"):
-        assert torch.equal(noise(images, index), expected)
-
-
-# What a CUDA compiler has of its own, for a C++ compiler: threads run one after the other.
-_SHIM = """
-#define __CUDACC__
-#define __device__
-#define __global__
-#define __forceinline__ inline
-#include <cstring>
-struct Index { unsigned int x; };
-static Index blockIdx, threadIdx, blockDim = {32};
-static unsigned int __float_as_uint(float value) { unsigned int bits; std::memcpy(&bits, &value, 4); return bits; }
-static float __uint_as_float(unsigned int bits) { float value; std::memcpy(&value, &bits, 4); return value; }
-extern "C" void set_thread(unsigned int block, unsigned int thread) { blockIdx.x = block; threadIdx.x = thread; }
-"""
-
-
-@pytest.fixture(scope="module")
-def cuda_source_on_processor(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    if COMPILER is None:
-        pytest.skip("no C++ compiler")
-    path = tmp_path_factory.mktemp("cuda") / "simplex.so"
-    loop = """
-    #define RUN(S, D) extern "C" void run_##S##_##D(void** p, int* c) { \\
-        long voxels = (long)c[2] * c[3] * c[4] * c[0]; \\
-        for (long i = 0; i < voxels + 31; ++i) { set_thread(i / 32, i % 32); \\
-            simplex_##S##_##D((float*)p[0], (unsigned*)p[1], (float*)p[2], \\
-                (int*)p[3], (float*)p[4], (int*)p[5], (float*)p[6], (int*)p[7], (float*)p[8], (int*)p[9], \\
-                (float*)p[10], (int*)p[11], (float*)p[12], (int*)p[13], (float*)p[14], (int*)p[15], (float*)p[16], \\
-                (int*)p[17], (float*)p[18], c[0], c[1], c[2], c[3], c[4]); } }
-    RUN(2, 2) RUN(2, 3) RUN(3, 3) RUN(3, 4)
-    """
-    code = _SHIM + definitions() + source("simplex_cuda.cu") + loop
-    command = [COMPILER, "-O1", "-std=c++17", "-ffp-contract=off", "-shared", "-fPIC", "-x", "c++", "-", "-o", path]
-    subprocess.run(command, input=code, text=True, check=True)
-    return ctypes.CDLL(str(path))
-
-
-@pytest.mark.parametrize(("dims", "time_axis"), FORMS)
-def test_cuda_source_gives_the_same_on_a_processor(
-    dims: int, time_axis: bool, cuda_source_on_processor: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # as medad.noise.simplex_cuda launches it, thread by thread
-    def simplex_fields(seeds, axes, times, amplitudes, lattice):
-        sizes = [table.whole.shape[1] for table in axes]
-        fields = torch.full((len(seeds), *sizes), torch.nan)
-        tables = [entry.contiguous() for table in (*axes, *([times] if times else [])) for entry in table]
-        factors = torch.tensor(amplitudes)
-        pointers = [tensor.data_ptr() for tensor in (fields, seeds.contiguous(), factors, *tables)]
-        pointers += [None] * (19 - len(pointers))
-        counts = [len(seeds), len(amplitudes), *sizes, *[1] * (3 - len(sizes))]
-        run = getattr(cuda_source_on_processor, f"run_{len(sizes)}_{lattice.dims}")
-        run((ctypes.c_void_p * 19)(*pointers), (ctypes.c_int * 5)(*counts))
-        return fields
-
-    expected = _draw(dims, time_axis)
-    cuda = ModuleType("cuda")
-    cuda.simplex_fields = simplex_fields
-    monkeypatch.setitem(backends.FORMS, backend("cpu"), cuda)
-    assert torch.equal(_draw(dims, time_axis), expected)
-
-
-@pytest.mark.parametrize("architecture", ["sm_75", "sm_80", "sm_90"])
-def test_cuda_source_compiles(architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    code = simplex_cuda.compiled(architecture).read_bytes()
-    assert code.startswith(b"\x7fELF")
-    for kernel in (b"simplex_2_2", b"simplex_2_3", b"simplex_3_3", b"simplex_3_4"):
-        assert kernel in code
-
-
-def test_cuda_source_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(KernelUnavailableError, match="sm_1"):
-        simplex_cuda.compiled("sm_1")
-
-
 @pytest.mark.parametrize("compiler", ["a-compiler-that-is-not-there", "false", "/dev/null"])
 def test_without_a_compiler_torch_runs(
     compiler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -201,56 +91,3 @@ def test_unknown_choice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_other_devices_take_torch(caplog: pytest.LogCaptureFixture) -> None:
     assert backend("meta") == "torch"
     assert "meta" in caplog.text
-
-
-@needs_compiler
-def test_library_is_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    simplex_cpp.load()
-    (library,) = tmp_path.rglob("*.so")
-    built = library.stat().st_mtime_ns
-    simplex_cpp.load.cache_clear()
-    simplex_cpp.load()
-    assert library.stat().st_mtime_ns == built
-    assert [path.name for path in (tmp_path / "medad").iterdir()] == [library.name]
-
-
-def test_kernels_built_at_once_appear_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    content = bytes(range(256)) * 4096
-
-    def build(path: Path) -> None:
-        with path.open("wb") as file:
-            for start in range(0, len(content), 4096):
-                file.write(content[start : start + 4096])
-
-    def build_and_read(_: int) -> bytes:
-        return cached_kernel("kernel.bin", ["source"], build).read_bytes()
-
-    with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(build_and_read, range(16))) == {content}
-    assert len(list((tmp_path / "medad").iterdir())) == 1
-
-
-def test_other_sources_make_another_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    first = cached_kernel("kernel.bin", ["source", "flags"], lambda path: path.touch() or None)
-    assert cached_kernel("kernel.bin", ["source", "other flags"], lambda path: path.touch() or None) != first
-
-
-def test_without_a_cache_folder_the_process_builds_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "medad").write_text("a file where the folder should be")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    first = cached_kernel("kernel.bin", ["source"], lambda path: path.touch() or None)
-    assert first.exists() and tmp_path not in first.parents
-
-    def no_home() -> Path:
-        raise RuntimeError("no home")
-
-    monkeypatch.setattr("medad.noise.kernel_cache.cache_folder", no_home)
-    assert cached_kernel("kernel.bin", ["source"], lambda path: path.touch() or None) == first
-
-
-def test_kernel_that_the_driver_refuses_is_told() -> None:
-    with pytest.raises(KernelUnavailableError, match="CUDA driver"):
-        simplex_cuda.kernels_of(b"no machine code")

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 from medad.errors import InputError
-from medad.predict.arrays import AxisOrder, image_from_array
-from medad.predict.inputs import axis_order_of_file, item_of_image
+from medad.predict.arrays import image_from_array
+from medad.predict.inputs import axis_order_of_file
 from medad.transforms import LoadImageFiled
 from monai.data import MetaTensor
 from PIL import Image
@@ -21,7 +21,6 @@ PICTURE = np.arange(35, dtype=np.uint8).reshape(7, 5)
 COLORS = np.arange(105, dtype=np.uint8).reshape(7, 5, 3)
 VOLUME = np.arange(5 * 6 * 7, dtype=np.int16).reshape(5, 6, 7)
 AFFINE = np.array([[0, 2.0, 0, 5], [1.5, 0, 0, -3], [0, 0, 4.0, 1], [0, 0, 0, 1]])
-
 CASES: list[tuple[Any, int | None, tuple[int, ...]]] = [
     (PICTURE, None, (1, 5, 7)),
     (PICTURE[None], 0, (1, 5, 7)),
@@ -62,11 +61,6 @@ def test_an_array_is_what_its_file_is(tmp_path: Path, array: np.ndarray, channel
     assert axis_order_of_file(str(path), loaded) == layout
 
 
-def test_a_2d_nifti_file_is_no_picture() -> None:
-    assert axis_order_of_file("slice.nii.gz", torch.zeros(1, 4, 5)) == AxisOrder(picture=False)
-    assert axis_order_of_file(["a.png", "b.png"], torch.zeros(2, 4, 5)) == AxisOrder(picture=True, channel_axis=-1)
-
-
 def test_a_meta_tensor_speaks_for_itself() -> None:
     given = MetaTensor(torch.rand(1, 3, 4, 5, dtype=torch.float64), affine=torch.from_numpy(AFFINE))
     image, layout = image_from_array(given.requires_grad_())
@@ -97,16 +91,3 @@ def test_a_meta_tensor_speaks_for_itself() -> None:
 def test_what_is_no_image(array: np.ndarray, options: dict[str, Any], match: str) -> None:
     with pytest.raises(InputError, match=match):
         image_from_array(array, **options)
-
-
-@pytest.mark.parametrize("image", [3, None, [], ["a.png", 3], [np.zeros((4, 4)), np.zeros((4, 4))]])
-def test_what_is_no_path(image: Any) -> None:
-    with pytest.raises(InputError, match="Expected a path"):
-        item_of_image(image)
-
-
-def test_paths_become_items(tmp_path: Path) -> None:
-    assert item_of_image(tmp_path / "a.nii.gz") == ({"image": str(tmp_path / "a.nii.gz"), "case": "a"}, None)
-    assert item_of_image(["t1.nii", "t2.nii"])[0] == {"image": ["t1.nii", "t2.nii"], "case": "t1"}
-    with pytest.raises(InputError, match="with a file"):
-        item_of_image("a.png", channel_axis=0)

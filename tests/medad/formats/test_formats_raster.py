@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import itk
+import numpy as np
+import pytest
+import tifffile
+from medad.formats import MedicalImageReader
+from monai.data import PILReader
+from PIL import Image
+
+
+def load(path):
+    reader = MedicalImageReader()
+    return reader.get_data(reader.read(path))
+
+
+def array(*shape, dtype=np.uint16):
+    return np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.jpg"])
+@pytest.mark.parametrize("shape", [(7, 5), (7, 5, 3)])
+def test_eight_bits_agree_with_monai(png, name, shape):
+    path = png(name, array(*shape, dtype=np.uint8))
+    expected, meta = (lambda reader: reader.get_data(reader.read(path)))(PILReader())
+    found, found_meta = load(path)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(found_meta["spatial_shape"], meta["spatial_shape"])
+    assert found.shape[:2] == (5, 7)  # columns first
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_sixteen_bit_gray_keeps_its_values(png, name):
+    pixels = array(7, 5)
+    np.testing.assert_array_equal(load(png(name, pixels))[0], pixels.T)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_sixteen_bit_color_is_not_reduced(tmp_path, name):
+    pixels = array(7, 5, 3)
+    itk.imwrite(itk.image_from_array(pixels, is_vector=True), str(tmp_path / name))
+    assert np.asarray(Image.open(tmp_path / name)).dtype == np.uint8  # what Pillow would make of it
+    np.testing.assert_array_equal(load(str(tmp_path / name))[0], pixels.transpose(1, 0, 2))
+
+
+def test_unsigned_32_and_float_tiff(tmp_path):
+    large = np.asarray([[0, 2**24], [2**31, 2**32 - 256]], dtype=np.uint32)
+    tifffile.imwrite(tmp_path / "u.tif", large)
+    np.testing.assert_array_equal(load(str(tmp_path / "u.tif"))[0], large.T.astype(np.float32))
+    tifffile.imwrite(tmp_path / "f.tif", np.asarray([[0.25, -1.5]], dtype=np.float32))
+    np.testing.assert_array_equal(load(str(tmp_path / "f.tif"))[0], [[0.25], [-1.5]])
+
+
+def test_palette_becomes_its_colors_and_one_bit_becomes_0_and_255(tmp_path):
+    colors = np.asarray([[[255, 0, 0], [0, 0, 255]]], dtype=np.uint8)
+    Image.fromarray(colors).quantize(2).save(tmp_path / "p.png")
+    np.testing.assert_array_equal(load(str(tmp_path / "p.png"))[0], colors.transpose(1, 0, 2))
+    Image.fromarray(np.asarray([[True, False, True]])).save(tmp_path / "b.png")
+    np.testing.assert_array_equal(load(str(tmp_path / "b.png"))[0], [[255], [0], [255]])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_tiff_pages_are_slices_in_lps(tmp_path, dtype):
+    pages = array(4, 7, 5, dtype=dtype)
+    tifffile.imwrite(tmp_path / "v.tif", pages, photometric="minisblack")
+    found, meta = load(str(tmp_path / "v.tif"))
+    np.testing.assert_array_equal(found, pages.transpose(2, 1, 0))
+    np.testing.assert_array_equal(meta["affine"], np.diag([-1, -1, 1, 1]))
+
+
+def test_color_tiff_pages(tmp_path):
+    pages = array(2, 7, 5, 3)
+    tifffile.imwrite(tmp_path / "v.tif", pages, photometric="rgb")
+    found, meta = load(str(tmp_path / "v.tif"))
+    np.testing.assert_array_equal(found, pages.transpose(2, 1, 0, 3))
+    assert meta["original_channel_dim"] == -1

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from ignite.engine import Engine
+from medad.errors import InputError
+from medad.handlers import CheckCases, RunRecord
+from medad.loading import CaseDataset, CaseLoader
+
+
+def _start(handler: RunRecord | CheckCases) -> None:
+    engine = Engine(lambda engine, batch: None)
+    handler.attach(engine)
+    engine.run([0])
+
+
+def test_unusable_validation_images_are_named_at_the_start() -> None:
+    def transform(item: dict[str, Any]) -> dict[str, Any]:
+        if item["case"] == "b":
+            raise InputError("broken", where="b.png", expected="an image", remedy="Repair it.")
+        return {**item, "image": torch.zeros(1, 2, 2)}
+
+    def check(names: str) -> None:
+        items = [{"case": name, "image": f"{name}.png"} for name in names]
+        _start(CheckCases(CaseLoader(CaseDataset(items, transform), batch_size=2, spatial_dims=2)))
+
+    check("acd")
+    with pytest.raises(InputError, match=r"1 images cannot be used. First: b\.png: broken"):
+        check("acbd")

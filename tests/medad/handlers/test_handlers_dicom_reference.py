@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import dicom_files
+import numpy as np
+import pydicom
+import pytest
+import torch
+from dicom_files import PLANTED, write_series
+from medad.handlers import CaseSaver, DicomResults
+from medad.transforms import LoadImageFiled
+
+VOLUME = np.random.default_rng(0).integers(0, 900, (5, 6, 4))
+Save = Callable[..., Path]
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """What the handler reads of a bundle."""
+    root = tmp_path / "bundle"
+    (root / "configs").mkdir(parents=True)
+    (root / "configs" / "metadata.json").write_text('{"name": "Toy - a test", "version": "1.2.3"}')
+    torch.save({"weight": torch.zeros(2)}, root / "model.pt")
+    return root
+
+
+@pytest.fixture
+def save(bundle: Path, tmp_path: Path) -> Save:
+    """Save a random result of an image as the case ``c`` and return its folder."""
+
+    def run(source: Path, wanted: bool | str = True, out: str = "out", seed: int = 0, **changes: Any) -> Path:
+        dicom = DicomResults(wanted, bundle, bundle / "model.pt")
+        saver = CaseSaver(tmp_path / out, map_white=0.5, dicom=dicom, pred_name=changes.pop("pred_name", "mask"))
+        engine = SimpleNamespace(state=SimpleNamespace(output=[result(source, seed, **changes)], failures=[]))
+        saver(engine)
+        if engine.state.failures:
+            raise AssertionError(engine.state.failures)
+        return tmp_path / out / "c"
+
+    return run
+
+
+def result(source: Path, seed: int = 0, **changes: Any) -> dict[str, Any]:
+    """A case with a random map and mask on the grid of an image; nothing is marked in its third slice."""
+    image = LoadImageFiled(keys="image")({"image": str(source)})["image"]
+    generator = torch.Generator().manual_seed(seed)
+    anomaly_map, mask = image.clone(), image.clone()
+    anomaly_map.set_array(torch.rand(image.shape, generator=generator))
+    marked = (torch.rand(image.shape, generator=generator) > 0.7).to(torch.uint8)
+    if image.ndim == 4:
+        marked[..., 2] = 0
+    mask.set_array(marked)
+    case = {"case": "c", "anomaly_map": anomaly_map, "pred": mask, **changes}
+    return {key: value for key, value in case.items() if value is not None}
+
+
+def test_unusable_entries_about_the_patient_are_left_empty(save: Save, tmp_path: Path) -> None:
+    tags = {"PatientSex": "OTHER", "PatientBirthDate": "1937", "StudyTime": None, "PatientID": None, "StudyID": None}
+    with dicom_files.pydicom.config.disable_value_validation():
+        write_series(tmp_path / "series", VOLUME, **tags)
+    ds = pydicom.dcmread(save(tmp_path / "series") / "c_mask.dcm")
+    assert not any(ds[name].value for name in tags)
+    assert str(ds.PatientName) == PLANTED["PatientName"]
+
+
+@pytest.mark.parametrize(
+    ("tags", "reason"),
+    [
+        ({"FrameOfReferenceUID": None}, "no FrameOfReferenceUID in its headers"),
+        ({"StudyInstanceUID": None}, "no StudyInstanceUID in its headers"),
+        ({"SOPClassUID": "1.2.840.113619.4.2"}, "KeyError in "),
+    ],
+)
+def test_an_image_that_cannot_be_referred_to_keeps_its_other_files(
+    save: Save, tmp_path: Path, caplog: pytest.LogCaptureFixture, tags: dict[str, Any], reason: str
+) -> None:
+    write_series(tmp_path / "series", VOLUME, **tags)
+    with caplog.at_level(logging.DEBUG):
+        out = save(tmp_path / "series", wanted="auto")
+        with pytest.raises(AssertionError, match="no DICOM result can be made") as caught:
+            save(tmp_path / "series", wanted=True, out="required")
+    assert sum("no DICOM result can be made" in message for message in caplog.messages) == 2
+    for text in (str(caught.value), caplog.text):
+        assert reason in text
+        assert not [value for value in PLANTED.values() if value in text]
+    for folder in (out, tmp_path / "required" / "c"):
+        names = sorted(path.name for path in folder.iterdir())
+        assert names == ["c_anomaly_map.nii.gz", "c_mask.nii.gz"]
+
+
+def test_strange_names_and_dates_are_not_quoted(
+    save: Save, tmp_path: Path, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
+) -> None:
+    """What pydicom and highdicom warn about, they quote."""
+    tags = {"PatientName": "Zwetschgen = = ^^^^^^^ = x", "PatientBirthDate": "2.14.1937", "StudyDate": "Montag"}
+    with dicom_files.pydicom.config.disable_value_validation():
+        write_series(tmp_path / "series", VOLUME, **tags)
+    recwarn.clear()
+    with caplog.at_level(logging.DEBUG):
+        save(tmp_path / "series", wanted=True)
+    said = caplog.text + "".join(str(warning.message) for warning in recwarn)
+    assert not [value for value in (*PLANTED.values(), *tags.values(), "Zwetschgen") if value in said]

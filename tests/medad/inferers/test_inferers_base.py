@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import torch
+from medad.inferers import ReconstructionInferer
+from monai.data import MetaTensor
+from torch import nn
+
+
+class Half(nn.Module):
+    """Reconstructs half of the image."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 0.5 * x
+
+
+def test_a_volume_equals_its_slices_one_by_one() -> None:
+    conv = nn.Conv2d(1, 1, 3, padding=1)
+    volume = torch.randn(2, 1, 8, 6, 7)
+    inferer = ReconstructionInferer(2, slice_batch_size=3)
+    with torch.no_grad():
+        out = inferer(volume, conv)
+        slices = torch.stack([inferer(volume[..., z], conv) for z in range(7)], dim=-1)
+    torch.testing.assert_close(out, slices)
+
+
+def test_metadata_survives() -> None:
+    x = MetaTensor(torch.rand(1, 1, 4, 4), affine=torch.eye(4) * 2)
+    out = ReconstructionInferer(2)(x, Half())
+    assert isinstance(out, MetaTensor) and torch.equal(out.affine, x.affine)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from medad.transforms import LoadImageFiled, OrientVolumed
+from monai.data import MetaTensor
+from monai.transforms import Compose, Invertd, Resized
+from PIL import Image
+
+
+def gray(*shape):
+    return np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
+
+
+ORIENTATIONS = [
+    np.eye(4),
+    np.diag([-2.0, -1, 3, 1]),
+    np.asarray([[0, 0, 1.5, 2], [-1, 0, 0, 3], [0, 2, 0, 4], [0, 0, 0, 1]]),
+]
+
+
+@pytest.mark.parametrize("affine", ORIENTATIONS)
+def test_oriented_volume_points_left_back_up_and_can_be_inverted(nifti, affine):
+    volume = gray(4, 5, 6)
+    pipeline = Compose([LoadImageFiled("image"), OrientVolumed("image"), Resized("image", (8, 9, 7))])
+    loader = LoadImageFiled("image")({"image": nifti("a.nii", volume, affine)})
+    oriented = OrientVolumed("image")(loader)["image"]
+    np.testing.assert_allclose(np.sign(np.diag(oriented.affine)[:3]), [-1, -1, 1])
+    item = pipeline({"image": nifti("a.nii", volume, affine)})
+    item["pred"] = MetaTensor(torch.zeros(1, 8, 9, 7))  # Invertd passes plain tensors by
+    item["pred"][0, :4] = 1  # the patient's right half
+    undone = Invertd("pred", pipeline, orig_keys="image", nearest_interp=True)(item)["pred"]
+    assert undone.shape == (1, 4, 5, 6)
+    axis = int(np.abs(affine[0, :3]).argmax())  # the file's axis that runs left-right
+    profile = undone[0].float().mean(dim=[dim for dim in range(3) if dim != axis])
+    rightwards = profile if affine[0, axis] > 0 else profile.flip(0)
+    assert rightwards[-1] == 1
+    assert rightwards[0] == 0
+
+
+def test_2d_images_pass_untouched_and_invert(png):
+    pipeline = Compose([LoadImageFiled("image"), OrientVolumed("image"), Resized("image", (10, 14))])
+    item = pipeline({"image": png("a.png")})
+    assert item["image"].shape == (1, 10, 14)
+    item["pred"] = item["image"].clone()
+    assert Invertd("pred", pipeline, orig_keys="image")(item)["pred"].shape == (1, 5, 7)
+    image = LoadImageFiled("image")({"image": png("a.png")})
+    assert torch.equal(OrientVolumed("image")(image)["image"], image["image"])
+
+
+def test_slice_of_a_volume_and_png_are_indexed_alike(png, nifti, tmp_path):
+    rows = gray(7, 5)  # as seen on a screen: row 0 is the front, column 0 the patient's right
+    volume = np.zeros((5, 7, 3), np.uint8)
+    volume[..., 1] = rows.T[::-1, ::-1]  # the same slice with axes to the right and to the front (RAS)
+    load = Compose([LoadImageFiled("image"), OrientVolumed("image")])
+    from_volume = load({"image": nifti("v.nii", volume)})["image"][..., 1]
+    assert torch.equal(from_volume.as_tensor(), load({"image": png("p.png", rows)})["image"].as_tensor())
+    Image.fromarray(rows).save(tmp_path / "v.tif", save_all=True, append_images=[Image.fromarray(255 - rows)])
+    stack = load({"image": tmp_path / "v.tif"})["image"]
+    assert torch.equal(stack[..., 0].as_tensor(), from_volume.as_tensor())
+
+
+@pytest.mark.real_data
+def test_real_volume_and_png_of_one_patient_agree(real_data):
+    subject = "TCGA_CS_4941_19960909"
+    load = Compose([LoadImageFiled("image"), OrientVolumed("image")])
+    volume = load({"image": real_data / "lgg_3d" / f"{subject}_flair.nii.gz"})["image"][0].numpy()
+    rows = json.loads((real_data / "lgg_flair" / "datalist.json").read_text())["test"]
+    path = next(row["image"] for row in rows if row["subject_id"] == subject)
+    png_slice = load({"image": real_data / "lgg_flair" / path})["image"][0].numpy()
+    correlations = [np.corrcoef(volume[..., z].ravel(), png_slice.ravel())[0, 1] for z in range(volume.shape[-1])]
+    assert max(correlations) > 0.999
+    best = volume[..., int(np.argmax(correlations))]
+    for wrong in (best[::-1], best[:, ::-1], best.T):
+        assert np.corrcoef(wrong.ravel(), png_slice.ravel())[0, 1] < 0.95
