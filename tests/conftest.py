@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures shared by all tests: real images where they are, a fixed seed, few threads."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 """medad: MEDical Anomaly Detection on MONAI, one package under all bundles."""
 
-from __future__ import annotations
-
 __version__ = "0.1.0"

@@ -4,8 +4,6 @@
 ``check_...`` raises ``ValueError`` at whoever calls, ``require_...`` an :class:`InputError` that speaks of the data.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Container, Sequence
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The frame of the doors ``python -m medad.<verb>``: arguments, messages on the way, errors, exit status."""
 
-from __future__ import annotations
-
 import argparse
 import logging
 import sys

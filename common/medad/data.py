@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names that released bundles use, until 1.0; they live in datalists, transforms and loading."""
 
-from __future__ import annotations
-
 from .datalists import class_weights, load_datalist
 from .loading import CaseDataset, CaseLoader, FeatureDataset, PlainErrorLoader, last_batch_is_single, training_dataset
 from .transforms import CheckImaged, DrawCirclesd, LoadImageFiled, LoadMaskd, OrientVolumed

@@ -4,8 +4,6 @@
 Runs the very commands that a user types for real images and shows each of them.
 """
 
-from __future__ import annotations
-
 import json
 import shlex
 import subprocess

@@ -4,8 +4,6 @@
 The mask may list its voxels in another order than the series does; what counts is where they lie in the patient.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

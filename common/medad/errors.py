@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors that a user can act on: what was found, where, what was expected, what to do."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Iterator

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files and folders that are written whole or not at all: under a temporary name first, then renamed."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

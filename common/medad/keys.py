@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fixed words: the dictionary keys that every transform, engine and handler of medad shares."""
 
-from __future__ import annotations
-
 from monai.utils.enums import StrEnum
 
 NORMAL, ABNORMAL = 0, 1

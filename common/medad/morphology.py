@@ -4,8 +4,6 @@
 With ``spatial_dims=2`` a volume is a stack of slices along its last axis, which are no neighbors of each other.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage

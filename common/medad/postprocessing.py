@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names that released bundles use, until 1.0; they live in anomaly_map and calibration."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from .anomaly_map import (

@@ -4,8 +4,6 @@
 The configurations of a release execute this file by its path before anything is built, so it imports nothing of medad.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path

@@ -5,8 +5,6 @@
 by the SHA-256 of seed 0 and case, so that more images include fewer.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from pathlib import Path

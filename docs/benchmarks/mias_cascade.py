@@ -6,8 +6,6 @@
 value of the map in them. ``OUT/results.csv`` gets a row per method; ``--KEY VALUE`` goes to the bundle.
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import json

@@ -5,8 +5,6 @@
 becomes a data set with ``datalist.json``; the film is the subject.
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import json

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documents say and a reader types: versions of releases, and commands in the environment that has medad."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The house rules that a reader of the tree relies on."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Released bundles keep working until 1.0: every ``_target_`` of their JSON is found, wherever its code lives now."""
 
-from __future__ import annotations
-
 from importlib import import_module
 
 import pytest

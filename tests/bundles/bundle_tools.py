@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of all bundles share."""
 
-from __future__ import annotations
-
 import inspect
 import json
 import os

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """All bundles found under bundles/, phantom data for them, and one small trained model of each."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Iterator

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Complete DICOM images with planted identifiers, and results read back by position, for the tests of DICOM output."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -4,8 +4,6 @@
 ``torchrun`` imports everything once more in each process, which takes longer than the work itself.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

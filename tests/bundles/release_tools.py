@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run a release as its users do: in a process that knows pip-installed packages, and not medad."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

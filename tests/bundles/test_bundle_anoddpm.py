@@ -5,8 +5,6 @@ Faults F1, F2, F11 and F12 of that code are tested where the parts are: in the t
 the networks; F3 and F8 in those of the metrics; F5 and F7 in those of the noise.
 """
 
-from __future__ import annotations
-
 import json
 from functools import partial
 from pathlib import Path

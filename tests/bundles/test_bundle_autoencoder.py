@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the autoencoder bundle promises where published code went wrong: data, options, weights, corruption, sizes."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections import Counter

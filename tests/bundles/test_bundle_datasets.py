@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One model for several data sets: from training to inference on two phantoms of different brightness."""
 
-from __future__ import annotations
-
 import csv
 import json
 import math

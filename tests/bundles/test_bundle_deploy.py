@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What MONAI Deploy does with a bundle, step by step and without its SDK; `make test-deploy` runs the SDK itself."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

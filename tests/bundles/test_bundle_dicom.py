@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """DICOM in, DICOM out: inference of every bundle writes a SEG and a Parametric Map, and identifiers nowhere else."""
 
-from __future__ import annotations
-
 import base64
 import csv
 import gzip

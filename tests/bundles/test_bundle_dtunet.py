@@ -4,8 +4,6 @@
 Faults F2 to F4 of that code are tested where the parts are, in the tests of the network.
 """
 
-from __future__ import annotations
-
 import json
 from functools import partial
 from pathlib import Path

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every bundle as a release: it runs without medad, from anywhere, and beside releases of other versions."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import json

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parity gate: from file to score and decision, every bundle and variant gives the same with its exported network."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes wrong around a run: malformed files, a kill at any moment, no network, other weights in the second half."""
 
-from __future__ import annotations
-
 import csv
 import json
 import os

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Federated rounds with MONAI's client: two sites train, a server averages, the sites evaluate what comes of it."""
 
-from __future__ import annotations
-
 import json
 import math
 from pathlib import Path

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A few marked images beside the normal ones: lesions of new images are rebuilt worse than without them."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A bundle is data: names, files, targets, metadata, and configs that agree."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import re

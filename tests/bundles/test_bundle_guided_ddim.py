@@ -4,8 +4,6 @@
 Faults F1 to F3, F9 and F10 of that code are tested where the parts are: in the tests of the diffusion and the inferers.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections import Counter

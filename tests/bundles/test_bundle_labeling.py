@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What MONAI Label does with a bundle, without its server: a client's parameters, and training from its masks."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every bundle learns: trained on phantom heads it tells normal from abnormal, untrained it does not."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable

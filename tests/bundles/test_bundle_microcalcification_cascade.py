@@ -5,8 +5,6 @@ Faults F1 to F3 of a published re-implementation (swapped weights, sums for mean
 where the loss is.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every bundle from Python and through ``python -m medad.predict``: the same results as ``monai.bundle run``."""
 
-from __future__ import annotations
-
 import csv
 import doctest
 import filecmp

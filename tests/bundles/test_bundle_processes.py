@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The documented commands, as a user types them: from the bundle, from the repository, with the launcher of torch."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two ranks do what one does: training with an uneven share, calibration, evaluation, inference with a bad case."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

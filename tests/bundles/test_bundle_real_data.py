@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ways of real images: volumes, odd geometry, DICOM series, a labeled 2D set."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Callable

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real files of odd kinds: single DICOM files of several scanners, and slices with three modalities as colors."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Callable

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every bundle trains, calibrates, evaluates and infers, and keeps the promises of the house."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Callable

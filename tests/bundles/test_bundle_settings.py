@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """No key that changes a map or a score can be changed without its calibration being refused."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -5,8 +5,6 @@ Faults F2, F5, F6, F7 and F8 of that code are tested where the parts are: in the
 and of the perceptual distance; F9 in those of the metrics.
 """
 
-from __future__ import annotations
-
 import json
 from functools import partial
 from pathlib import Path

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """``--tracking mlflow``: losses, held-out scores and metrics of a run land in a local database."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

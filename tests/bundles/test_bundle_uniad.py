@@ -4,8 +4,6 @@
 Faults F4, F6 and F7 of that code (the mask, the feature size, the scale of the tokens) are tested where the network is.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from functools import partial

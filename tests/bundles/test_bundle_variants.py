@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every published variant of a bundle, alone and stacked: it trains, and its own inferer makes maps of its network."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every bundle on a CUDA device: it trains with mixed precision there, and maps are those of the processor."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Diffusion on a CUDA device: the sampling loop never waits for it, and gives what the processor gives."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

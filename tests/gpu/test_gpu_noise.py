@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Noise on a CUDA device: the kernel gives what the processor gives, and nothing waits for it."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from medad.noise import FractalSimplexNoise, GaussianNoise, Noise, backend

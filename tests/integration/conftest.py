@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every folder here needs an environment of its own and runs only where it is named, as its make target does."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small files in every format, written for the tests of this room."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any

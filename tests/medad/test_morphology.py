@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Morphology against SciPy and scikit-image."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

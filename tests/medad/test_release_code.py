@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A process with several releases: which code is imported next."""
 
-from __future__ import annotations
-
 import importlib
 import pickle
 import sys

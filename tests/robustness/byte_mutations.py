@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Damage that can happen to the bytes of any file: cut, flipped, overwritten, swapped."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

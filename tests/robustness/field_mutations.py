@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that are well-formed but lie: header fields with wrong values, giant dimensions, NaN, infinity."""
 
-from __future__ import annotations
-
 import gzip
 import struct
 import zlib

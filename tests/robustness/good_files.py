@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One small, intact image in every form that medad reads: what the mutants are made from."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path

@@ -4,8 +4,6 @@
 Everything ends as in a run that nobody killed, or an assertion says what does not. The last line counts the kills.
 """
 
-from __future__ import annotations
-
 import shutil
 import sys
 from collections.abc import Callable

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run work in a forked process and kill it with SIGKILL at a chosen change of its files, or after some time."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fuzzer: a folder with any number of malformed images, the same ones for the same seed."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path

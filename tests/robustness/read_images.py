@@ -5,8 +5,6 @@ One JSON line per bundle and image goes to RESULTS, the first with the peak memo
 last with that at the end. An image that takes too long ends the process; the last line then names the one before it.
 """
 
-from __future__ import annotations
-
 import faulthandler
 import json
 import logging

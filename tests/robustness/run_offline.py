@@ -4,8 +4,6 @@
 Whatever wants to resolve a name or open a connection is refused and told; the exit status is then 1.
 """
 
-from __future__ import annotations
-
 import socket
 import sys
 from pathlib import Path

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Entries of a folder that have the name of an image and are something else: links, pipes, devices, folders."""
 
-from __future__ import annotations
-
 import gzip
 import os
 import socket

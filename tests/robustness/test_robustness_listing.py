@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Listing a folder ends and tells everything, whatever links, pipes and forbidden folders lie in it."""
 
-from __future__ import annotations
-
 import json
 import os
 import time

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Malformed images: each becomes one clear error or finite values, within its time and memory; good ones are read."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

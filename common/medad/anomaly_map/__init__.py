@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the tensor of an inferer to map, score and candidates."""
 
-from __future__ import annotations
-
 from .candidates import Candidates, FindCandidatesd, find_candidates, score_candidates
 from .components import RemoveSmallComponentsd, remove_small_components
 from .crops import crop_around

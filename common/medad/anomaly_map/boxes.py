@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bounding boxes of the parts of a mask, so that costly work can be left out where there is nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

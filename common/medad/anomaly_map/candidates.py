@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Candidates for a lesion: the connected components of {map > threshold} that have the size of one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Size filter: connected components of a mask that are too small to be a lesion are dropped."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from typing import Any
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Crops of one size around points of an image, as one batch."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """File grid: the results of a case back on the voxels of its file."""
 
-from __future__ import annotations
-
 from monai.transforms import Compose, Invertd
 
 from ..keys import Keys

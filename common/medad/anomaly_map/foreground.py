@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Foreground of a map: the mask of the object is eroded, and the map is 0 outside."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from typing import Any
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the transforms of maps share: entries of a case, masks on the grid of a map, geometry that is kept."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from typing import Any
 

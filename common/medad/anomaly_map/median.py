@@ -10,8 +10,6 @@ References:
     2. D. E. Knuth, The Art of Computer Programming 3, 2nd ed. 1998, section 5.3.4 (merging any two lengths).
 """
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass
 

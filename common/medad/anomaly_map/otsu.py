@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Otsu's threshold: the one with the largest variance between the two sides, for each map by itself."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from typing import Any
 

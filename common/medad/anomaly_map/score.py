@@ -6,8 +6,6 @@
 ``window_max``: largest average over a window, at all places of the window inside the image.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Median and Gaussian smoothing of anomaly maps: lone bright voxels go, lesions stay."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from typing import Any
 

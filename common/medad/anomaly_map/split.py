@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Splitting the result of an inferer: channel 0 is the anomaly map, the others the reconstruction."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from typing import Any
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure medad on this machine, and write the numbers as a table."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Sequence
 from pathlib import Path

@@ -5,8 +5,6 @@ Both train the same UniAD on the same batches; steps of both alternate, and infe
 weights of the backbone are random: its speed does not depend on them.
 """
 
-from __future__ import annotations
-
 import argparse
 import tempfile
 from collections.abc import Callable

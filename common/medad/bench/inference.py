@@ -7,8 +7,6 @@ and reconstruction. It has no foreground, p-value, table, report or provision fo
 measured in turn with the first one, such as one of another network with as many parameters.
 """
 
-from __future__ import annotations
-
 import argparse
 import tempfile
 import time

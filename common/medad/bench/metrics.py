@@ -4,8 +4,6 @@
 Scores are log-normal, ``exp(N(0, 1))`` for normal and ``exp(N(1.2, 1))`` for abnormal voxels, 1.5 % of them abnormal.
 """
 
-from __future__ import annotations
-
 import argparse
 import tempfile
 from collections.abc import Callable

@@ -5,8 +5,6 @@
 new permutation table for every image. Images are slices of a 3D field (three coordinates), the volume is a 3D field.
 """
 
-from __future__ import annotations
-
 import argparse
 import functools
 import importlib.util

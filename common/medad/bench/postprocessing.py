@@ -6,8 +6,6 @@ map is smooth noise and five lesions in an ellipsoid that fills about a third of
 thousands of components.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

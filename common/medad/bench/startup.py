@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Benchmark of start-up: seconds and packages that importing medad adds to importing MONAI."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import subprocess

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Timing: median wall time, in turn, peak extra memory, and a description of the machine."""
 
-from __future__ import annotations
-
 import gc
 import multiprocessing
 import os

@@ -5,8 +5,6 @@ Both have the same network, loss, corruption, optimizer and random transforms. E
 alone and the network alone (one batch again and again) are measured between them.
 """
 
-from __future__ import annotations
-
 import argparse
 import copy
 import tempfile

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What held-out normal images say about new ones: calibration, p-value, decision, threshold, mask."""
 
-from __future__ import annotations
-
 from .builder import CalibrationBuilder, images_per_subject
 from .calibration import Calibration, voxel_rate_grid
 from .decision import Calibrated

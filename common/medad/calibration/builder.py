@@ -6,8 +6,6 @@ of its subject, so that every subject weighs the same. ``t(r)`` is the smallest 
 which at most the share ``r`` of all weight lies.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -125,7 +123,7 @@ class CalibrationBuilder:
             self._voxels += values.numel()
             self._squared_weight += values.numel() * weight**2
 
-    def merge(self, other: CalibrationBuilder) -> None:
+    def merge(self, other: "CalibrationBuilder") -> None:
         """Add what another process collected from other images of the same data list.
 
         Args:

@@ -6,8 +6,6 @@ an image whose subject has ``n_i`` of them, ``S`` subjects in all: every subject
 ``n``. With one image per subject ``P(p <= alpha) <= alpha`` for a new normal image exchangeable with them.
 """
 
-from __future__ import annotations
-
 import bisect
 import dataclasses
 import functools
@@ -87,7 +85,7 @@ class Calibration:
     medad_version: str
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     axes: tuple[int, ...] = ()
-    groups: Mapping[str, Calibration] = dataclasses.field(default_factory=dict)
+    groups: Mapping[str, "Calibration"] = dataclasses.field(default_factory=dict)
     dataset: str = ""
 
     def __post_init__(self) -> None:
@@ -130,7 +128,7 @@ class Calibration:
     def _where(self) -> str:
         return f"calibration of the data set {self.dataset}" if self.dataset else "calibration"
 
-    def of(self, dataset: str | None) -> Calibration:
+    def of(self, dataset: str | None) -> "Calibration":
         """Give the calibration that a case is judged by.
 
         Args:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decision at a calibrated false-positive rate: ``decision = [p(score) <= rate]``."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Hashable, Mapping
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The file ``calibration.json``: read, checked, and kept while it does not change."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import json

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calibration by data set: over all normal images, and beside it over those of each data set."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -46,7 +44,7 @@ class GroupedCalibrationBuilder:
         if Keys.DATASET in case:
             self._groups[case[Keys.DATASET]].add(case)
 
-    def merge(self, other: GroupedCalibrationBuilder) -> None:
+    def merge(self, other: "GroupedCalibrationBuilder") -> None:
         """Add what another process collected from other images of the same data list.
 
         Args:

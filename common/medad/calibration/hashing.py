@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Identity of a calibration beside the weights: SHA-256 of the list of images, settings as JSON holds them."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Mapping

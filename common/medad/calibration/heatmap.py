@@ -5,8 +5,6 @@
 ``bin = number of the five rates r with anomaly_map > t(r)``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Matching: the calibration that belongs to the weights and settings of a run, or none."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ An object is described by its class and the arguments of its constructor, which 
 names. Nothing is listed by hand, so that no argument can be forgotten.
 """
 
-from __future__ import annotations
-
 import enum
 import functools
 import hashlib

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The calibration that a run judges by: its file, what it must belong to, and the rates that are asked of it."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Sequence

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Voxel threshold at a calibrated false-positive rate: ``pred = [anomaly_map > t(rate)]``."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from typing import Any
 

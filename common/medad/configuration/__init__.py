@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a bundle's JSON becomes: files, overlays, overrides, the parts they describe, the workflow."""
 
-from __future__ import annotations
-
 from .config import PathLike, build, config_files, is_overlay_of, read_config
 from .overrides import parse_paths, parse_value, split_overrides
 from .settings_record import record_settings

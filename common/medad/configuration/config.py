@@ -4,8 +4,6 @@
 MONAI adds a key that it does not know to the configuration, where nothing uses it; here it is an error.
 """
 
-from __future__ import annotations
-
 import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """``--KEY VALUE`` on a command line, for any key of a configuration."""
 
-from __future__ import annotations
-
 import ast
 import json
 from collections.abc import Sequence

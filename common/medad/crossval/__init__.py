@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cross-validation by subject, for any bundle: every case is tested once, by a model that never saw its subject."""
 
-from __future__ import annotations
-
 from .fold import Fold, Recipe
 from .folds import make_folds
 from .pooling import over_folds, pool, pooled_detections

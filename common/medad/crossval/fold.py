@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One fold: its data list, its trainings, calibration and test, and what pooling needs of it."""
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Mapping, Sequence

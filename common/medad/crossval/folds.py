@@ -5,8 +5,6 @@ Subjects are sorted into strata by the labels of their images (normal, abnormal,
 each, and dealt to the folds in turn; so the folds differ by at most one subject, in each stratum and over all.
 """
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pooling: metrics over the predictions of all folds together, and over the folds one by one."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -7,8 +7,6 @@ standard deviation s of the calibration's normal scores (every subject weighing 
 p-value is on one scale as it is, but coarse.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

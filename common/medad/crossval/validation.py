@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cross-validation: all folds of a bundle, one after the other, and their predictions pooled."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import math

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a folder to the items of a data list: the only room that knows folder layouts."""
 
-from __future__ import annotations
-
 from .checks import check_files_exist, check_splits
 from .datalist import load_datalist, load_splits
 from .holdout import draw_order, hold_out_subjects

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of a data list: labels fit, files exist, no image occurs twice, no subject is in two splits."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 

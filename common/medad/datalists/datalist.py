@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data lists: from the path of a data set, or of several, to checked items of one split."""
 
-from __future__ import annotations
-
 import logging
 import os
 from pathlib import Path

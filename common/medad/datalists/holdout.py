@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hold-out: subjects move from training to validation, by a draw that follows from their names and a seed."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Iterable

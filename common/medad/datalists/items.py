@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Items of a data list: how one is made, how cases get unique names, how items are counted."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from pathlib import Path

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Items of a labeling application as those of a data list: where nothing is marked, the case is normal."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from pathlib import Path

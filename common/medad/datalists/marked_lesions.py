@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Items with marked lesions, for methods that learn from them."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Misplaced circles: annotated circles that lie on the background of their image are left out."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Hashable, Sequence
 from typing import Any

@@ -6,8 +6,6 @@ those two are called by their paths instead, with as many of the folders above a
 (``a/brain`` and ``b/brain`` are ``a_brain`` and ``b_brain``). A mapping names them as it likes.
 """
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Diffusion as pure functions: the network's answer, the noise and what else happens at a step are passed in."""
 
-from __future__ import annotations
-
 from .bound import bound_weight
 from .chain import OnStep, Step, ancestral_step, ddim_step, denoise_ancestral, denoise_ddim, encode_ddim
 from .guidance import classifier_free_guided, classifier_guided, guide, log_probability_gradient

@@ -12,8 +12,6 @@ References:
        4 to 7; section 3.1 says why level 1 takes the variance of level 2 where that of level 1 is 0.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -12,8 +12,6 @@ References:
        sigma = 0.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple

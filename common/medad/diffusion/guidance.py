@@ -14,8 +14,6 @@ References:
     3. Ho and Salimans, "Classifier-Free Diffusion Guidance", NeurIPS Workshop 2021, arXiv:2207.12598, equation 6.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -13,8 +13,6 @@ References:
     MICCAI 2024, arXiv:2403.08464.
 """
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from ..morphology import gray_dilation

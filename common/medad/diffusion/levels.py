@@ -7,8 +7,6 @@ between adding noise and removing it. As an argument, ``level`` is one integer, 
 image.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from ..checks import check_within

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prediction of clean image and noise, whichever of the two a network was trained for."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

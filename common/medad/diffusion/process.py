@@ -12,8 +12,6 @@ References:
     Ho, Jain and Abbeel, "Denoising Diffusion Probabilistic Models", NeurIPS 2020, arXiv:2006.11239, equations 4 to 7.
 """
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from .schedule import Schedule

@@ -4,8 +4,6 @@
 Here l is a level, see :mod:`medad.diffusion.levels`.
 """
 
-from __future__ import annotations
-
 import torch
 from monai.networks.schedulers import Scheduler
 from torch import Tensor

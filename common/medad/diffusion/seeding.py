@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Seeds of the noise at test time: a function of run, repeat, level and slice, never of case or batch."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

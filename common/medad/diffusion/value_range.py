@@ -4,8 +4,6 @@
 y = 2 (x - low) / (high - low) - 1
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import Tensor

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Engines: ignite glue on MONAI's supervised trainer and evaluator."""
 
-from __future__ import annotations
-
 from .calibrator import Calibrator
 from .candidate_crops import CandidateCrops
 from .evaluator import AnomalyEvaluator, CohortError

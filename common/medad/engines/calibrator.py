@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calibrator: the trained network over held-out normal images, and ``models/calibration.json`` from it."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from functools import reduce

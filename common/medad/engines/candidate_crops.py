@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Candidate crops: training data of the second stage of a cascade, where the first one found something."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Evaluator of cohorts: one bad case never costs the others."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Sequence

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Post-processing of one case, as far as the calibration allows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

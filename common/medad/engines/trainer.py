@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trainer: MONAI's, whose output of an iteration is its loss."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from monai.engines import SupervisedTrainer

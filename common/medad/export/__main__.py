@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write a release of a bundle: one folder and one zip file that run where medad is not installed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reproducible zip file: the same folder gives the same bytes."""
 
-from __future__ import annotations
-
 import hashlib
 import zipfile
 from pathlib import Path

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Destination of a release: what may be replaced there, and what is said where nothing can be written."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

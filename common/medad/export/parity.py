@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parity of an exported network with the original, for other inputs than it was exported with."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 

@@ -6,8 +6,6 @@
     <name>/LICENSE  configs/*  docs/*  models/model.pt  models/calibration.json  scripts/__init__.py  scripts/medad/
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable, Sequence

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Source of a release: the bundle as configured, and weights that fit it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """TorchScript export: ``models/model.ts``, with metadata and configuration in the file."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re

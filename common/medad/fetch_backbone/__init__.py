@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fetch published weights of a backbone, where there is a network: ``python -m medad.fetch_backbone``."""
 
-from __future__ import annotations
-
 from .fetch import fetch_weights
 from .sources import published_channels, published_url
 

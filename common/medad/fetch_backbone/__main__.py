@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fetch published weights of a backbone into a file; training and inference take that file and never fetch."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Sequence
 from pathlib import Path

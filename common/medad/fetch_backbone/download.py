@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Download of published weights: from an address, or with timm, which has addresses of its own."""
 
-from __future__ import annotations
-
 import re
 from http.client import HTTPException
 from pathlib import Path

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Published weights as a file that a backbone takes as it is."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import tempfile

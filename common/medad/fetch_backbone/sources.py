@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sources of published weights: ImageNet for 2D, MedicalNet for 3D."""
 
-from __future__ import annotations
-
 from monai.networks.nets.efficientnet import url_map
 from monai.utils import optional_import
 

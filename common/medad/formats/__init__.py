@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a path to an array with its geometry: the only room that knows file formats."""
 
-from __future__ import annotations
-
 from .dicom_geometry import planes_of_frames
 from .dicom_image import dicom_series_files
 from .dicom_source import DicomSource, is_dicom_source, read_dicom_source

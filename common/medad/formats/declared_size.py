@@ -4,8 +4,6 @@
 A damaged or hostile header of some bytes may announce terabytes, and a small file may really unpack to gigabytes.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from pathlib import Path

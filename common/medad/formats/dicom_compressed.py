@@ -5,8 +5,6 @@ GDCM ends the process at some damaged headers and reserves gigabytes at others; 
 temporary file with a header of ours.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Displayed DICOM values: through window or lookup table of the file, bright where bright is meant."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

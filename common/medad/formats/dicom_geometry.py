@@ -4,8 +4,6 @@
 Voxel (x, y, z) lies at p(x, y, z) = p_first + x dx row + y dy column + z (p_last - p_first) / (n - 1).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """DICOM series as images."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from pathlib import Path

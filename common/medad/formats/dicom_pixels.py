@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """DICOM pixels as values: decoded, rescaled, color as RGB."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """DICOM series: a file stands for its series, the siblings with the same SeriesInstanceUID."""
 
-from __future__ import annotations
-
 import logging
 from functools import lru_cache
 from pathlib import Path

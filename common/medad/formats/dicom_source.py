@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """DICOM headers behind an image, frame by frame, for results that go back to an archive."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

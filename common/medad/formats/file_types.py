@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """File types: suffixes and magic bytes, stems, and names that mark annotations."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from .paths import is_file

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Image array: what every format is turned into, indexed (x, y[, z][, channel]), with its RAS affine."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

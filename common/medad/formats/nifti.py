@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """NIfTI files: MONAI's reader behind checks of what the header says."""
 
-from __future__ import annotations
-
 import contextlib
 import gzip
 import zlib

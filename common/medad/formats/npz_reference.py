@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reference to one image of a MedMNIST archive, written as ``<path>.npz#<array>[<index>]``."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from pathlib import Path

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Paths that can be opened: a file or folder, not a broken link, a pipe or a device."""
 
-from __future__ import annotations
-
 import errno
 import os
 import stat

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Raster images (PNG, JPEG, TIFF, BMP) without loss; a TIFF with several pages is a volume."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Image readers for all formats: NIfTI, PNG, JPEG, TIFF, BMP, DICOM series, images of a MedMNIST archive."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from os import PathLike

@@ -6,8 +6,6 @@ looks for a circle once, at the hundredth page, and goes round a later one up to
 of the file ends there for it, as if no page were missing.
 """
 
-from __future__ import annotations
-
 import struct
 from pathlib import Path
 

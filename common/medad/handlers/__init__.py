@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Handlers: what happens beside the computation of a run."""
 
-from __future__ import annotations
-
 from ..loading.finished_cases import unfinished
 from .case_saver import CaseSaver
 from .check_cases import CheckCases

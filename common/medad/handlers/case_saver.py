@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of a case: map, mask and pseudo-healthy image, in the geometry of its file."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 from typing import Any

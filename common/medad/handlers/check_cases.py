@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check of the validation images before training begins, not hours later."""
 
-from __future__ import annotations
-
 import logging
 from typing import Any
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check that kept features are those of the backbone in use, before training begins."""
 
-from __future__ import annotations
-
 from ignite.engine import Engine, Events
 
 from ..loading import FeatureDataset

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoint loader: trained weights, before a run."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from ignite.engine import Engine, Events

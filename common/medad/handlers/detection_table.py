@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Table of detections: ``detections.csv``, a row per detected point."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 from typing import Any

@@ -8,8 +8,6 @@ that the same result gets the same UIDs, and another result others.
 References: DICOM PS3.3, A.51 (Segmentation IOD) and A.75 (Parametric Map IOD); PS3.5, B.2 (UIDs from UUIDs).
 """
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import uuid

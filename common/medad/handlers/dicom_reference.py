@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """DICOM references: headers made fit to be referred to, and what they say of the patient kept out of logs."""
 
-from __future__ import annotations
-
 import copy
 import logging
 import re

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """DICOM results: a Segmentation and a Parametric Map per case, beside the other files."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import json

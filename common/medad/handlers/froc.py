@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Free-response ROC of a run: the detections of each case held against its annotation."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gradient clipping by norm: g <- g min(1, c / |g|)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ignite.engine import Engine

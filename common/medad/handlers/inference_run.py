@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Inference run: everything that an inference leaves in its folder, in one handler."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mean anomaly score of a cohort, as an ignite metric."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

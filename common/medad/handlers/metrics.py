@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Metrics of a run against the truth: ``metrics.json``."""
 
-from __future__ import annotations
-
 import logging
 import resource
 import sys

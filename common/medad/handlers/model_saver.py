@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Model saver: the trained weights, ``models/model.pt``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import ignite.distributed as idist

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Progress bar, one for a whole run."""
 
-from __future__ import annotations
-
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
 from tqdm import tqdm

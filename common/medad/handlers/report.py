@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Show a run to people: ``report.html`` and ``cases.png``."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Record of a run, ``run.json``: one is only continued with the same weights, calibration and settings."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

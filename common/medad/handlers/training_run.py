@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training run: what happens beside every training, in one handler."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training state: an interrupted training ends with the same weights as an uninterrupted one."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from pathlib import Path

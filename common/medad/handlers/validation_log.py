@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Validation log: the metrics of each validation, on the console and for TensorBoard."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import ignite.distributed as idist

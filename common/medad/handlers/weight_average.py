@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Moving average of weights: average <- (1 - m) average + m w,  m = max(momentum, 9 / (10 + iteration))."""
 
-from __future__ import annotations
-
 import torch
 from ignite.engine import Engine, Events
 from torch import nn

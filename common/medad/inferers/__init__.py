@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Inferers: everything a method does at test time, from image to anomaly map."""
 
-from __future__ import annotations
-
 from .anomaly_map import AnomalyMapInferer
 from .base import AnomalyInferer
 from .cascade import CascadeInferer

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Map of the network: the anomaly is what the network says it is."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from .base import AnomalyInferer

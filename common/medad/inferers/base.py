@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Base of all inferers: one tensor out, and a 2D network on a volume."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from typing import Any, ClassVar
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Detection cascade: the anomaly is what is badly reconstructed and then classified as a lesion."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 

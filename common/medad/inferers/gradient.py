@@ -9,8 +9,6 @@
 The published losses are means over the image; these are N times as large, so that a map does not fade as images grow.
 """
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 import torch

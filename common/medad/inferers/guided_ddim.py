@@ -4,8 +4,6 @@
 x -> ... -> x_L -> ... -> x^,   A = sum over channels of |x - x^|^p
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 

@@ -4,8 +4,6 @@
 m_l = p(x_0^, x) |x_0^ - x|  at several levels l,   A = harmonic mean of the m_l
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 

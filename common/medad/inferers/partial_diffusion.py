@@ -4,8 +4,6 @@
 x_l = sqrt(a_l) x + sqrt(1 - a_l) n,   x_l -> ... -> x^,   A = mean over channels of |x - x^|^p
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import ClassVar

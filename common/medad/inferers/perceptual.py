@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Perceptual residual: the anomaly is what differs in the features of a frozen network."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import ClassVar
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reconstruction residual: A(x) = mean over channels of |x - g(x)|^p, or another difference."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Residual in units of the predicted variance: A(x) = mean over channels of exp(-s) (x - x_hat)^2."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Choose the latent size of an autoencoder on normal images alone: train a grid of sizes, find the knee."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path

@@ -4,8 +4,6 @@
 With x = log2(size) and both axes scaled to [0, 1], the knee is argmax of (1 - x) - y.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from itertools import pairwise

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plot of the errors over the latent size, with the knee."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

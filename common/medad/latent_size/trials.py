@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trials: an autoencoder of each latent size, and its error on normal images that it has not seen."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data sets and loaders: cases of a cohort, cached training items, features of a frozen network."""
 
-from __future__ import annotations
-
 from .batch_size import last_batch_is_single, loader_batch_size
 from .case_dataset import CaseDataset
 from .case_loader import CaseLoader, collate_cases

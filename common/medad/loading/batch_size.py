@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batch sizes: 1 where images differ in shape, and no last batch of one image where that cannot be trained on."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence, Sized
 
 from ..datalists.items import Item, image_paths

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data set of a cohort: a case that fails becomes a record, and the others go on."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loader of cohorts: batches of images of one grid, while masks keep their own."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

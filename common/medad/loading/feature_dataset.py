@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training on frozen features: those of every image are computed once, and kept for the next training."""
 
-from __future__ import annotations
-
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Feature store: features on disk under the hash of their image, so that stale ones are never met."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finished cases: which batches of a cohort an earlier run has left to do."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from pathlib import Path

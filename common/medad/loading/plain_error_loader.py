@@ -5,8 +5,6 @@ torch raises the error of a loading process again with the text of a traceback a
 from more than one text, such as :class:`~medad.errors.InputError`, as ``RuntimeError``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training data in memory: every file is decoded once, and items are tensors without metadata."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

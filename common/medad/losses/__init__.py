@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loss functions, and the maps that some of them are means of."""
 
-from __future__ import annotations
-
 from .attention_entropy import AttentionEntropy
 from .cell_cross_entropy import CellCrossEntropy
 from .feature_reconstruction import FeatureReconstructionLoss

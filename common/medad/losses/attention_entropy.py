@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Entropy of attention weights: H = -sum_i w_i log w_i, how many slots of a memory an image recalls."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cross-entropy of cells: logits of a coarse grid against the share of each cell that is anomalous."""
 
-from __future__ import annotations
-
 from monai.networks.layers.factories import Pool
 from torch import Tensor, nn
 from torch.nn import functional as F

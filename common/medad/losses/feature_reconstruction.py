@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Feature reconstruction loss: L = l(f_hat, f), with the features that the network took of the image."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loss over the foreground: the mean of another loss where the object is."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Diffusion and classification of one noisy image: L = mean (n^ - n)^2 - log p(class | x_l, l)."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hybrid diffusion loss: L = mean (n^ - n)^2 + weight * T * mean w_l (n^ - n)^2, w_l that of the bound."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from ..checks import check_at_least

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """KL divergence from the standard normal: KL = -1/2 (1 + log s^2 - m^2 - s^2) per latent unit."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from ..checks import check_choice

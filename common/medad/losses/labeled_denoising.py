@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Denoising with few labels: a denoising loss, and one that keeps the residuals of marked lesions apart."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Perceptual loss: |f(x) - f(x_hat)| / mean |f(x)|, in the features f of a frozen network."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 

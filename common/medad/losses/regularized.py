@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Regularized reconstruction loss: L = l(x_hat, x) + weight * penalty(terms)."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from ..checks import check_at_least

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """t-test separation loss: residuals of lesions high, of normal voxels low, both with small variance."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

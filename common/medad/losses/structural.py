@@ -4,8 +4,6 @@
 SSIM = (2 m_x m_y + c1)(2 s_xy + c2) / ((m_x^2 + m_y^2 + c1)(s_x^2 + s_y^2 + c2)), moments under a Gaussian window.
 """
 
-from __future__ import annotations
-
 import functools
 
 import torch

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gaussian negative log-likelihood: L = mean(exp(-s) (x - x_hat)^2 + s), s = log variance."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

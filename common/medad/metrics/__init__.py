@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Streaming metrics of anomaly detection: one histogram state, mergeable over ranks, with subject-level intervals."""
 
-from __future__ import annotations
-
 from .accumulator import AnomalyMetrics
 from .bootstrap import WeightedHistograms, percentile_interval, resample, subject_weights
 from .detection import DetectionRecord, hits_in_components, hits_near, match_detections

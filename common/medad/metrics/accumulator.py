@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Accumulated metrics: case by case in bounded memory, merged over ranks by addition."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -163,7 +161,7 @@ class AnomalyMetrics:
         }
 
     @classmethod
-    def merge(cls, states: Sequence[Mapping[str, Any]]) -> AnomalyMetrics:
+    def merge(cls, states: Sequence[Mapping[str, Any]]) -> "AnomalyMetrics":
         """Join the states of several ranks; the split of the cases over them does not matter.
 
         Args:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contribution of one case to the voxel and lesion metrics: a score histogram and counts, which add up."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import NamedTuple
 

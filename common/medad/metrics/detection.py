@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Detections against lesions: best score per lesion, and scores of the false positives."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -5,8 +5,6 @@ The voxels of all cases are pooled before the ratio is taken, so that cases with
 undefined, count through their false positives.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -12,8 +12,6 @@ References:
         arXiv:1612.08012 (the seven rates and their mean).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

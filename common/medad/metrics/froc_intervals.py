@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sensitivities of the free-response ROC as JSON: each with a 95 % interval, or null with the reason."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

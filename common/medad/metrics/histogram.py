@@ -7,8 +7,6 @@ so that x <= y implies key(x) <= key(y). A bin keeps the sign, the exponent and 
 cases and ranks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

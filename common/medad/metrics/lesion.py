@@ -5,8 +5,6 @@ detected = |lesion and mask| >= fraction * |lesion| (and at least one voxel); a 
 lesion is a false positive.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -10,8 +10,6 @@ All functions take counts ``(..., levels)`` in ascending order of the score; wit
 as a tie. Counts may be weighted (bootstrap); where a metric is undefined it is NaN.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

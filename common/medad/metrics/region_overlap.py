@@ -11,8 +11,6 @@ References:
         section 5.2 (per-region overlap, integration limit 0.3).
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -4,8 +4,6 @@
 Weights of 1 give the value, bootstrap weights the interval.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple

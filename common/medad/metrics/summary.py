@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Summary of a data set as JSON: each metric as value and 95 % interval, or null with the reason."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence

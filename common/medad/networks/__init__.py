@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks: plain modules, ``spatial_dims`` first, 2D and 3D from one class."""
 
-from __future__ import annotations
-
 from .autoencoders.autoencoder import Autoencoder
 from .autoencoders.constrained_autoencoder import ConstrainedAutoencoder
 from .autoencoders.denoising_unet import DenoisingUNet

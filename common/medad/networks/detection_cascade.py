@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Detection cascade: a network that reconstructs what is normal, and a classifier of what it could not."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """ONNX network: an exported network on ONNX Runtime, in the place of the original."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Interpolation of what was learned for one grid of patches to another."""
 
-from __future__ import annotations
-
 from torch import Tensor
 from torch.nn import functional as F
 

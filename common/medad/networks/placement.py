@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Placement of a network on its device, in the form that runs fastest there."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 

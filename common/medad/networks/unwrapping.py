@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Unwrapping: the network itself, without what wraps it for several processes."""
 
-from __future__ import annotations
-
 from torch import nn
 
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weights of a network: read them from a file, hash them, load them; a state dict or an exported network."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import json

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """New bundles, and the configs of all bundles, from skeletons."""
 
-from __future__ import annotations
-
 from .create import create_bundle
 from .skeleton import bundle_configs, kinds, read_method, write_configs
 

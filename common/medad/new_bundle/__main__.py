@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Begin a new bundle that runs at once; then change its method.json."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Begin a bundle: a folder that runs, and passes the tests of all bundles, before anything in it is changed."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path

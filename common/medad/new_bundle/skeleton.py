@@ -6,8 +6,6 @@ the one before. A config holds what its ``run`` and its overlays refer to: value
 parts that it refers to.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping

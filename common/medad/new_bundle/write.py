@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write the configs of bundles anew, from their method.json and the skeletons."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Noise fields, reproducible per sample: a field is a function of its seed, not of batch, order or device."""
 
-from __future__ import annotations
-
 from .backends import backend
 from .coarse import CoarseNoise
 from .counter import counter_bits, counter_integers, counter_normal, counter_uniform

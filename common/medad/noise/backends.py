@@ -4,8 +4,6 @@
 All forms give the same values; the compiled ones are ten times faster and more.
 """
 
-from __future__ import annotations
-
 import functools
 import logging
 import os

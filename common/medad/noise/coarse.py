@@ -4,8 +4,6 @@
 noise(x) = std * roll(upsample(n), offset),  n ~ N(0, 1) on a grid of ``resolution`` points per axis.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F

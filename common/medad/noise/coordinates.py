@@ -5,8 +5,6 @@ A coordinate x = index * spacing / wavelength and its share of the skew, stretch
 and a rest below one, in double precision. What follows in single precision sees small numbers only.
 """
 
-from __future__ import annotations
-
 import functools
 from typing import NamedTuple
 

@@ -5,8 +5,6 @@ Every sample of a batch has its own seed, all samples are drawn in one vectorize
 numbers on every device, in every batch and in every order.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -4,8 +4,6 @@
 noise(x) = std * n(hash(seed, channel, time, x)),  n standard normal
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

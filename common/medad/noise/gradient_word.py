@@ -6,8 +6,6 @@ lower. Shifted to the left by as much and masked, the word *is* the component. T
 component differ in two or three bits, and because no bit of an axis comes to lie on a masked bit of another.
 """
 
-from __future__ import annotations
-
 import struct
 from typing import NamedTuple
 

@@ -5,8 +5,6 @@ Published code looks the gradient up in a permutation table of 256 entries. The 
 without lookups, which no processor vectorizes well.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

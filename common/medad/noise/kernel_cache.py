@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kernel cache: compiled kernels in the user's cache folder, built once for all that they depend on."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import logging

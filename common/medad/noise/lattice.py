@@ -12,8 +12,6 @@ Gradients have one long component and short ones, of either sign. They are those
 that makes the short components 2 in every dimension (:mod:`.gradient_word` says why).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 Offset = tuple[int, ...]

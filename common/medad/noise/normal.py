@@ -8,8 +8,6 @@ and sines differ in the last bit between devices, and between the body and the e
 a field could differ from the whole. Sums, products, quotients and square roots do not: IEEE 754 fixes their result.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Protocol of a noise: what training and inference expect of any."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scalars as tensors without axes, which torch takes up microseconds faster than numbers of Python."""
 
-from __future__ import annotations
-
 import functools
 
 import torch

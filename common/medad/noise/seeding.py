@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Seeds of fields: samples, channels and, where time is no coordinate, times have fields of their own."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -4,8 +4,6 @@
 n(x) = sum over k < K of p^k S(x / f_k, t / f_k),  f_k = f_0 / 2^k
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -5,8 +5,6 @@ Only a C++ compiler is needed: the library has a plain C interface and is loaded
 neither on torch's headers nor on its version.
 """
 
-from __future__ import annotations
-
 import ctypes
 import functools
 import os

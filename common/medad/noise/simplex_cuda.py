@@ -5,8 +5,6 @@ The route is ``cuda.core``, NVIDIA's public Python interface: users need neither
 nothing depends on private parts of torch. The kernel works on torch's memory and current stream.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from pathlib import Path

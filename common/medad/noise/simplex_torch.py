@@ -5,8 +5,6 @@ Products and sums are separate operations, each rounded, so that a voxel has the
 may be used in the body of a vector loop and not at its end.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from typing import Protocol

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write a deterministic phantom data set: head-like images, with and without lesions."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 

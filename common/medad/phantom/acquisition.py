@@ -4,8 +4,6 @@
 image = gain * |b(x) * v(x)^gamma + n_1 + i n_2|,  log b = a f(x),  n ~ N(0, sigma^2);  0 outside the head
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -5,8 +5,6 @@ Every structure is a level set on head coordinates h = R^T (x - c + d(x)) / s, w
 x: left, y: posterior, z: superior. A 2D head is the axial section at a random height z of the same formulation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ Subject i of a split has the index ``offset(split) + i``, so a larger data set o
 one. In validation and test every second subject has a lesion, the four kinds in turn.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

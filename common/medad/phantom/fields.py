@@ -7,8 +7,6 @@ A field is a continuous function that does not depend on the voxel grid: the sam
 show the same field.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -7,8 +7,6 @@ hyperintense, hypointense: v + m k w;   texture: v + m k w (t - mean_m t) / std_
 mass effect: (1 - m) v(x - u(x)) + m (1.12 w +- k w),  u: displacement away from c;   w: white matter, k: contrast
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ The streams of anatomy, scan and lesion all descend from (seed, index), so a sub
 and on any process; the healthy and the abnormal image of one (seed, index) show the same head in the same scan.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A trained bundle on new images: five lines of Python, or ``python -m medad.predict``."""
 
-from __future__ import annotations
-
 from .detector import AnomalyDetector
 from .result import AnomalyResult
 

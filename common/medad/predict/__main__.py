@@ -4,8 +4,6 @@
 Runs what ``monai.bundle run`` runs, with the same files as result, and ends with what was found.
 """
 
-from __future__ import annotations
-
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence

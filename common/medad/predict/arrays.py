@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Axis orders of arrays: (rows, columns) is a picture, (x, y, z) a volume; images are (C, x, y[, z])."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +35,7 @@ class AxisOrder:
         array: NDArray[Any] = values.detach().cpu().numpy()
         return np.ascontiguousarray(array[0] if self.channel_axis is None else np.moveaxis(array, 0, self.channel_axis))
 
-    def without_channels(self) -> AxisOrder:
+    def without_channels(self) -> "AxisOrder":
         """Give the axis order of a map or mask of such an image."""
         return AxisOrder(self.picture)
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Detector: a trained bundle as one object, image in, map, score and mask out."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Input of the detector: one image (path, paths or array) becomes one item of a data list."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Result of the detector: map, score, p-value, decision, mask, pseudo-healthy image."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

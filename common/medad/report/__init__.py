@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures of cases, curves, and the one-file HTML report; importing this room imports neither MONAI nor matplotlib."""
 
-from __future__ import annotations
-
 from .contact_sheet import save_contact_sheet
 from .gallery import CaseGallery, select_cases
 from .page import write_report

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write a PNG figure of a few cases for a README or a model card: one row per case, one column per panel."""
 
-from __future__ import annotations
-
 import io
 import os
 from collections.abc import Iterable

@@ -4,8 +4,6 @@
 Nothing here is HTML: the template escapes what it prints. What may name a file or a person is replaced or left out.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby

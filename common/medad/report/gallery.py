@@ -6,8 +6,6 @@ unknown: highest) and, of the others, those with the smallest SHA-256 of their n
 Both are "k smallest" rules, so the choice depends neither on the order of the cases nor on how ranks shared them.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Iterable

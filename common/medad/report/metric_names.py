@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Human names of the metrics, each with an explanation in a sentence."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

@@ -5,8 +5,6 @@ Nothing in it identifies a patient: cases go by the names the caller gives, file
 read for their numbers only.
 """
 
-from __future__ import annotations
-
 import io
 import logging
 import os

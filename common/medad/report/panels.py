@@ -7,8 +7,6 @@ between cases. Only the input is windowed per case, and only for display.
 A plane ``(C, x, y)`` becomes an RGB picture ``(rows, columns, 3)`` of a given shape ``(columns, rows)``.
 """
 
-from __future__ import annotations
-
 import io
 from dataclasses import dataclass
 from functools import lru_cache

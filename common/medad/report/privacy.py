@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keep file names, which often name a patient, out of a report."""
 
-from __future__ import annotations
-
 import re
 
 FILE_PLACEHOLDER = "[file]"

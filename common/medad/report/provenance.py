@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Provenance of a run: the bundle, the command, and the versions of the packages that made its numbers."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a report is made of: drawn cases, the scores of all cases, and the calibration they are compared with."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -104,7 +102,7 @@ class Scores:
     decision: npt.NDArray[np.int64]
 
     @classmethod
-    def read(cls, rows: Iterable[Mapping[str, Any]]) -> Scores:
+    def read(cls, rows: Iterable[Mapping[str, Any]]) -> "Scores":
         """Read score rows, as written to ``scores.csv``; every other column is ignored.
 
         Args:

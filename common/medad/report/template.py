@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The template of the report: HTML and CSS beside this file; what it prints is escaped, a missing value is an error."""
 
-from __future__ import annotations
-
 import base64
 from importlib import resources
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Values of metrics, and how numbers are written."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -19,7 +17,7 @@ class MetricValue(NamedTuple):
     reason: str = ""
 
     @classmethod
-    def read(cls, entry: object) -> MetricValue | None:
+    def read(cls, entry: object) -> "MetricValue | None":
         """Read an entry of the metrics.
 
         Args:

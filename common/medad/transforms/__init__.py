@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dictionary transforms before the network: load, check, orient, mask, scale, fit to the grid, corrupt."""
 
-from __future__ import annotations
-
 from .anomaly_insertion import SyntheticAnomaly, insert_anomaly
 from .balls import draw_balls
 from .breast import BreastRegiond, ChestWallLeftd, breast_region

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Insertion of an anomaly: x' = x + w a (c (y - m) + m + b - x), region a, content y of mean m in it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

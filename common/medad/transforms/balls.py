@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Circles and balls as masks: a voxel is marked if abs(voxel center - center) <= radius of any of them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Breast region of mammograms, without labels and borders of the film; the chest wall always on one side."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from typing import Any
 

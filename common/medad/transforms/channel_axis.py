@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Channel axis of an image that a program hands over in place of a file."""
 
-from __future__ import annotations
-
 from monai.data import MetaTensor
 from monai.utils import MetaKeys
 from torch import Tensor

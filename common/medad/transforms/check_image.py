@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check of an image: finite, not empty, not constant, with the channels and axes that are expected."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from typing import Any
 

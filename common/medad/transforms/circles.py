@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Circle annotations: lesions as points, circles or balls, read and drawn as a mask."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from typing import Any
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gray images that were saved as color: one channel is taken."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 _ALPHA_CHANNELS = (2, 4)

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Crop centers for training: in lesions, or anywhere in the object where there are none."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from typing import Any
 

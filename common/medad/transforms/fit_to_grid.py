@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fit to the grid of the network, and of its maps back to the grid of the file."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@
 with ``low_c``, ``high_c`` the 1st and 99th percentile of channel ``c``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from typing import Any
 

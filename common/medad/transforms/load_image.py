@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loading of an image, whatever its format, as a channel-first float32 tensor, or one sentence why not."""
 
-from __future__ import annotations
-
 import logging
 import warnings
 from collections.abc import Hashable, Mapping, Sequence

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loading of a mask onto the grid of the image's file: mask = 1 where the value is above 0."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Hashable, Mapping
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Intensity normalization: x / (quantile of the foreground), so that scanner gain does not matter."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 
 import torch

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Orientation to LPS, so that an axial slice of a volume and a PNG slice are indexed alike."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from typing import Any
 

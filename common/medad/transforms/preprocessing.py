@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Case preprocessing: from the files of a case to the input of the network."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

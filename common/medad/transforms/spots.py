@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bright spots in marked clusters: what in a mark is brighter than around it."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from typing import Any
 

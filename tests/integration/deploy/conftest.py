@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Releases of small trained bundles, the application of the how-to, and what to run it on."""
 
-from __future__ import annotations
-
 import functools
 import json
 from collections.abc import Callable

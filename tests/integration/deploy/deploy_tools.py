@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of MONAI Deploy share: releases of small trained bundles, and processes that do not know medad."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The smallest application: a volume from a file, the operator of the SDK, its result to a file."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The application of docs/how_to/monai_deploy.md, from DICOM series to DICOM SEG."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

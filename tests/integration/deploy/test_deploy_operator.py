@@ -4,8 +4,6 @@
 The mask goes through the tests of the application.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

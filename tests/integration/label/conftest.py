@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Releases of small trained bundles, 2D and 3D, and MONAI Label serving all of them together."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 from collections.abc import Callable, Iterator

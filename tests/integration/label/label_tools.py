@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Start servers, and talk to them as clients do."""
 
-from __future__ import annotations
-
 import json
 import os
 import socket

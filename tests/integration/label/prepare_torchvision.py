@@ -7,8 +7,6 @@ declared here, without an implementation. Nothing is changed where torchvision w
 the interpreter of the environment.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from importlib.util import find_spec

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """MONAI Label on a DICOM server: images come from it, and masks go back as DICOM SEG."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real server of MONAI Label: what it says about releases, what it infers, and what it trains."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of kept features has a row for each kind of work, and relates both kinds of training."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bundle and stock script process the same files, and every stage of both is measured."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The benchmark door measures, prints, writes, and says what is missing."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """All forms of the noise are measured, and what they are compared with is the same kind of noise."""
 
-from __future__ import annotations
-
 import csv
 import os
 from pathlib import Path

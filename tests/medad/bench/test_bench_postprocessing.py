@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Both chains of the benchmark give the same map and mask, and every step is measured."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 

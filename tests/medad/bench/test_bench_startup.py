@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Importing medad is cheap because it brings in nothing slow that MONAI has not brought in already."""
 
-from __future__ import annotations
-
 import pytest
 from medad.bench import startup
 from medad.bench.__main__ import main

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Time and memory come out about right."""
 
-from __future__ import annotations
-
 import os
 import time
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trainer and plain loop do the same work on every bundle, and the table tells them apart."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 

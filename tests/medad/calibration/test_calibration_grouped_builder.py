@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One calibration per data set beside the one over all: how they are built, stored and chosen."""
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import json

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings of a score: whatever an object is made with is in them, and nothing else is."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import Any

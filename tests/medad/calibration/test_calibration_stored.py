@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The calibration of a run: its arguments, and what it says before there is a file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration of a bundle, on a bundle of a few lines: overlays, overrides, misspelled keys."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

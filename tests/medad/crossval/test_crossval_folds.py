@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Folds: a partition by subject, stratified, and a function of the names and the seed alone."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pooled metrics against the arrays of all folds put together by hand."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

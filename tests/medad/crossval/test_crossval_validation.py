@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The door over a small bundle: all cases are tested, finished folds are kept, and errors come before any training."""
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

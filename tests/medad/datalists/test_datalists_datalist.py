@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data sets: each layout, the splits, and every way in which a data set can be wrong."""
 
-from __future__ import annotations
-
 import json
 import logging
 

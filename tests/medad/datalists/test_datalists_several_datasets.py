@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several data sets as one: names, union, what tells their cases apart, and what is refused."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Post-processing of one case: a missing calibration costs the mask only, any other error is the caller's."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Zip files of equal folders are equal."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import stat

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Overlays, targets and metadata of a release."""
 
-from __future__ import annotations
-
 import copy
 
 import pytest

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the export refuses: destinations that hold something else, bundles that are none, overlays of a run."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

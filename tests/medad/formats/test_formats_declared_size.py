@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Headers that announce more than there is are refused before memory is reserved; real sizes are not."""
 
-from __future__ import annotations
-
 import gzip
 import resource
 import struct

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a viewer shows of a DICOM file, against formulas of the standard written out here."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

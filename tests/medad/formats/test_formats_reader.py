@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Raster, NIfTI and archive files: nothing lost, axes as in MONAI, one clear error each."""
 
-from __future__ import annotations
-
 import gzip
 from pathlib import Path
 

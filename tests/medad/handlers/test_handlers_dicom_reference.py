@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from pathlib import Path

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cascade against a direct computation: windows one by one, components of scikit-image, crops cut by hand."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the inferer promises where the published code went wrong: faults F1 to F3, F6, F9 and F10."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Features are computed once per image, backbone and preprocessing, and never met by anything else."""
 
-from __future__ import annotations
-
 import hashlib
 import pickle
 from collections.abc import Callable

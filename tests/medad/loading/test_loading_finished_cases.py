@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which cases a resumed run leaves out, against lists made by hand."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from medad.files import write_csv

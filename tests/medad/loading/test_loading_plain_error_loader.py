@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors for the user leave loading processes unchanged; everything else is as with MONAI's loader."""
 
-from __future__ import annotations
-
 import multiprocessing
 from collections.abc import Iterator
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The loss of few labels, in its limits: no marks, weight 0, and all terms computed by hand."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from medad.engines import PrepareDenoising, PrepareLabeledDenoising

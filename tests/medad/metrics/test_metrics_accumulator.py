@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole set of metrics: values by hand or scikit-learn, undefined cases, merging over ranks, bounded state."""
 
-from __future__ import annotations
-
 import io
 import math
 import pickle

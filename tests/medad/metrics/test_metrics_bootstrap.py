@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weights stand for repeated subjects; intervals are those of explicit resampling and cover as often as they say."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hits of points on lesions, against brute force."""
 
-from __future__ import annotations
-
 import itertools
 import math
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The free-response ROC against thresholds tried one by one, against MONAI, and against copies of subjects."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

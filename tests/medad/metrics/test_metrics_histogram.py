@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bins keep the order, count exactly, add up, and cost a bounded error."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lesions found and false findings on hand-made masks."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from medad.metrics import false_positive_components, lesion_detection, size_stratum

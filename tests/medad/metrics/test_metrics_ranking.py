@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exact ranking metrics against scikit-learn, AUPRO and Dice against brute force over explicit thresholds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

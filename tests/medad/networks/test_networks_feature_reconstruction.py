@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Features, their reconstruction, the map between them: against plain sums, in 2D and 3D."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is saved and loaded does not show how many processes there were."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A new bundle trains, and bad names are refused."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

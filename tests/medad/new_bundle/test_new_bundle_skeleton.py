@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Merging of skeletons, and which parts of them a config gets, on small descriptions made by hand."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

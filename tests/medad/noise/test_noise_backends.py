@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The compiled forms of the simplex noise give what the torch form gives, and their absence is told."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 from collections.abc import Iterator

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gaussian noise by voxel index: distribution, tiles, seeds."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from medad.noise import GaussianNoise, Noise

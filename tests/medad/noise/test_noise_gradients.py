@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gradients of the simplex noise: all that were published, equally often, each lattice point its own."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pytest

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fractal simplex noise: published fields, tiles, seeds, distribution."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

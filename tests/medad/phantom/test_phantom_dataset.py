@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The phantom data set on disk: contents, geometry, repeatability, refusal of what is not its own."""
 
-from __future__ import annotations
-
 import json
 import time
 from pathlib import Path

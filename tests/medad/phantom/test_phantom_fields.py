@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Smooth random fields: scale, smoothness, independence of the grid."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from medad.phantom.fields import coverage, normalized_axes, smooth_field, smoothstep, spline_basis, voxel_size

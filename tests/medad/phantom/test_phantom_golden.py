@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The generator is frozen: whoever changes an image raises PHANTOM_VERSION and records these numbers anew."""
 
-from __future__ import annotations
-
 import pytest
 from medad.phantom import PHANTOM_VERSION, abnormal_phantom, healthy_phantom
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The phantom's images: deterministic, anatomically ordered, frozen, and not solved by trivial scores."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from medad.phantom import abnormal_phantom, healthy_phantom

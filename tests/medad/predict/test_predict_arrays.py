@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arrays in every layout become the image that their file would have given, and come back in their layout."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which charts a report has, and the points that its decisions take on them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The contact sheet: layout and errors."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

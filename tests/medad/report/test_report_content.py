@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The content of a report, before it is HTML."""
 
-from __future__ import annotations
-
 import pytest
 from medad.report import CalibrationSummary, CaseRecord, content
 from medad.report.records import Scores

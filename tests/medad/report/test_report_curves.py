@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Curves against scikit-learn."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gallery: bounded, merged in any order to the same choice, worst cases included."""
 
-from __future__ import annotations
-
 import hashlib
 import pickle
 import random

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every metric of an evaluation has a name, an explanation and a direction."""
 
-from __future__ import annotations
-
 from medad.report.content import FIRST_METRICS
 from medad.report.metric_names import METRIC_NAMES, metric_name
 

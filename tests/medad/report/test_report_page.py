@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report: one well-formed, small, offline file without patient identifiers."""
 
-from __future__ import annotations
-
 import base64
 import io
 import re

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Panels: geometry, one color scale, contours, choice of the slice."""
 
-from __future__ import annotations
-
 import io
 
 import matplotlib

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """No file names in a report."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

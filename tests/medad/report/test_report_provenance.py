@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run says about itself."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from pathlib import Path

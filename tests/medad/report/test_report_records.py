@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scores as columns, and the calibration that a report tells of."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from medad.report import CalibrationSummary

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The inline SVG: well-formed, in the colors of the page, with nothing from outside."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

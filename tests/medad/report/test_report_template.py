@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The template and its style sheet: strict, alone, and found wherever the package lies."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

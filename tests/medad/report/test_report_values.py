@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How numbers are written, and how metrics are read."""
 
-from __future__ import annotations
-
 import pytest
 from medad.report.values import MetricValue, format_number, format_p_value
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Films drawn here: a half disk at the chest wall, a label apart from it, a border line that touches it."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from medad.errors import InputError

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lesions as circles: read, checked against the image, drawn; and the table that usually lists them."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from medad.errors import InputError

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Marks of clusters become marks of spots; patches are centered where they should be."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

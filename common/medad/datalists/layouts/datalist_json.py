@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layout ``datalist.json``: splits as lists of ``{"image", "label"?, "mask"?, "subject_id"?, ...}``."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layout of DICOM series, each one case: a folder per series, or several series mixed in a folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from ..items import INFERENCE, Splits, make_item

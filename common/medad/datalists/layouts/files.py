@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layout of files: a single image, or a plain folder of images, for inference."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from ...formats.file_types import is_dicom, is_nifti, is_raster

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layout of folders: ``train/normal``, ``validation/normal``, ``test/{normal,<any other name>,masks}``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from ..items import CALIBRATION, TEST, TRAINING, TRAINING_ABNORMAL, VALIDATION, Item, Splits, make_item

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images in folders, sorted by path: files, DICOM series, and the masks that belong to them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from ...formats.dicom_series import damaged_in_folder, series_in_folder

@@ -9,8 +9,6 @@ Reference:
     Suckling et al., "The Mammographic Image Analysis Society Digital Mammogram Database", 1994.
 """
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ Reference:
     Cai et al., MedIAnomaly, Medical Image Analysis 2025, arXiv 2404.04518. The benchmark has no validation split.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import re

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layout of a MedMNIST archive: ``{train,val,test}_{images,labels}``, label 0 normal, others abnormal."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layouts of MVTec (``test/{good,<defect>}``, ``ground_truth``) and BMAD (``test/{good,Ungood}/{img,label}``)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from ..items import TEST, TRAINING, VALIDATION, Item, Splits, make_item

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Known layouts, in the order in which they are tried."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

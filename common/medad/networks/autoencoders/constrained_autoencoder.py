@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Constrained autoencoder: the same code in an image and in its reconstruction, f(g(f(x))) = f(x)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

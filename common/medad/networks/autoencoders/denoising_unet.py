@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """U-Net of the denoising autoencoder: noisy image in, clean image out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -4,8 +4,6 @@
 w = softmax(z M^T);  w_hat = w where w > lambda, else 0, divided by its sum;  z_hat = w_hat M
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

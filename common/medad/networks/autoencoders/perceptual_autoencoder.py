@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Perceptual autoencoder (AE-PL): with the frozen network in whose features it is judged."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Spatial autoencoder: the code is a vector of d numbers at every point of the coarsest grid."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

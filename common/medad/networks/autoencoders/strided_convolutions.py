@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Strided encoder and decoder: convolutions of width 4 with stride 2 halve and double the grid."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 

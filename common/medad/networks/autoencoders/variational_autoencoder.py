@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Variational autoencoder: q(z | x) = N(mean(x), exp(log_variance(x))), z = mean + sd * noise in training only."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -4,8 +4,6 @@
 w_hat = (w - mean(w)) / sqrt(var(w) + eps), then scaled by 1 / sqrt(fan_in).
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

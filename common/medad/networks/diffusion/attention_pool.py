@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attention pooling: the mean over all places is the query, and attends to the places."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 

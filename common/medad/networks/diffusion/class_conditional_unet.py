@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Class-conditional diffusion U-Net: told the class of an image, or that it is unknown."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 import torch

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Classifier of noisy images: noisy image and timestep in, logits of the classes out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Diffusion U-Net: noisy image and timestep in, noise (or clean image) out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guided diffusion: a diffusion network and the classifier that guides it, in one module."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 from torch import Tensor, nn

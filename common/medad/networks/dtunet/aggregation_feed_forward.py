@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dynamic aggregation feed-forward: patches see their neighbors, and the first token all of them."""
 
-from __future__ import annotations
-
 import torch
 from monai.networks.layers.factories import Conv
 from torch import Tensor, nn

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Patch embedding by overlapping convolutions, which also tell a patch where it lies."""
 
-from __future__ import annotations
-
 import torch
 from monai.networks.layers.factories import Conv
 from torch import Tensor, nn

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """DTU-Net, a U-shaped vision transformer of diffusion models: noisy image in, noise (or clean image) out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Head-interacted self-attention: a token per attention head joins the sequence."""
 
-from __future__ import annotations
-
 import torch
 from monai.networks.blocks import SABlock
 from torch import Tensor, nn

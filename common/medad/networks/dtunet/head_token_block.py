@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transformer block with head tokens: attention, then feed-forward, each beside a shortcut."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from .head_token_attention import HeadTokenAttention

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Token-wise perceptron: the feed-forward part of a transformer that looks at each token alone."""
 
-from __future__ import annotations
-
 from monai.networks.blocks import MLPBlock
 from torch import Tensor, nn
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Time-shift of tokens: one number per token, which follows from the timestep."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Anomaly segmentation of synthetic anomalies: a linear layer on trainable features."""
 
-from __future__ import annotations
-
 from monai.networks.layers.factories import Conv, Norm
 from torch import Tensor, nn
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Backbone weights from a file: all of them, or an error that says which do not fit."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import re

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Backbones by name: networks of MONAI, torchvision and timm that give features of several levels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Feature pyramid: features of several levels of a network, side by side on one grid."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Feature reconstruction: A = ||f - g(f)||_2 at every place, f the features of an image."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frozen features: a feature pyramid that is never trained, and which weights it comes from."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

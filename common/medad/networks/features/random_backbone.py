@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random backbone: the same weights in every process, and no level lost beside the others."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm

@@ -4,8 +4,6 @@
 p(x, y) = clip( Gauss( sum over layers l of w_l |f_l(x) - f_l(y)|^2 ), 0, 1),   every f of unit length
 """
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import Any

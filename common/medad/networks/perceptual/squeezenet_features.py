@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """SqueezeNet 1.1 features, after each of its seven stages."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Factorized position embedding: one learned vector per place on each axis, put side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -4,8 +4,6 @@
 f + scale * ||f|| / C * N(0, I)
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -4,8 +4,6 @@
 blocked(a, b) = on every axis |a - b| <= window // 2
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

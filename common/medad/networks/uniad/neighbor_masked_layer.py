@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Neighbor-masked encoder layer: self-attention that does not look at near tokens."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from .position_attention import PositionAttention

@@ -4,8 +4,6 @@
 norm(t + attention(query=t + p, key=m + p, value=m))
 """
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 

@@ -4,8 +4,6 @@
 norm(t + linear(relu(linear(t))))
 """
 
-from __future__ import annotations
-
 from monai.networks.blocks import MLPBlock
 from torch import Tensor, nn
 

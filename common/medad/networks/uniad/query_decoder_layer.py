@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Query decoder layer: it starts from a learned query, so that it cannot copy its input."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """UniAD: a transformer that rebuilds frozen features and cannot copy them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

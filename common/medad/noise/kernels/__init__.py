@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Source of the compiled kernels: ``simplex.h`` for all, with one file for processors and one for CUDA."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 
