@@ -11,16 +11,18 @@ DEPLOY := .venv-deploy
 DEPLOY_TESTS := tests/integration/deploy
 LABEL := .venv-label
 LABEL_TESTS := tests/integration/label
+# what is imported is compiled then: for all modules that takes longer than all else
+PIP := -m pip install --quiet --no-compile
 
-.PHONY: setup demo test test-slow test-gpu test-deploy test-label orthanc bundles lint format clean
+.PHONY: setup demo test test-slow test-gpu test-integration test-deploy test-label orthanc bundles lint format clean
 
 setup: $(STAMP)
 
 $(STAMP): requirements.txt setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' requirements.txt)"
-	$(BIN)/python -m pip install --quiet --requirement requirements.txt "setuptools>=77"
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python $(PIP) "$$(grep '^torch==' requirements.txt)"
+	$(BIN)/python $(PIP) --requirement requirements.txt "setuptools>=77"
+	$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
 	touch $(STAMP)
 
 demo: setup
@@ -36,26 +38,30 @@ test-slow: setup
 test-gpu: setup
 	$(BIN)/python -m pytest -m gpu
 
+# one network of each kind through MONAI Deploy and MONAI Label, in minutes
+test-integration:
+	$(MAKE) --jobs 2 --output-sync=target test-deploy test-label CHOICE='--networks each_kind -m "not slow"'
+
 # MONAI Deploy on a CPU, in an environment of its own
 test-deploy: $(DEPLOY)/.installed
-	OMP_NUM_THREADS=1 PYTHONPATH=common:$(DEPLOY_TESTS) $(DEPLOY)/bin/python -m pytest $(DEPLOY_TESTS)
+	OMP_NUM_THREADS=1 PYTHONPATH=common:$(DEPLOY_TESTS) $(DEPLOY)/bin/python -m pytest $(DEPLOY_TESTS) $(CHOICE)
 
 $(DEPLOY)/.installed: $(DEPLOY_TESTS)/requirements.txt $(DEPLOY_TESTS)/sdk.txt
 	test -x $(DEPLOY)/bin/python || $(PYTHON) -m venv $(DEPLOY)
-	$(DEPLOY)/bin/python -m pip install --quiet "$$(grep '^torch==' $(DEPLOY_TESTS)/requirements.txt)"
-	$(DEPLOY)/bin/python -m pip install --quiet --requirement $(DEPLOY_TESTS)/requirements.txt
-	$(DEPLOY)/bin/python -m pip install --quiet --no-deps --requirement $(DEPLOY_TESTS)/sdk.txt
+	$(DEPLOY)/bin/python $(PIP) "$$(grep '^torch==' $(DEPLOY_TESTS)/requirements.txt)"
+	$(DEPLOY)/bin/python $(PIP) --requirement $(DEPLOY_TESTS)/requirements.txt
+	$(DEPLOY)/bin/python $(PIP) --no-deps --requirement $(DEPLOY_TESTS)/sdk.txt
 	touch $@
 
 # A server of MONAI Label, in an environment of its own, and the DICOM server Orthanc
 test-label: orthanc setup $(LABEL)/.installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(LABEL_TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(LABEL_TESTS) $(CHOICE)
 
 # installed with pip's isolation, SAM 2 would be built with the newest torch, several gigabytes of CUDA
 $(LABEL)/.installed: $(LABEL_TESTS)/requirements.txt $(LABEL_TESTS)/prepare_torchvision.py
 	test -x $(LABEL)/bin/python || $(PYTHON) -m venv $(LABEL)
-	$(LABEL)/bin/python -m pip install --quiet $$(grep -E '^(torch|numpy|setuptools|wheel)==' $(LABEL_TESTS)/requirements.txt)
-	SAM2_BUILD_CUDA=0 $(LABEL)/bin/python -m pip install --quiet --no-build-isolation --requirement $(LABEL_TESTS)/requirements.txt
+	$(LABEL)/bin/python $(PIP) $$(grep -E '^(torch|numpy|setuptools|wheel)==' $(LABEL_TESTS)/requirements.txt)
+	SAM2_BUILD_CUDA=0 $(LABEL)/bin/python $(PIP) --no-build-isolation --requirement $(LABEL_TESTS)/requirements.txt
 	$(LABEL)/bin/python $(LABEL_TESTS)/prepare_torchvision.py
 	touch $@
 

@@ -3,23 +3,31 @@
 
 import json
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
 import pytest
-from bundle_tools import BUNDLES, of_each_kind
+from bundle_tools import BUNDLES, ROOT, of_each_kind
 
 collect_ignore = [folder.name for folder in Path(__file__).parent.iterdir() if folder.is_dir()]
+DISPLAYED = ROOT / "bundles" / "microcalcification_cascade"
+"""A kind of its own for hosts: its 2D network takes DICOM values as a viewer shows them."""
+
+Network = tuple[Path, int]
+"""A bundle, and the number of axes of its network."""
 
 
-def _bundles(names: str) -> list[Path]:
-    """Folders of the bundles that are asked for."""
-    known = {"all": BUNDLES, "each_kind": of_each_kind(), **{folder.name: [folder] for folder in BUNDLES}}
-    return [folder for name in names.split(",") for folder in known[name]]
+def _networks(names: str) -> list[Network]:
+    """Choose networks by the names of bundles; ``each_kind`` takes one of each kind, 2D and 3D in turn."""
+    both = {folder.name: [(folder, 2), (folder, 3)] for folder in BUNDLES}
+    of_kinds = zip(sorted([*of_each_kind(), DISPLAYED]), cycle((2, 3)), strict=False)
+    known = {"all": [network for pair in both.values() for network in pair], "each_kind": list(of_kinds), **both}
+    return [network for name in names.split(",") for network in known[name]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a run take fewer bundles than all."""
-    parser.addoption("--bundles", type=_bundles, default="all", help="all, each_kind, or names with commas between")
+    """Let a run take fewer networks than all."""
+    parser.addoption("--networks", type=_networks, default="all", help="all, each_kind, or bundles with commas between")
 
 
 @pytest.fixture(scope="session")

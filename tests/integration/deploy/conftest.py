@@ -51,11 +51,11 @@ def export(
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Take the bundles, each with a 2D network and with a 3D one."""
+    """Go over the networks."""
     if "exported" in metafunc.fixturenames:
-        cases = [(bundle, spatial_dims) for bundle in metafunc.config.getoption("bundles") for spatial_dims in (2, 3)]
-        ids = [f"{bundle.name}-{spatial_dims}d" for bundle, spatial_dims in cases]
-        metafunc.parametrize("exported", cases, indirect=True, ids=ids, scope="session")
+        networks = metafunc.config.getoption("networks")
+        ids = [f"{bundle.name}-{spatial_dims}d" for bundle, spatial_dims in networks]
+        metafunc.parametrize("exported", networks, indirect=True, ids=ids, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +67,7 @@ def exported(request: pytest.FixtureRequest, export: Callable[[Path, int], Expor
 @pytest.fixture
 def one_exported(export: Callable[[Path, int], Exported], pytestconfig: pytest.Config) -> Exported:
     """One of them."""
-    return export(pytestconfig.getoption("bundles")[-1], 2)
+    return export(*pytestconfig.getoption("networks")[0])
 
 
 @pytest.fixture(scope="session")

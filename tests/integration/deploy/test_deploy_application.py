@@ -14,7 +14,7 @@ from deploy_tools import Exported, run
 from dicom_files import PLANTED, assert_same_by_position
 
 
-@pytest.fixture(params=["oblique", "mr_vs_seg_001"])
+@pytest.fixture(params=["oblique", pytest.param("mr_vs_seg_001", marks=pytest.mark.slow)])
 def series(request: pytest.FixtureRequest) -> Path:
     """A generated series, and a real one where there is one."""
     if request.param == "oblique":

@@ -46,23 +46,23 @@ def models(
     pytestconfig: pytest.Config,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Served]:
-    """Bundles, each with a 2D network for the slices of volumes, and with a 3D one; of the last also the other forms.
+    """Bundles with a 2D network, for the slices of volumes, or with a 3D one; of the last also the other forms.
 
     The 2D networks learn from images; all are calibrated on volumes, which is what the server gets.
     """
     served = {}
-    for bundle in pytestconfig.getoption("bundles"):
-        for dimension, overlays in ((2, ["smoke"]), (3, ["volume_3d", "smoke"])):
-            folders = [tmp_path_factory.mktemp(name) for name in ("models", "training", "dist")]
-            model = train_smoke_model(bundle, phantoms[dimension], *folders[:2], names=" ".join(["train", *overlays]))
-            if dimension == 2:
-                paths = {**model.paths, "dataset_dir": phantoms[3], "ckpt_dir": folders[0], "output_dir": folders[1]}
-                build(bundle, " ".join(["train", "calibrate", *overlays]), **paths).run()
-            lower_thresholds(model.models / "calibration.json", 0.75)
-            weights = model.models / "model.pt"
-            name = bundle.name if dimension == 2 else f"{bundle.name}_3d"
-            release = export_bundle(bundle, folders[2], overlays, weights)
-            served[name] = Served(bundle, dimension, tuple(overlays), release.folder)
+    for bundle, dimension in pytestconfig.getoption("networks"):
+        overlays = ["smoke"] if dimension == 2 else ["volume_3d", "smoke"]
+        folders = [tmp_path_factory.mktemp(name) for name in ("models", "training", "dist")]
+        model = train_smoke_model(bundle, phantoms[dimension], *folders[:2], names=" ".join(["train", *overlays]))
+        if dimension == 2:
+            paths = {**model.paths, "dataset_dir": phantoms[3], "ckpt_dir": folders[0], "output_dir": folders[1]}
+            build(bundle, " ".join(["train", "calibrate", *overlays]), **paths).run()
+        lower_thresholds(model.models / "calibration.json", 0.75)
+        weights = model.models / "model.pt"
+        name = bundle.name if dimension == 2 else f"{bundle.name}_3d"
+        release = export_bundle(bundle, folders[2], overlays, weights)
+        served[name] = Served(bundle, dimension, tuple(overlays), release.folder)
     for form in FORMS:
         release = export_bundle(bundle, tmp_path_factory.mktemp(form), [*overlays, form], weights)
         served[form] = Served(bundle, dimension, (*overlays, form), release.folder)

@@ -31,7 +31,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="module", params=["phantom", "mr_vs_seg_001"])
+@pytest.fixture(scope="module", params=["phantom", pytest.param("mr_vs_seg_001", marks=pytest.mark.slow)])
 def series(
     request: pytest.FixtureRequest,
     archive: Server,
