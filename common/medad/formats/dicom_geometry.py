@@ -86,7 +86,8 @@ def order_and_affine(planes: Sequence[SlicePlane], where: str) -> tuple[list[int
         Indices into ``planes`` in spatial order, and the affine (voxel index ``(column, row, slice)`` to RAS in mm).
 
     Raises:
-        InputError: if slices differ in size, spacing or orientation, share a position, or are unevenly spaced.
+        InputError: if slices differ in size, spacing or orientation, share a position, are unevenly spaced, or do not
+            lie straight behind each other.
     """
     _require_one_geometry(planes, where)
     row, column = np.asarray(planes[0].orientation[:3]), np.asarray(planes[0].orientation[3:])
@@ -95,6 +96,7 @@ def order_and_affine(planes: Sequence[SlicePlane], where: str) -> tuple[list[int
     depths = positions @ normal
     order = [int(index) for index in np.argsort(depths, kind="stable")]
     _require_even_steps(np.diff(depths[order]), where)
+    _require_no_tilt(positions - positions[order[0]], normal / np.linalg.norm(normal), min(planes[0].spacing), where)
     first, last = positions[order[0]], positions[order[-1]]
     step = (last - first) / (len(planes) - 1) if len(planes) > 1 else normal * planes[0].thickness
     affine = np.eye(4)
@@ -165,4 +167,16 @@ def _require_even_steps(steps: NDArray[np.float64], where: str) -> None:
             where=where,
             expected=f"one slice every {median:.3g} mm",
             remedy="Complete the series; the missing files may not have been exported.",
+        )
+
+
+def _require_no_tilt(shifts: NDArray[np.float64], normal: NDArray[np.float64], pixel: float, where: str) -> None:
+    """Refuse slices that are shifted within their planes: few viewers show a grid whose axes are not orthogonal."""
+    within = np.linalg.norm(shifts - np.outer(shifts @ normal, normal), axis=1).max()
+    if within > pixel:
+        raise InputError(
+            f"a tilted series: its slices are shifted within their planes by up to {within:.3g} mm (gantry tilt?)",
+            where=where,
+            expected=f"slices straight behind each other, within a pixel of {pixel:.3g} mm",
+            remedy="Convert it with dcm2niix, which also writes a volume with the tilt corrected, and give that one.",
         )

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-import nibabel as nib
 import numpy as np
 import pytest
 from medad.errors import InputError
@@ -27,21 +26,52 @@ def test_geometry_in_closed_form_and_as_monai(dicom_series, tmp_path):
     np.testing.assert_allclose(meta["affine"], monai_meta["affine"])
 
 
-def test_oblique_series(dicom, tmp_path):
-    row, column = np.asarray([0.8, 0.6, 0.0]), np.asarray([0.0, 0.0, -1.0])
-    normal = np.cross(row, column)
-    for index in range(3):
-        position = [float(value) for value in np.asarray([5.0, 6.0, 7.0]) + 2.0 * index * normal]
-        dicom(
-            f"s/{index}.dcm",
-            SLICE + 100 * index,
-            ImagePositionPatient=position,
-            ImageOrientationPatient=[*row, *column],
-        )
+ROW, COLUMN = np.asarray([0.8, 0.6, 0.0]), np.asarray([-0.36, 0.48, 0.8])
+NORMAL = np.cross(ROW, COLUMN)
+
+
+def series(dicom, step, count=3):
+    """Slices that are tilted in every direction, one ``step`` (mm) behind the other, the last one first."""
+    for index in range(count):
+        position = [float(value) for value in np.asarray([5.0, 6.0, 7.0]) + index * step]
+        orientation = [*map(float, ROW), *map(float, COLUMN)]
+        name = f"s/{count - index}.dcm"
+        dicom(name, SLICE + 100 * index, ImagePositionPatient=position, ImageOrientationPatient=orientation)
+
+
+@pytest.mark.parametrize("spacing", [2.0, -2.0])
+def test_affine_of_an_oblique_series_in_closed_form(dicom, tmp_path, spacing):
+    series(dicom, spacing * NORMAL)
     array, meta = load(tmp_path / "s")
-    np.testing.assert_array_equal(array[..., 2], 2.0 * (SLICE.T + 200) - 10)
-    expected = np.asarray([-5.0, -6.0, 7.0]) + [-1, -1, 1] * (2 * 0.25 * row + 1 * 0.5 * column + 2 * 2.0 * normal)
-    np.testing.assert_allclose(nib.affines.apply_affine(meta["affine"], [2, 1, 2]), expected, atol=1e-6)
+    slices = [2.0 * (SLICE.T + 100 * index) - 10 for index in range(3)]
+    first = np.asarray([5.0, 6.0, 7.0])
+    if spacing < 0:  # slices are counted along the normal
+        slices, first = slices[::-1], first + 2 * spacing * NORMAL
+    np.testing.assert_array_equal(array, np.stack(slices, axis=-1))
+    lps = np.eye(4)
+    lps[:3] = np.stack([0.25 * ROW, 0.5 * COLUMN, 2.0 * NORMAL, first], axis=1)
+    np.testing.assert_allclose(meta["affine"], np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps, atol=1e-6)
+
+
+@pytest.mark.parametrize("direction", [ROW, -COLUMN])
+def test_slices_that_are_not_straight_behind_each_other_are_refused(dicom, tmp_path, direction):
+    series(dicom, 2.0 * NORMAL + 0.2 * direction)  # tilted by 6 degrees
+    with pytest.raises(InputError, match=r"tilted series.* up to 0\.4 mm .*pixel of 0\.25 mm.*dcm2niix"):
+        load(tmp_path / "s")
+
+
+def test_one_shifted_slice_is_refused(dicom, tmp_path):
+    series(dicom, 2.0 * NORMAL)
+    position = [float(value) for value in np.asarray([5.0, 6.0, 7.0]) + 6.0 * NORMAL + 0.3 * ROW]
+    orientation = [*map(float, ROW), *map(float, COLUMN)]
+    dicom("s/4.dcm", SLICE, ImagePositionPatient=position, ImageOrientationPatient=orientation)
+    with pytest.raises(InputError, match=r"tilted series.* up to 0\.3 mm"):
+        load(tmp_path / "s")
+
+
+def test_rounded_positions_are_no_tilt(dicom, tmp_path):
+    series(dicom, 2.0 * NORMAL + 0.05 * ROW)  # 0.1 mm in three slices
+    assert load(tmp_path / "s")[0].shape == (3, 4, 3)
 
 
 def enhanced(dicom, positions, slopes=(1, 1, 1)):
