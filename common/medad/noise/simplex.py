@@ -28,7 +28,8 @@ class FractalSimplexNoise:
 
     The noise is that of OpenSimplex; gradients come from a hash of seed and lattice point, not from a
     permutation table. Differs from the AnoDDPM and DTU-Net codes, which draw one field for a whole batch: here every
-    sample has its own, and every channel, unless channels are asked to be correlated.
+    sample has its own, and every channel, unless channels are asked to be correlated. Every octave has a seed of its
+    own; there all octaves share one permutation table, so that each repeats the one before at half its size.
 
     Args:
         spatial_dims: 2 or 3.

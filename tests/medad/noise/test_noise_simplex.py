@@ -134,6 +134,17 @@ def test_samples_have_their_own_fields(dims: int, time_axis: bool) -> None:
     assert torch.corrcoef(fields.flatten(1)).fill_diagonal_(0).abs().max() < 0.5
 
 
+@pytest.mark.parametrize(("dims", "time_axis"), FORMS)
+def test_octaves_have_their_own_fields(dims: int, time_axis: bool) -> None:
+    # the published octaves share one table: the second is the first at half its size
+    def fields(octaves: int, frequency: float) -> Tensor:
+        noise = FractalSimplexNoise(dims, octaves, frequency=frequency, time_axis=time_axis)
+        return noise(torch.zeros(8, 1, *(48,) * dims), torch.arange(8), torch.full((8,), 5.0)).flatten()
+
+    second = fields(2, 16.0) - fields(1, 16.0)
+    assert abs(float(torch.corrcoef(torch.stack([second, fields(1, 8.0)]))[0, 1])) < 0.2  # 1 if they shared a seed
+
+
 def test_seed_zero_reproduces_and_leaves_global_state() -> None:
     # AnoDDPM fault F6: seed 0 drew another seed, from the global generator of NumPy
     state = torch.get_rng_state()
