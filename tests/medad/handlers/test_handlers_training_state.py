@@ -7,6 +7,7 @@ import torch
 from ignite.engine import Engine
 from medad.errors import InputError
 from medad.handlers import TrainingState
+from monai.transforms import RandShiftIntensity
 from torch import nn
 
 
@@ -36,6 +37,28 @@ def test_a_resumed_run_draws_and_ends_as_an_uninterrupted_one(tmp_path: Path) ->
     assert rest == drawn[6:]
     assert torch.equal(network.weight, resumed.weight)
     assert _train(tmp_path / "c", 1, seed=4)[1] != drawn[:3]
+
+
+def test_every_rank_draws_its_own_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = {}
+    for name, rank in (("first", 0), ("second", 1), ("again", 1)):
+        monkeypatch.setattr("ignite.distributed.get_rank", lambda rank=rank: rank)
+        drawn[name] = _train(tmp_path / name, 2)[1]
+    assert drawn["second"] == drawn["again"]
+    assert len({*drawn["first"], *drawn["second"]}) == 12  # 2 ranks, 2 epochs, 3 steps
+
+
+def test_augmentation_follows_the_seed_of_the_epoch(tmp_path: Path) -> None:
+    shift = RandShiftIntensity(1.0, prob=1.0)
+    state = TrainingState(tmp_path / "state.pt", {}, seed=3, transform=shift)
+    engine = Engine(lambda engine, batch: None)
+
+    def drawn(epoch: int) -> float:
+        engine.state.epoch = epoch
+        state.seed_epoch(engine)
+        return float(shift(torch.zeros(1)))
+
+    assert drawn(1) == drawn(1) != drawn(2)
 
 
 def test_a_state_of_another_network_is_refused(tmp_path: Path) -> None:

@@ -53,6 +53,31 @@ def test_proportions_are_kept_or_stretched() -> None:
     assert stretched[0].diff().min() > 0
 
 
+@pytest.mark.parametrize(
+    ("spacing", "size", "grid"),
+    [
+        ((1.0, 2.0), (40, 20), (32, 32)),  # 40 x 40 mm
+        ((1.0, 2.0, 5.0), (40, 20, 8), (32, 32, 32)),  # 40 x 40 x 40 mm
+        ((1.0, 2.0, 5.0), (40, 20, 3), (32, 32)),  # slice by slice
+    ],
+)
+def test_voxel_sizes_count_in_the_proportions(
+    spacing: tuple[float, ...], size: tuple[int, ...], grid: tuple[int, ...]
+) -> None:
+    image = MetaTensor(torch.zeros(1, *size), affine=torch.diag(torch.tensor([*spacing, 1.0])[: len(size) + 1]))
+    box = tuple(slice(n // 4, n // 2) for n in size[: len(grid)])
+    image[(0, *box)] = 1
+    fit = FitToGrid(grid)
+    fitted = fit(image)
+    assert fitted.shape == (1, *grid, *size[len(grid) :])
+    # the grid is full: a quarter of it, not less, along every axis, between 8 and 16 of 32
+    assert (fitted[0] > 0.5).sum() == 8 ** len(grid) * (size[-1] if len(size) > len(grid) else 1)
+    assert (fitted[(0, *[slice(8, 16)] * len(grid))] > 0.5).all()
+    back = fit.inverse(fitted)
+    assert torch.equal(back > 0.5, image > 0.5)
+    torch.testing.assert_close(back.affine, image.affine)
+
+
 def test_a_much_larger_image_is_averaged_like_a_slowly_smoothed_one() -> None:
     axes = torch.meshgrid(torch.linspace(0, 3, 512), torch.linspace(0, 2, 512), indexing="ij")
     image = (torch.sin(axes[0]) * torch.cos(axes[1]))[None] + 0.5 * torch.rand(1, 512, 512)
