@@ -251,6 +251,24 @@ def test_the_door_writes_what_the_bundle_run_writes(
 
 
 @pytest.mark.one_bundle
+def test_names_are_never_code(smoke_model: SmokeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names of files and folders that are expressions, references, macros and keys to MONAI's parser."""
+    monkeypatch.chdir(tmp_path)
+    code = "$__import__('os').mkdir('ran')"
+    picture, expected = _pictures(smoke_model)[0], tmp_path / "expected"
+    _door(smoke_model, picture, expected)
+    for number, name in enumerate((code, "@device", "%seed", "x#y", "$x/@y#z", "a,b", "{'_target_': 'os.getcwd'}")):
+        source = Path(f"{name}.png")
+        source.parent.mkdir(exist_ok=True)
+        shutil.copy(picture, source)
+        out = Path(f"{number}{name}")
+        _door(smoke_model, source, out)
+        scores = [[row["score"], row["p_value"]] for folder in (out, expected) for row in _rows(folder).values()]
+        assert scores[0] == scores[1]
+    assert not Path("ran").exists()
+
+
+@pytest.mark.one_bundle
 def test_the_door_keeps_what_it_can_and_says_what_is_missing(
     smoke_model: SmokeModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

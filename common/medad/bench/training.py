@@ -63,7 +63,9 @@ def run(args: argparse.Namespace) -> list[dict[str, object]]:
         if random_part(workflow.parser.get_parsed_content("train#preprocessing")):
             rows += _measure(workflow, args, "as configured")
         fixed = {"_target_": f"{__name__}.deterministic_part", "transform": "@train#preprocessing"}
-        rows += _measure(_workflow(args, Path(folder), train__dataset__transform=fixed), args, "none")
+        workflow = _workflow(args, Path(folder))
+        workflow.parser["train#dataset#transform"] = fixed
+        rows += _measure(workflow, args, "none")
     return rows
 
 
@@ -164,11 +166,11 @@ class _Alternation:
         self.rounds.append(self.watch.seconds)
 
 
-def _workflow(args: argparse.Namespace, folder: Path, **overrides: Any) -> Any:
+def _workflow(args: argparse.Namespace, folder: Path) -> Any:
     epochs = args.repeats + 1
     paths = {"dataset_dir": folder / "data", "output_dir": folder / "log", "ckpt_dir": folder / "models"}
     run = {"max_epochs": epochs, "val_interval": epochs + 1, "amp": False, "seed": args.seed}
-    return build(args.bundle, ["train", *args.config], **{**paths, **run, **settings(args.set), **overrides})
+    return build(args.bundle, ["train", *args.config], **{**paths, **run, **settings(args.set)})
 
 
 def _measure(workflow: Any, args: argparse.Namespace, augmentation: str) -> list[dict[str, object]]:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from monai.bundle import ConfigParser, ReferenceResolver
 
 from ..errors import InputError, MedadError, reason, unwrap_errors
+from .data_values import as_data, data_overrides
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
@@ -60,7 +61,7 @@ def read_config(
         bundle: folder of the bundle; becomes ``bundle_root``.
         base: see :func:`config_files`.
         overlays: see :func:`config_files`.
-        overrides: values by key; ``#`` or ``::`` reaches into a nested one.
+        overrides: values by key; ``#`` or ``::`` reaches into a nested one. Values are data, never expressions.
 
     Returns:
         The configuration; nothing of it is built yet.
@@ -81,7 +82,7 @@ def read_config(
         ) from error
     for key in overrides:
         _require_key(config, key, f"{base}.json")
-    config.update({**overrides, "bundle_root": str(Path(bundle).expanduser())})
+    config.update({**data_overrides(overrides), "bundle_root": as_data(Path(bundle).expanduser())})
     return config
 
 

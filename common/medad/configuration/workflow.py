@@ -2,7 +2,6 @@
 """A bundle's workflow from Python, as ``python -m monai.bundle run`` makes it."""
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from monai.bundle import ConfigWorkflow
 
 from .config import PathLike, config_files, read_config
+from .data_values import as_data, data_overrides
 
 
 def open_workflow(
@@ -21,7 +21,7 @@ def open_workflow(
         bundle: folder of the bundle; becomes ``bundle_root``.
         base: ``"inference"`` or ``"train"``.
         overlays: names of overlays of the bundle, such as ``"cpu"``, or paths of JSON files.
-        overrides: values by key; ``#`` or ``::`` reaches into a nested one.
+        overrides: values by key; ``#`` or ``::`` reaches into a nested one. Values are data, never expressions.
 
     Returns:
         The workflow.
@@ -29,8 +29,9 @@ def open_workflow(
     Raises:
         InputError: if the bundle, an overlay or a key does not exist.
     """
-    given = {key: os.fspath(value) if isinstance(value, Path) else value for key, value in (overrides or {}).items()}
-    read_config(bundle, base, overlays, given)  # a misspelled key ends here; MONAI would add it and not use it
+    read_config(
+        bundle, base, overlays, overrides or {}
+    )  # a misspelled key ends here; MONAI would add it and not use it
     root = Path(bundle).expanduser()
     # MONAI warns that it was asked not to set up logging
     logging.getLogger("monai.bundle.workflows").setLevel(logging.ERROR)
@@ -39,7 +40,7 @@ def open_workflow(
         meta_file=str(root / "configs" / "metadata.json"),
         logging_file=False,
         workflow_type="infer" if base == "inference" else base,
-        **{**given, "bundle_root": str(root)},
+        **{**data_overrides(overrides or {}), "bundle_root": as_data(root)},
     )
     workflow.initialize()
     return workflow

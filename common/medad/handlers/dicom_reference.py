@@ -29,13 +29,22 @@ _CARRIED = {
     "StudyTime": r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?",
     "ReferringPhysicianName": r".*",
 }
+# what objects are made of: which image they refer to, and where its pixels lie
+_IMAGE = (
+    *_NEEDED,
+    *("FrameOfReferenceUID", "Modality", "SeriesNumber", "SpecificCharacterSet"),
+    *("ImagePositionPatient", "ImageOrientationPatient", "SliceThickness", "SpacingBetweenSlices"),
+    *("ImagerPixelSpacing", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
+)
+_PIXELS = 0x0028  # group of rows, columns, bits, spacing
 
 
 def referable(headers: Sequence[Any], where: str) -> list[Any]:
-    """Copy headers so that a result can refer to them and carry their patient and study.
+    """Copy of headers what a result needs to refer to them and to carry their patient and study.
 
-    An entry about patient or study that is missing, or has a value that DICOM does not allow, is left empty in the
-    copy, as DICOM wants it for what is not known.
+    A result carries what DICOM asks for of patient and study, and nothing else that is told about them: no comments,
+    diagnoses, descriptions, institutions, devices or further persons. An entry that is missing, or has a value that
+    DICOM does not allow, is left empty, as DICOM wants it for what is not known.
 
     Args:
         headers: ``pydicom.Dataset`` of each slice of an image.
@@ -54,13 +63,21 @@ def referable(headers: Sequence[Any], where: str) -> list[Any]:
         raise cannot_refer(f"no {', '.join(missing)} in its headers", where)
     if int(headers[0].get("NumberOfFrames") or 1) > 1 and planes_of_frames(headers[0]) is None:
         raise cannot_refer("several frames without positions", where)
-    copies = [copy.deepcopy(header) for header in headers]
-    for header in copies:
-        for name, allowed in _CARRIED.items():
-            value = str(header.get(name) or "").strip()
-            if not value or not re.fullmatch(allowed, value):
-                setattr(header, name, None)
-    return copies
+    return [_reduced(header) for header in headers]
+
+
+def _reduced(header: Any) -> Any:
+    reduced = pydicom.Dataset()
+    reduced.file_meta = header.file_meta
+    reduced.update(header.group_dataset(_PIXELS))
+    for name in (*_IMAGE, *_CARRIED):
+        if name in header:
+            reduced[name] = copy.deepcopy(header[name])
+    for name, allowed in _CARRIED.items():
+        value = str(reduced.get(name) or "").strip()
+        if not value or not re.fullmatch(allowed, value):
+            setattr(reduced, name, None)
+    return reduced
 
 
 def cannot_refer(what: str, where: str) -> InputError:

@@ -13,9 +13,16 @@ import torch
 from dicom_files import PLANTED, write_series
 from medad.handlers import CaseSaver, DicomResults
 from medad.transforms import LoadImageFiled
+from pydicom.datadict import DicomDictionary
 
 VOLUME = np.random.default_rng(0).integers(0, 900, (5, 6, 4))
 Save = Callable[..., Path]
+# of the header itself; groups of file, directory and overlays have other rules
+TEXTS = [
+    keyword
+    for tag, (vr, _, _, _, keyword) in DicomDictionary.items()
+    if vr in ("AE", "AS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT") and keyword and 0x08 <= tag >> 16 < 0x5000
+]
 
 
 @pytest.fixture
@@ -104,3 +111,24 @@ def test_strange_names_and_dates_are_not_quoted(
         save(tmp_path / "series", wanted=True)
     said = caplog.text + "".join(str(warning.message) for warning in recwarn)
     assert not [value for value in (*PLANTED.values(), *tags.values(), "Zwetschgen") if value in said]
+
+
+def test_a_result_carries_of_the_patient_what_dicom_asks_for_and_no_more(save: Save, tmp_path: Path) -> None:
+    """A text of its own stands in every entry that may hold one."""
+    write_series(tmp_path / "series", VOLUME)
+    for path in (tmp_path / "series").iterdir():
+        ds = pydicom.dcmread(path)
+        with dicom_files.pydicom.config.disable_value_validation():
+            planted = [name for name in TEXTS if name not in ds and name != "SpecificCharacterSet"]
+            for number, name in enumerate(planted):
+                setattr(ds, name, f"Planted{number}")
+            ds.save_as(path)
+    assert len(planted) > 700
+    out = save(tmp_path / "series")
+    for what in ("mask", "anomaly_map"):
+        content = (out / f"c_{what}.dcm").read_bytes()
+        assert b"Planted" not in content
+        told = [value.encode() in content for value in PLANTED.values()]
+        assert dict(zip(PLANTED, told, strict=True)) == {
+            name: name not in ("InstitutionName", "StudyDescription", "PatientComments") for name in PLANTED
+        }
