@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
 import itertools
-import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from medad.calibration import Calibration, load_calibration, voxel_rate_grid
+import torch
+from medad.calibration import Calibration, CalibrationBuilder, voxel_rate_grid
 from medad.errors import CalibrationError
 from scipy import stats
 
@@ -137,63 +135,6 @@ def test_grid_of_rates() -> None:
     assert max(high / low for high, low in itertools.pairwise(grid)) < 1.05
 
 
-def test_file_round_trip(tmp_path: Path) -> None:
-    calibration = make([0.1 + 0.2, 1 / 3, 2.0], ["a", "a", "b"])
-    path = tmp_path / "models" / "calibration.json"
-    calibration.save(path)
-    assert load_calibration(path) == calibration
-    assert list(path.parent.iterdir()) == [path]
-    content = json.loads(path.read_text())
-    assert content["images"] == 3 and content["subjects"] == 2 and content["approximate"] is True
-    first = path.read_bytes()
-    calibration.save(path)
-    assert path.read_bytes() == first
-
-
-def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
-    path = tmp_path / "calibration.json"
-    make([1.0]).save(path)
-    first = load_calibration(path)
-    assert load_calibration(path) is first
-    make([1.0, 2.0]).save(path)
-    os.utime(path, ns=(1, 1))
-    assert load_calibration(path).images == 2
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "calibration.json"
-    make([1.0]).save(path)
-    before = path.read_bytes()
-    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        make([1.0, 2.0]).save(path)
-    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
-
-
-def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(CalibrationError, match=r"nowhere\.json.*train\.json.*calibrate\.json.*--threshold"):
-        load_calibration(tmp_path / "nowhere.json")
-
-
-def test_broken_files(tmp_path: Path) -> None:
-    path = tmp_path / "calibration.json"
-    good = make([1.0, 2.0]).to_dict()
-    broken: list[Any] = [
-        {**good, "format": "other"},
-        {name: value for name, value in good.items() if name != "scores"},
-        {**good, "scores": 3},
-        {**good, "scores": [2.0, 1.0]},
-        {**good, "scores": ["1.0", "2.0"]},
-        {**good, "score_weights": [1.0]},
-        [good],
-    ]
-    for number, text in enumerate(["", "{", *map(json.dumps, broken)]):
-        path.write_text(text)
-        os.utime(path, ns=(number, number))
-        with pytest.raises(CalibrationError, match=r"calibration\.json.*calibrate\.json again"):
-            load_calibration(path)
-
-
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
@@ -211,3 +152,15 @@ def test_broken_files(tmp_path: Path) -> None:
 def test_entries_that_do_not_fit(changes: dict[str, Any], name: str) -> None:
     with pytest.raises(ValueError, match=name):
         dataclasses.replace(make([1.0, 2.0]), **changes)
+
+
+def test_score_threshold_divides_decisions() -> None:
+    builder = CalibrationBuilder()
+    for i in range(40):
+        builder.update(float(i), torch.rand(1, 8, 8), None, f"s{i}")
+    calibration = builder.build("0" * 64, "0" * 64)
+    threshold = calibration.score_threshold(0.05)
+    assert threshold is not None
+    assert calibration.decision(threshold, 0.05) == 0
+    assert calibration.decision(threshold + 1e-6, 0.05) == 1
+    assert calibration.score_threshold(0.001) is None

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The calibration of a run: its arguments, and what it says before there is a file."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,13 @@ def test_a_calibration_of_another_pipeline_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["image_false_positive_rate", "voxel_false_positive_rate"])
-@pytest.mark.parametrize("rate", [0.0, 1.0, -0.1])
+@pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, math.nan])
 def test_rates_lie_between_0_and_1(name: str, rate: float) -> None:
     with pytest.raises(ValueError, match=name):
         StoredCalibration(None, **{name: rate})
+
+
+@pytest.mark.parametrize("threshold", [math.nan, math.inf, "high", "nan", ""])
+def test_a_threshold_is_a_finite_number(threshold: float | str) -> None:
+    with pytest.raises(ValueError, match="threshold"):
+        StoredCalibration(None, threshold=threshold)

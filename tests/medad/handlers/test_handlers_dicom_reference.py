@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
+
+
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import dicom_files
 import numpy as np
 import pydicom
 import pytest
-import torch
 from dicom_files import PLANTED, write_series
-from medad.handlers import CaseSaver, DicomResults
-from medad.transforms import LoadImageFiled
 from pydicom.datadict import DicomDictionary
 
 VOLUME = np.random.default_rng(0).integers(0, 900, (5, 6, 4))
@@ -23,46 +21,6 @@ TEXTS = [
     for tag, (vr, _, _, _, keyword) in DicomDictionary.items()
     if vr in ("AE", "AS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT") and keyword and 0x08 <= tag >> 16 < 0x5000
 ]
-
-
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    """What the handler reads of a bundle."""
-    root = tmp_path / "bundle"
-    (root / "configs").mkdir(parents=True)
-    (root / "configs" / "metadata.json").write_text('{"name": "Toy - a test", "version": "1.2.3"}')
-    torch.save({"weight": torch.zeros(2)}, root / "model.pt")
-    return root
-
-
-@pytest.fixture
-def save(bundle: Path, tmp_path: Path) -> Save:
-    """Save a random result of an image as the case ``c`` and return its folder."""
-
-    def run(source: Path, wanted: bool | str = True, out: str = "out", seed: int = 0, **changes: Any) -> Path:
-        dicom = DicomResults(wanted, bundle, bundle / "model.pt")
-        saver = CaseSaver(tmp_path / out, map_white=0.5, dicom=dicom, pred_name=changes.pop("pred_name", "mask"))
-        engine = SimpleNamespace(state=SimpleNamespace(output=[result(source, seed, **changes)], failures=[]))
-        saver(engine)
-        if engine.state.failures:
-            raise AssertionError(engine.state.failures)
-        return tmp_path / out / "c"
-
-    return run
-
-
-def result(source: Path, seed: int = 0, **changes: Any) -> dict[str, Any]:
-    """A case with a random map and mask on the grid of an image; nothing is marked in its third slice."""
-    image = LoadImageFiled(keys="image")({"image": str(source)})["image"]
-    generator = torch.Generator().manual_seed(seed)
-    anomaly_map, mask = image.clone(), image.clone()
-    anomaly_map.set_array(torch.rand(image.shape, generator=generator))
-    marked = (torch.rand(image.shape, generator=generator) > 0.7).to(torch.uint8)
-    if image.ndim == 4:
-        marked[..., 2] = 0
-    mask.set_array(marked)
-    case = {"case": "c", "anomaly_map": anomaly_map, "pred": mask, **changes}
-    return {key: value for key, value in case.items() if value is not None}
 
 
 def test_unusable_entries_about_the_patient_are_left_empty(save: Save, tmp_path: Path) -> None:

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from medad.calibration import Calibration, load_calibration
+from medad.errors import CalibrationError
+
+
+def make(*scores: float) -> Calibration:
+    """Make a calibration of as many subjects."""
+    return Calibration(
+        scores=scores,
+        score_weights=(1.0,) * len(scores),
+        subjects=len(scores),
+        voxels=2000,
+        effective_voxels=1500.0,
+        voxel_rates=(0.5, 0.1),
+        voxel_thresholds=(0.1, 0.2),
+        data_sha256="d" * 64,
+        weights_sha256="e" * 64,
+        medad_version="0.1.0",
+    )
+
+
+def test_file_round_trip(tmp_path: Path) -> None:
+    calibration = dataclasses.replace(make(0.1 + 0.2, 1 / 3, 2.0), score_weights=(0.75, 0.75, 1.5), subjects=2)
+    path = tmp_path / "models" / "calibration.json"
+    calibration.save(path)
+    assert load_calibration(path) == calibration
+    assert list(path.parent.iterdir()) == [path]
+    content = json.loads(path.read_text())
+    assert content["images"] == 3 and content["subjects"] == 2 and content["approximate"] is True
+    first = path.read_bytes()
+    calibration.save(path)
+    assert path.read_bytes() == first
+
+
+def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    make(1.0).save(path)
+    first = load_calibration(path)
+    assert load_calibration(path) is first
+    make(1.0, 2.0).save(path)
+    os.utime(path, ns=(1, 1))
+    assert load_calibration(path).images == 2
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "calibration.json"
+    make(1.0).save(path)
+    before = path.read_bytes()
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        make(1.0, 2.0).save(path)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match=r"nowhere\.json.*train\.json.*calibrate\.json.*--threshold"):
+        load_calibration(tmp_path / "nowhere.json")
+
+
+def test_broken_files(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    good = make(1.0, 2.0).to_dict()
+    broken: list[Any] = [
+        {**good, "format": "other"},
+        {name: value for name, value in good.items() if name != "scores"},
+        {**good, "scores": 3},
+        {**good, "scores": [2.0, 1.0]},
+        {**good, "scores": ["1.0", "2.0"]},
+        {**good, "score_weights": [1.0]},
+        [good],
+    ]
+    for number, text in enumerate(["", "{", *map(json.dumps, broken)]):
+        path.write_text(text)
+        os.utime(path, ns=(number, number))
+        with pytest.raises(CalibrationError, match=r"calibration\.json.*calibrate\.json again"):
+            load_calibration(path)

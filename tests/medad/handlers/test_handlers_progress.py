@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+
+
+from typing import Any
+
+import pytest
+import torch
+from ignite.engine import Engine
+from medad.handlers import ProgressBar
+
+
+def _train(bar: ProgressBar, losses: list[float], epochs: int = 1, start: int = 0) -> Engine:
+    rest = iter(losses)
+    engine = Engine(lambda engine, batch: [{"loss": torch.tensor(next(rest))}])
+    bar.attach(engine)
+    engine.state.epoch = start
+    engine.run([0] * (len(losses) // (epochs - start)), max_epochs=epochs)
+    return engine
+
+
+def test_one_bar_for_all_epochs() -> None:
+    bar = ProgressBar("training")
+    _train(bar, [1.0] * 6, epochs=3)
+    assert bar.bar is not None
+    assert (bar.bar.total, bar.bar.n, bar.bar.initial) == (6, 6, 0) and bar.bar.desc == "training"
+
+
+def test_a_resumed_run_starts_where_it_was() -> None:
+    bar = ProgressBar("training")
+    engine = Engine(lambda engine, batch: None)
+    engine.state.iteration, engine.state.epoch_length, engine.state.max_epochs = 4, 2, 3
+    bar.start(engine)
+    assert bar.bar is not None and (bar.bar.total, bar.bar.n) == (6, 4)
+    bar.close(engine)
+
+
+def test_the_loss_is_smoothed_over_every_tenth_iteration() -> None:
+    bar = ProgressBar("training", "loss")
+    _train(bar, [float(number) for number in range(1, 36)])  # iterations 10, 20 and 30 count
+    assert bar.loss == pytest.approx(0.9 * (0.9 * 10 + 0.1 * 20) + 0.1 * 30)
+    _train(bar, [5.0] * 10)
+    assert bar.loss == 5.0  # another run begins anew
+
+
+def test_an_error_closes_the_bar_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(engine: Engine, batch: Any) -> None:
+        raise ArithmeticError("nan")
+
+    bar, engine = ProgressBar("inference"), Engine(fail)
+    bar.attach(engine)
+    with pytest.raises(ArithmeticError, match="nan"):
+        engine.run([0])
+    assert bar.bar is not None and bar.bar.disable
+    assert "inference" in capsys.readouterr().err
+
+
+def test_other_ranks_are_silent(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("ignite.distributed.get_rank", lambda: 1)
+    _train(ProgressBar("training"), [1.0])
+    assert not capsys.readouterr().err
