@@ -72,6 +72,18 @@ def check_within(interval: str, **values: float) -> None:
             raise ValueError(f"{name}={value}: must lie in {interval}.")
 
 
+def check_window(**windows: Sequence[float] | None) -> None:
+    """Refuse what is no window of intensities; ``None``, no window, is fine.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    for name, window in windows.items():
+        ends = list(window) if isinstance(window, Sequence) and not isinstance(window, str) else []
+        if window is not None and not (len(ends) == 2 and -math.inf < ends[0] < ends[1] < math.inf):
+            raise ValueError(f"{name}={window}: two finite numbers are expected, the lower one first.")
+
+
 def check_odd(lowest: int = 1, **values: int) -> None:
     """Refuse widths that have no middle, or are below a lowest one.
 

@@ -53,7 +53,7 @@ def _others(key: str, value: Any, config: dict[str, Any]) -> Iterator[Any]:
     elif isinstance(value, str):
         yield "l1" if value == "l2" else "l2" if key == "residual" else OTHER_WORDS[key]
     else:
-        yield 1
+        yield from (1, [0.0, 1.0])
 
 
 def _keys(config: dict[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ ACCEPTED: list[Callable[[], None]] = [
     lambda: checks.check_positive(a=1e-9),
     lambda: checks.check_within("[0, 1)", a=0, b=0.99),
     lambda: checks.check_within("(0, 1]", a=1),
+    lambda: checks.check_window(a=(-1000, 400), b=None),
     lambda: checks.check_odd(3, a=3),
     lambda: checks.check_choice(("x", "y"), a="y"),
     lambda: checks.check_divides([4, 8], "channels", a=4),
@@ -29,6 +30,10 @@ REFUSED: list[tuple[Callable[[], None], str]] = [
     (lambda: checks.check_within("[0, 1)", a=1), "a=1: must lie in [0, 1)."),
     (lambda: checks.check_within("(0, 1]", a=0), "a=0: must lie in (0, 1]."),
     (lambda: checks.check_within("(0, 1]", a=math.nan), "a=nan: must lie in (0, 1]."),
+    (lambda: checks.check_window(a=[4, 1]), "a=[4, 1]: two finite numbers are expected, the lower one first."),
+    (lambda: checks.check_window(a=(1,)), "a=(1,): two finite numbers are expected, the lower one first."),
+    (lambda: checks.check_window(a=1), "a=1: two finite numbers are expected, the lower one first."),  # type: ignore[arg-type]
+    (lambda: checks.check_window(a="hu"), "a=hu: two finite numbers are expected, the lower one first."),
     (lambda: checks.check_odd(a=2), "a=2: must be odd and at least 1."),
     (lambda: checks.check_odd(3, a=1), "a=1: must be odd and at least 3."),
     (lambda: checks.check_choice(("x", "y"), a="z"), "a='z': must be one of ('x', 'y')."),

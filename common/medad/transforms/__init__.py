@@ -2,6 +2,7 @@
 """Dictionary transforms before the network: load, check, orient, mask, scale, fit to the grid, corrupt."""
 
 from .anomaly_insertion import SyntheticAnomaly, insert_anomaly
+from .background import BackgroundToZerod, background_to_zero
 from .balls import draw_balls
 from .breast import BreastRegiond, ChestWallLeftd, breast_region
 from .check_image import CheckImaged
@@ -19,6 +20,7 @@ from .spots import BrightSpotsd, bright_spots
 from .synthetic_anomaly import RandSyntheticAnomaly, RandSyntheticAnomalyd
 
 __all__ = [
+    "BackgroundToZerod",
     "BreastRegiond",
     "BrightSpotsd",
     "CheckImaged",
@@ -35,6 +37,7 @@ __all__ = [
     "RandSyntheticAnomalyd",
     "ScaleByForegroundd",
     "SyntheticAnomaly",
+    "background_to_zero",
     "breast_region",
     "bright_spots",
     "case_preprocessing",

@@ -18,7 +18,8 @@ from ..errors import InputError
 from ..keys import Keys
 from ..morphology import drop_small, fill_holes
 
-_LOW, _HIGH = 0.01, 0.99
+LOW, HIGH = 0.01, 0.99
+"""The quantiles that are the robust ends of an image."""
 
 
 def foreground_mask(
@@ -51,11 +52,17 @@ def foreground_mask(
     bright = torch.zeros(x.shape[1:], dtype=torch.bool, device=x.device)
     for channel in x:
         values = channel.float()
-        low, high = _quantile(values, _LOW), _quantile(values, _HIGH)
+        low, high = nearest_rank(values, LOW), nearest_rank(values, HIGH)
         high = torch.where(high > low, high, values.max())  # an object smaller than 1 % of the frame
         bright |= values > low + threshold * (high - low)
     mask = fill_holes(drop_small(bright.cpu().numpy(), min_component), spatial_dims)
     return torch.from_numpy(mask).to(x.device)[None]
+
+
+def nearest_rank(values: torch.Tensor, q: float) -> torch.Tensor:
+    """Take the quantile at the nearest rank; ``torch.quantile`` sorts and refuses more than 16 million voxels."""
+    flat = values.reshape(-1)
+    return flat.kthvalue(round(q * (flat.numel() - 1)) + 1).values
 
 
 class ForegroundMaskd(Transform):
@@ -123,9 +130,3 @@ def _check_settings(spatial_dims: int, threshold: float, min_component: float) -
     check_spatial_dims(spatial_dims)
     check_within("(0, 1)", threshold=threshold)
     check_within("(0, 1]", min_component=min_component)
-
-
-def _quantile(values: torch.Tensor, q: float) -> torch.Tensor:
-    """Take the value at the nearest rank; ``torch.quantile`` sorts and refuses more than 16 million voxels."""
-    flat = values.reshape(-1)
-    return flat.kthvalue(round(q * (flat.numel() - 1)) + 1).values

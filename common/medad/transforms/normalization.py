@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Intensity normalization: x / (quantile of the foreground), so that scanner gain does not matter."""
+"""Intensity normalization: x / (quantile of the foreground), so that scanner gain does not matter.
 
-from collections.abc import Hashable, Mapping
+Zero is the background by then (:class:`BackgroundToZerod`), so an offset does not matter either.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
 
 import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from torch import Tensor
 
-from ..checks import check_within
+from ..checks import check_window, check_within
+from ..errors import InputError
 from ..keys import Keys
 
 
@@ -46,12 +50,13 @@ class ScaleByForegroundd(MapTransform):
     """Divide images by a quantile of their foreground and clip; see :func:`scale_by_foreground`.
 
     Args:
-        keys: keys of the images ``(C, *spatial)``.
+        keys: keys of the images ``(C, *spatial)``, with 0 as background.
         spatial_dims: axes of one image, 2 or 3; with 2 each slice of a volume has its own scale.
         foreground_key: key of the foreground ``(1, *spatial)``.
         quantile: which quantile of the foreground, in (0, 1).
         target: value that this quantile gets.
         clip: upper limit of the result; the lower one is 0.
+        window: the window that :class:`BackgroundToZerod` has applied: its width is then the divisor, for all images.
         allow_missing_keys: whether a missing key is passed over.
 
     Raises:
@@ -66,10 +71,12 @@ class ScaleByForegroundd(MapTransform):
         quantile: float = 0.99,
         target: float = 1.0,
         clip: float = 1.5,
+        window: Sequence[float] | None = None,
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         check_within("(0, 1)", quantile=quantile)
+        check_window(window=window)
         if not 0.0 < target <= clip:
             raise ValueError(f"target={target}, clip={clip}: 0 < target <= clip is expected.")
         self.spatial_dims = spatial_dims
@@ -77,12 +84,35 @@ class ScaleByForegroundd(MapTransform):
         self.quantile = quantile
         self.target = target
         self.clip = clip
+        self.window = window
 
     def __call__(self, data: Mapping[Hashable, Tensor]) -> dict[Hashable, Tensor]:
-        """Scale the images of one case."""
+        """Scale the images of one case.
+
+        Raises:
+            InputError: if the foreground of an image has one value only, or there is none.
+        """
         case = dict(data)
         for key in self.key_iterator(case):
-            case[key] = scale_by_foreground(
-                case[key], case[self.foreground_key], self.spatial_dims, self.quantile, self.target, self.clip
-            )
+            foreground = case[self.foreground_key]
+            case[key] = self._scaled(case[key], foreground)
+            _require_contrast(case[key], foreground, str(case.get(Keys.CASE, key)))
         return case
+
+    def _scaled(self, image: Tensor, foreground: Tensor) -> Tensor:
+        if self.window is None:
+            return scale_by_foreground(image, foreground, self.spatial_dims, self.quantile, self.target, self.clip)
+        return (self.target / (self.window[1] - self.window[0]) * image).clamp(0.0, self.clip)
+
+
+def _require_contrast(image: Tensor, foreground: Tensor, where: str) -> None:
+    values = image.as_subclass(Tensor)[:, foreground.as_subclass(Tensor)[0] != 0]
+    if bool((values != values[:, :1]).any()):
+        return
+    one_value = f"the object has one value only, {abs(values[0, 0].item()):g} after scaling" if values.numel() else ""
+    raise InputError(
+        one_value or "there is no object: the foreground is empty",
+        where=where,
+        expected="an object with contrast, brighter than its background",
+        remedy="Look at the image; check intensity_window, foreground_threshold, or the foreground of the data list.",
+    )

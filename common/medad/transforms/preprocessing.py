@@ -7,6 +7,7 @@ from typing import Any
 from monai.transforms import Compose
 
 from ..keys import Keys
+from .background import BackgroundToZerod
 from .check_image import CheckImaged
 from .circles import DrawCirclesd
 from .load_image import LoadImageFiled
@@ -20,16 +21,19 @@ def case_preprocessing(
     transforms: Sequence[Callable[[Any], Any]],
     display: bool = False,
     lesions: bool = False,
+    intensity_window: Sequence[float] | None = None,
 ) -> Compose:
-    """Load, check and orient the image of a case, then apply the transforms of a method.
+    """Load, check and orient the image of a case, make 0 its background, then apply the transforms of a method.
 
     Args:
         in_channels: channels that the network takes.
         spatial_dims: spatial axes of the network.
-        transforms: dictionary transforms from the oriented image to the input of the network.
+        transforms: dictionary transforms from that image to the input of the network.
         display: whether values are those that DICOM shows, see :class:`LoadImageFiled`.
         lesions: whether marked lesions are loaded, too, from masks or circles; else the mask stays on the grid of the
             file, as evaluation needs it.
+        intensity_window: lowest and highest value that count, in the unit of the images, see
+            :class:`BackgroundToZerod`; without it their own low end becomes 0.
 
     Returns:
         All of them in one list, each of which can be inverted if it changes the grid.
@@ -41,6 +45,7 @@ def case_preprocessing(
             CheckImaged(Keys.IMAGE, channels=in_channels, spatial_dims=spatial_dims),
             LoadMaskd([Keys.MASK, Keys.FOREGROUND]),
             *([DrawCirclesd()] if lesions else []),
+            BackgroundToZerod(Keys.IMAGE, intensity_window),
             OrientVolumed(oriented, allow_missing_keys=True),
             *transforms,
         ]

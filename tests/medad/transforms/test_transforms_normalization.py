@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
-from medad.transforms import ScaleByForegroundd
+from medad.errors import InputError
+from medad.transforms import ScaleByForegroundd, scale_by_foreground
 
 
 def _case(*shape: int) -> dict[str, torch.Tensor]:
@@ -34,10 +37,29 @@ def test_gain_does_not_matter_and_no_foreground_gives_zero() -> None:
     case = _case(1, 16, 16)
     scale = ScaleByForegroundd("image", 2)
     torch.testing.assert_close(scale({**case, "image": 7 * case["image"]})["image"], scale(case)["image"])
-    assert not scale({**case, "foreground": torch.zeros(1, 16, 16)})["image"].any()
+    assert not scale_by_foreground(case["image"], torch.zeros(1, 16, 16), 2, 0.99, 1.0, 1.5).any()
 
 
-@pytest.mark.parametrize("wrong", [{"quantile": 1.0}, {"target": 0.0}, {"clip": 0.5}])
-def test_wrong_arguments_are_named(wrong: dict[str, float]) -> None:
+def test_a_window_has_one_scale_for_all_images() -> None:
+    case = _case(1, 12, 10, 5)
+    scaled = ScaleByForegroundd("image", 2, target=0.8, window=(-1000, 400))(case)["image"]
+    torch.testing.assert_close(scaled, 0.8 * case["image"] / 1400)
+
+
+@pytest.mark.parametrize(
+    ("case", "found"),
+    [
+        ({"image": torch.eye(8)[None] * 3, "foreground": torch.eye(8)[None]}, "one value only, 1 after scaling"),
+        ({"image": -torch.rand(1, 8, 8), "foreground": torch.ones(1, 8, 8)}, "one value only, 0 after scaling"),
+        ({"image": torch.rand(1, 8, 8), "foreground": torch.zeros(1, 8, 8)}, "the foreground is empty"),
+    ],
+)
+def test_an_object_without_contrast_is_refused(case: dict[str, torch.Tensor], found: str) -> None:
+    with pytest.raises(InputError, match=f"head_1: .*{found}.*intensity_window"):
+        ScaleByForegroundd("image", 2)({**case, "case": "head_1"})
+
+
+@pytest.mark.parametrize("wrong", [{"quantile": 1.0}, {"target": 0.0}, {"clip": 0.5}, {"window": (5, 1)}])
+def test_wrong_arguments_are_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        ScaleByForegroundd("image", 2, **wrong)  # type: ignore[arg-type]
+        ScaleByForegroundd("image", 2, **wrong)
