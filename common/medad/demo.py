@@ -88,6 +88,7 @@ def run_demo(bundle: Path, out: Path, seed: int = 0) -> dict[str, dict[str, floa
             ["train", "evaluate", "cpu", "demo"],
             dataset_dir=str(data),
             output_dir=str(out / "evaluation"),
+            overwrite="True",
             **paths,
         ),
         "inference": bundle_command(
@@ -95,6 +96,7 @@ def run_demo(bundle: Path, out: Path, seed: int = 0) -> dict[str, dict[str, floa
             ["inference", "cpu", "demo"],
             dataset_dir=str(data),
             output_dir=str(out / "inference"),
+            overwrite="True",
             ckpt_path=paths["ckpt_path"],
             calibration_path=paths["calibration_path"],
         ),

@@ -34,23 +34,29 @@ def atomic_path(path: Path, many_writers: bool = False) -> Iterator[Path]:
             yield partial
             partial.replace(path)
         finally:
-            _remove(partial)
+            remove(partial)
         return
-    partial, replaced = (path.with_name(f".{path.name}.{end}") for end in ("partial", "replaced"))
-    _remove(partial)
-    _remove(replaced)
+    partial, replaced = temporary_names(path)
+    remove(partial)
+    remove(replaced)
     try:
         yield partial
         if path.is_dir():  # cannot be replaced in one step, and must never stand there half deleted
             path.replace(replaced)
         partial.replace(path)
     finally:
-        _remove(partial)
-        _remove(replaced)
+        remove(partial)
+        remove(replaced)
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
+def temporary_names(path: Path) -> tuple[Path, Path]:
+    """Names under which what is written, and what it replaces, stand for a moment; a killed run may leave them."""
+    return path.with_name(f".{path.name}.partial"), path.with_name(f".{path.name}.replaced")
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link, or a folder with all that is in it; nothing there is fine."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

@@ -124,7 +124,7 @@ class Fold:
             workflow = open_workflow(recipe.bundle, "train", overlays, given | training)
             workflow.run()
             workflow.finalize()
-        self._test(recipe, {**given, "output_dir": self.evaluation, "resume": False})
+        self._test(recipe, {**given, "output_dir": self.evaluation, "resume": False, "overwrite": True})
         write_json(self.folder / _DONE, {"cases": len(self.rows()), "failures": len(self.failures())})
 
     def _write_datalists(self) -> str | dict[str, str]:

@@ -27,7 +27,8 @@ from .standardization import STANDARDIZED, mean_and_std
 
 _logger = logging.getLogger(__name__)
 
-_OWN_KEYS = ("bundle_root", "dataset_dir", "output_dir", "ckpt_dir", "ckpt_path", "calibration_path", "resume")
+_FOLDERS = ("bundle_root", "dataset_dir", "output_dir", "ckpt_dir", "ckpt_path", "calibration_path")
+_OWN_KEYS = (*_FOLDERS, "resume", "overwrite")
 
 
 @dataclass(frozen=True)

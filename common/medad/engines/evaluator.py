@@ -91,8 +91,11 @@ class AnomalyEvaluator(SupervisedEvaluator):
             super().run(global_epoch)
         else:  # tables may be left to write, and other ranks that have cases wait for this one where results are joined
             self.state.epoch = global_epoch
-            for event in (Events.STARTED, Events.EPOCH_STARTED, Events.EPOCH_COMPLETED, Events.COMPLETED):
-                self.fire_event(event)
+            try:
+                for event in (Events.STARTED, Events.EPOCH_STARTED, Events.EPOCH_COMPLETED, Events.COMPLETED):
+                    self.fire_event(event)
+            except Exception as error:
+                self._handle_exception(error)
         self._raise_what_is_missing()
 
     def _raise_what_is_missing(self) -> None:

@@ -11,6 +11,8 @@ from .detection_table import DetectionTable
 from .metrics import MetricsHandler
 from .progress import ProgressBar
 from .report import ReportHandler
+from .run_lock import RUN_LOCK, RunLock
+from .run_record import RunRecord
 from .tables import FailureTable, ScoreTable
 
 
@@ -25,6 +27,7 @@ class EvaluationRun:
         map_white: value of the map that is drawn white where there is no calibration.
         detection_slack: how far from a lesion a detection may be to hit it, in voxels; ``None`` for a method without
             detections.
+        overwrite: whether a run that the folder holds is replaced.
     """
 
     def __init__(
@@ -35,9 +38,14 @@ class EvaluationRun:
         seed: int = 0,
         map_white: float = 1.0,
         detection_slack: float | None = None,
+        overwrite: bool = False,
     ) -> None:
         self.metrics = MetricsHandler(output_dir, seed=seed, detection_slack=detection_slack or 0.0)
-        self.handlers: list[Any] = [ProgressBar("evaluation")]
+        self.handlers: list[Any] = [
+            RunLock(Path(output_dir) / RUN_LOCK, Path(output_dir)),
+            RunRecord(output_dir, calibration, {"run": "evaluation"}, overwrite=overwrite),
+            ProgressBar("evaluation"),
+        ]
         if detection_slack is not None:
             self.handlers.append(DetectionTable(output_dir))
         self.handlers += [

@@ -12,6 +12,7 @@ from .detection_table import DetectionTable
 from .dicom_results import DicomResults
 from .progress import ProgressBar
 from .report import ReportHandler
+from .run_lock import RUN_LOCK, RunLock
 from .run_record import RunRecord
 from .tables import FailureTable, ScoreTable
 
@@ -28,9 +29,11 @@ class InferenceRun:
         dicom_output: whether results of DICOM images are written as DICOM, too, see :class:`DicomResults`.
         detections: whether cases carry detections, which get a table.
         resume: whether an earlier run is continued.
+        overwrite: whether an earlier run is replaced.
 
     Raises:
         ValueError: if the calibration names no weights.
+        InputError: if an earlier run is to be continued and replaced.
     """
 
     def __init__(
@@ -43,13 +46,15 @@ class InferenceRun:
         dicom_output: bool | str = "auto",
         detections: bool = False,
         resume: bool = False,
+        overwrite: bool = False,
     ) -> None:
         if calibration.weights_path is None:
             raise ValueError("calibration must name the weights of the run")
         dicom = DicomResults(dicom_output, bundle_root, calibration.weights_path)
-        own = {"pred_name": pred_name, "dicom_output": dicom.enabled}
+        own = {"run": "inference", "pred_name": pred_name, "dicom_output": dicom.enabled}
         self.handlers: list[Any] = [
-            RunRecord(output_dir, calibration, own, resume),
+            RunLock(Path(output_dir) / RUN_LOCK, Path(output_dir)),
+            RunRecord(output_dir, calibration, own, resume, overwrite),
             ProgressBar("inference"),
             CaseSaver(output_dir, map_white, pred_name, dicom),
         ]
@@ -58,7 +63,15 @@ class InferenceRun:
         self.handlers += [
             ScoreTable(output_dir, resume),
             FailureTable(output_dir),
-            ReportHandler(output_dir, "Inference", bundle_root, calibration, map_white=map_white),
+            ReportHandler(
+                output_dir,
+                "Inference",
+                bundle_root,
+                calibration,
+                map_white=map_white,
+                resume=resume,
+                pred_name=pred_name,
+            ),
         ]
 
     def attach(self, engine: Engine) -> None:

@@ -5,6 +5,8 @@ import ignite.distributed as idist
 from ignite.engine import Engine, Events
 from tqdm import tqdm
 
+from .run_end import at_the_end
+
 
 class ProgressBar:
     """Show iterations done, time left and, in training, the smoothed loss.
@@ -26,8 +28,7 @@ class ProgressBar:
         """Follow one run."""
         engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.step)
-        engine.add_event_handler(Events.COMPLETED, self.close)
-        engine.add_event_handler(Events.EXCEPTION_RAISED, self.fail)
+        at_the_end(engine, self.close)
 
     def start(self, engine: Engine) -> None:
         """Open the bar where the run starts or resumes."""
@@ -56,8 +57,3 @@ class ProgressBar:
         """Close the bar."""
         if self.bar is not None:
             self.bar.close()
-
-    def fail(self, engine: Engine, error: BaseException) -> None:
-        """Close the bar and let the error go on."""
-        self.close(engine)
-        raise error

@@ -4,6 +4,7 @@
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,17 @@ from ..calibration import StoredCalibration
 from ..errors import CalibrationError
 from ..files import atomic_path
 from ..keys import Keys
-from ..report import CalibrationSummary, CaseGallery, CaseRecord, run_provenance, save_contact_sheet, write_report
+from ..report import (
+    CalibrationSummary,
+    CaseGallery,
+    CaseRecord,
+    run_provenance,
+    save_contact_sheet,
+    select_cases,
+    write_report,
+)
 from ..transforms import read_circles
+from .kept_cases import KeptCases
 
 _logger = logging.getLogger(__name__)
 
@@ -40,11 +50,15 @@ def _marks(case: Mapping[str, Any]) -> tuple[Tensor | None, Tensor | None]:
     circles, found = case.get(Keys.CIRCLES), case.get(Keys.DETECTIONS)
     axes = case[Keys.ANOMALY_MAP].ndim - 1
     truth = None if circles is None or not len(circles) else read_circles(circles, axes, str(case[Keys.CASE]))
-    if found is None:
-        return truth, None
-    size = found.sizes[:MAX_DETECTIONS].double()
-    radius = (size / torch.pi).sqrt() if axes == 2 else (size * 3 / (4 * torch.pi)) ** (1 / 3)
-    return truth, torch.column_stack([found.centroids[:MAX_DETECTIONS].double(), radius])
+    return truth, None if found is None else _round(torch.column_stack([found.centroids.double(), found.sizes]))
+
+
+def _round(centers_and_sizes: Tensor) -> Tensor:
+    """The first detections as circles or balls of their size."""
+    found = centers_and_sizes[:MAX_DETECTIONS].double()
+    size = found[:, -1]
+    radius = (size / torch.pi).sqrt() if found.shape[1] == 3 else (size * 3 / (4 * torch.pi)) ** (1 / 3)
+    return torch.column_stack([found[:, :-1], radius])
 
 
 class ReportHandler:
@@ -58,6 +72,8 @@ class ReportHandler:
         max_cases: how many cases are shown.
         map_white: map value of the brightest color where there is no calibration; with one it is four times the voxel
             threshold.
+        resume: whether cases of an earlier run are shown, too.
+        pred_name: what that run called its masks.
     """
 
     def __init__(
@@ -68,6 +84,8 @@ class ReportHandler:
         calibration: StoredCalibration,
         max_cases: int = 24,
         map_white: float = 1.0,
+        resume: bool = False,
+        pred_name: str = "mask",
     ) -> None:
         self.path = Path(output_dir) / "report.html"
         self.title = title
@@ -75,6 +93,9 @@ class ReportHandler:
         self.stored = calibration
         self.max_cases = max_cases
         self.map_white = map_white
+        self.resume = resume
+        self.pred_name = pred_name
+        self.kept: KeptCases | None = None
 
     def attach(self, engine: Engine) -> None:
         """Follow one run."""
@@ -83,12 +104,14 @@ class ReportHandler:
         engine.add_event_handler(Events.COMPLETED, self.finish)
 
     def start(self, engine: Engine) -> None:
-        """Fix the color scale."""
+        """Fix the color scale, and note what an earlier run has finished."""
         self.calibration = self._summary(None)
         threshold = None if self.calibration is None else self.calibration.voxel_threshold
         self.gallery = CaseGallery(self.max_cases, map_max=4 * threshold if threshold else self.map_white)
         self.scores: list[dict[str, Any]] = []
         self.datasets: set[str | None] = set()
+        if self.resume and idist.get_rank() == 0:
+            self.kept = KeptCases(self.path.parent, engine.data_loader.dataset, self.pred_name)
 
     def update(self, engine: Engine) -> None:
         """Offer the cases of one iteration to the gallery."""
@@ -119,6 +142,10 @@ class ReportHandler:
         nothing_new = not scores and not failures and self.path.is_file()
         if idist.get_rank() != 0 or nothing_new:  # then the report of the earlier run stands
             return
+        if self.kept is not None:
+            records = self._with_pictures(select_cases([*records, *self.kept.records()], self.max_cases))
+            scores += self.kept.scores()
+            datasets |= self.kept.datasets()
         if len(datasets) == 1:
             self.calibration = self._summary(datasets.pop())
         write_report(
@@ -133,10 +160,22 @@ class ReportHandler:
             max_cases=self.max_cases,
             froc_curve=getattr(engine.state, "froc_curve", ()),
         )
-        if records:
+        if drawn := [record for record in records if record.panels]:
             with atomic_path(self.path.with_name("cases.png")) as partial:
-                save_contact_sheet(partial, spread_over_scores(records))
+                save_contact_sheet(partial, spread_over_scores(drawn))
         _logger.info("report: %s", self.path)
+
+    def _with_pictures(self, records: list[CaseRecord]) -> list[CaseRecord]:
+        """Draw those of the earlier run, as far as their files can be read."""
+        return [record if record.panels else self._drawn(record) for record in records]
+
+    def _drawn(self, record: CaseRecord) -> CaseRecord:
+        arrays = None if self.kept is None else self.kept.arrays(record.name)
+        if arrays is None:
+            return replace(record, map_max=self.gallery.map_max)
+        if arrays["detections"] is not None:
+            arrays["detections"] = _round(arrays["detections"])
+        return self.gallery.draw(record, **arrays)
 
     def _summary(self, dataset: str | None) -> CalibrationSummary | None:
         """Say what cases of a data set, or of all, were judged by."""

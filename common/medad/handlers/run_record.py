@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Record of a run, ``run.json``: one is only continued with the same weights, calibration and settings."""
+"""Record of a run, ``run.json``: one is only continued with the same weights, calibration, settings and files."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,17 @@ from ignite.engine import Engine, Events
 from ..calibration import StoredCalibration
 from ..errors import InputError
 from ..files import write_json
+from ..loading import CaseLoader
+from ..loading.case_fingerprint import case_fingerprints
+from ..loading.earlier_run import RUN_FILE, EarlierRun, read_earlier_run
+from .earlier_results import forget_unfinished, remove_results
+from .first_rank import on_first_rank
 
 
 class RunRecord:
-    """Write down what decides about the results before the first case; when resuming, compare.
+    """Write down what decides about the results before the first case, and meet the run that the folder holds.
+
+    A folder that holds a run is refused, unless that run is continued or replaced.
 
     Args:
         output_dir: folder of the run.
@@ -23,6 +29,10 @@ class RunRecord:
             missing.
         settings: further values by name, such as what the mask is called.
         resume: whether an earlier run is continued.
+        overwrite: whether an earlier run is replaced: its results are removed.
+
+    Raises:
+        InputError: if ``overwrite`` is neither ``True`` nor ``False``, or an earlier run is to be both.
     """
 
     def __init__(
@@ -31,38 +41,65 @@ class RunRecord:
         calibration: StoredCalibration,
         settings: Mapping[str, Any] | None = None,
         resume: bool = False,
+        overwrite: bool = False,
     ) -> None:
-        self.path = Path(output_dir) / "run.json"
+        self.folder = Path(output_dir)
         self.calibration = calibration
         self.settings = dict(settings or {})
         self.resume = resume
+        self.overwrite = overwrite
+        if not isinstance(overwrite, bool):  # MONAI's command line makes a text of "false", which counts as true
+            raise self._refusal(f"overwrite {overwrite!r} given", "True or False", "Write it with a capital letter.")
+        if resume and overwrite:
+            raise self._refusal("resume and overwrite given", "one of them", "Leave one of them out.")
 
     def attach(self, engine: Engine) -> None:
         """Compare and write when the run starts."""
         engine.add_event_handler(Events.STARTED, self)
 
     def __call__(self, engine: Engine) -> None:
-        """Compare with the earlier run, if there is one to continue, and write the record.
+        """Meet the earlier run, if there is one, and write the record.
 
         Raises:
-            InputError: if the earlier run was made with something else.
+            InputError: if the folder holds a run that is neither continued nor replaced, or it was made with something
+                else.
         """
-        record = self._record()
-        if self.resume and self.path.is_file():
-            earlier = json.loads(self.path.read_text(encoding="utf-8"))
-            changed = [name for name in record if earlier.get(name) != record[name]]
-            if changed:
-                raise InputError(
-                    f"the earlier run had {', '.join(f'{name} {earlier.get(name)}' for name in changed)}; "
-                    f"this one has {', '.join(f'{name} {record[name]}' for name in changed)}",
-                    where=self.path,
-                    expected="a run that is continued as it began",
-                    remedy="Give what the earlier run had, or begin anew in another output_dir.",
-                )
-        if idist.get_rank() == 0:
-            write_json(self.path, record)
+        on_first_rank(lambda: self._write(engine.data_loader))
 
-    def _record(self) -> dict[str, Any]:
+    def _write(self, loader: CaseLoader) -> None:
+        cases = case_fingerprints(loader.dataset.data)
+        run = EarlierRun(self._settings(), cases, loader.batch_size or 1, idist.get_world_size())
+        earlier = read_earlier_run(self.folder)
+        if earlier is not None:
+            self._meet(earlier, run, loader.finished)
+        write_json(self.folder / RUN_FILE, run.record())
+
+    def _meet(self, earlier: EarlierRun, run: EarlierRun, finished: set[str]) -> None:
+        if self.overwrite:
+            remove_results(self.folder, earlier)
+        elif not self.resume:
+            raise self._refusal(
+                f"it holds the results of a run with {len(earlier.cases)} cases",
+                "a folder of its own for every run",
+                "Choose another output_dir; or set overwrite to replace that run, or resume to continue an inference.",
+            )
+        else:
+            self._require_same_settings(earlier.settings, run.settings)
+            if len(finished) < len(run.cases):
+                forget_unfinished(self.folder, finished)
+
+    def _require_same_settings(self, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        changed = [name for name in now if earlier.get(name) != now[name]]
+        if changed:
+            raise InputError(
+                f"the earlier run had {', '.join(f'{name} {earlier.get(name)}' for name in changed)}; "
+                f"this one has {', '.join(f'{name} {now[name]}' for name in changed)}",
+                where=self.folder / RUN_FILE,
+                expected="a run that is continued as it began",
+                remedy="Give what the earlier run had, or begin anew in another output_dir.",
+            )
+
+    def _settings(self) -> dict[str, Any]:
         calibration = self.calibration
         return {
             "weights_sha256": calibration.weights_sha256,
@@ -73,3 +110,6 @@ class RunRecord:
             "score": calibration.settings,
             **self.settings,
         }
+
+    def _refusal(self, what: str, expected: str, remedy: str) -> InputError:
+        return InputError(what, where=self.folder, expected=expected, remedy=remedy)

@@ -91,7 +91,9 @@ class ScoreTable:
 
 
 class FailureTable:
-    """Write ``failures.csv`` as failures come and at the end of a run; an empty table says that nothing failed.
+    """Write ``failures.csv``: a row as soon as a case fails, and the whole table, sorted by case, at the end.
+
+    An empty table says that nothing failed.
 
     Args:
         output_dir: folder of the run.
@@ -102,21 +104,29 @@ class FailureTable:
 
     def attach(self, engine: Engine) -> None:
         """Follow one run."""
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.append)
         engine.add_event_handler(Events.COMPLETED, self.finish)
-        self.written = 0
 
-    def update(self, engine: Engine) -> None:
-        """Write new failures at once: a run that is killed still tells them."""
-        if idist.get_rank() == 0 and len(engine.state.failures) > self.written:
-            self._write(engine.state.failures)
+    def start(self, engine: Engine) -> None:
+        """Begin with an empty table: cases that failed earlier are done again."""
+        self.written = 0
+        if idist.get_rank() == 0:
+            self._write([])
+
+    def append(self, engine: Engine) -> None:
+        """Add new failures at once: a run that is killed still tells them."""
+        new = engine.state.failures[self.written :]
+        self.written += len(new)
+        if idist.get_rank() == 0 and new:
+            with self.path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, FAILURE_COLUMNS).writerows(new)
 
     def finish(self, engine: Engine) -> None:
-        """Write the failures of all ranks."""
+        """Write the failures of all ranks in order."""
         gathered = idist.all_gather(engine.state.failures)
         if idist.get_rank() == 0:
             self._write([row for part in gathered for row in part])
 
     def _write(self, failures: list[dict[str, str]]) -> None:
         write_csv(self.path, FAILURE_COLUMNS, sorted(failures, key=lambda row: row["case"]))
-        self.written = len(failures)

@@ -15,14 +15,15 @@ from torch.utils.data import DataLoader
 from .check_cases import CheckCases
 from .model_saver import ModelSaver
 from .progress import ProgressBar
+from .run_lock import RunLock
 from .training_state import TrainingState
 
 
 class TrainingRun:
     """Check the validation images, resume, validate, log the loss, show progress and save the weights of a training.
 
-    What changes the weights, as a running mean or a limit of the gradient does, stands before it in the list of
-    handlers.
+    A second training that would write the same weights at the same time is refused. What changes the weights, as a
+    running mean or a limit of the gradient does, stands before it in the list of handlers.
 
     Args:
         output_dir: folder of the log.
@@ -54,7 +55,11 @@ class TrainingRun:
         resume: bool = False,
         description: str = "training",
     ) -> None:
-        self.handlers: list[Any] = [TrainingState(state_path, state, seed, transform, interval, resume)]
+        weights = Path(model_path)
+        self.handlers: list[Any] = [
+            RunLock(weights.with_name(f".{weights.name}.lock"), weights),
+            TrainingState(state_path, state, seed, transform, interval, resume),
+        ]
         if validator is not None:
             self.handlers.append(ValidationHandler(interval, validator, epoch_level=True))
         if idist.get_rank() == 0:

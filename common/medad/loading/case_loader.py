@@ -60,6 +60,9 @@ class CaseLoader(DataLoader[dict[str, Any]]):
         num_workers: processes that load.
         resume_from: folder of an earlier run whose finished batches are left out; ``None`` loads all cases.
         pred_name: what the earlier run called its masks.
+
+    Attributes:
+        finished: names of the cases that are left out.
     """
 
     dataset: CaseDataset
@@ -77,6 +80,8 @@ class CaseLoader(DataLoader[dict[str, Any]]):
         cases: Sequence[int] = range(len(dataset))
         if resume_from is not None:
             cases = unfinished_cases(dataset.data, resume_from, batch_size, pred_name)
+        left = set(cases)
+        self.finished = {item[Keys.CASE] for index, item in enumerate(dataset.data) if index not in left}
         share = list(cases[idist.get_rank() :: idist.get_world_size()])
         super().__init__(
             dataset,

@@ -76,8 +76,24 @@ class CaseGallery:
         kept = self._choose_with(record)
         if kept is None:
             return
+        complete = self.draw(record, **arrays)
+        self._kept[record.label] = [complete if other.name == record.name else other for other in kept]
+
+    def draw(self, record: CaseRecord, **arrays: Any) -> CaseRecord:
+        """Draw one case, whatever the rule says.
+
+        Args:
+            record: the case, not yet drawn.
+            arrays: see :meth:`add`.
+
+        Returns:
+            The case with its panels.
+
+        Raises:
+            ValueError: if the arrays do not fit.
+        """
         drawn = draw_case(**arrays, map_max=self.map_max, size=self.panel_size)
-        complete = replace(
+        return replace(
             record,
             slice_index=drawn.slice_index,
             slice_count=drawn.slice_count,
@@ -86,7 +102,6 @@ class CaseGallery:
             map_max=self.map_max,
             panels={panel: encode_jpeg(picture) for panel, picture in drawn.images.items()},
         )
-        self._kept[record.label] = [complete if other.name == record.name else other for other in kept]
 
     def records(self) -> list[CaseRecord]:
         """All records held, picklable: more than the report shows, because other ranks may hold better ones."""

@@ -11,6 +11,7 @@ import torch
 from ignite.engine import Engine, Events
 from medad.calibration import CalibrationBuilder, StoredCalibration
 from medad.handlers import CaseSaver, DicomResults
+from medad.loading import CaseDataset
 from medad.networks import weights_hash
 from medad.transforms import LoadImageFiled
 from monai.data import MetaTensor
@@ -59,10 +60,18 @@ def judged() -> Callable[..., list[dict[str, Any]]]:
 
 @pytest.fixture
 def evaluate() -> Callable[..., Engine]:
-    """Give cases to handlers, two at a time, as the evaluator of cohorts does."""
+    """Give cases to handlers, two at a time, as the evaluator of cohorts does; a resumed run leaves some out."""
 
-    def run(cases: list[dict[str, Any]], *handlers: Any, failures: Sequence[dict[str, str]] = ()) -> Engine:
+    def run(
+        cases: list[dict[str, Any]],
+        *handlers: Any,
+        failures: Sequence[dict[str, str]] = (),
+        finished: Sequence[dict[str, Any]] = (),
+    ) -> Engine:
         engine = Engine(lambda engine, batch: batch)
+        data = [{"case": case["case"], "image": f"{case['case']}.png"} for case in (*finished, *cases)]
+        left_out = {case["case"] for case in finished}
+        engine.data_loader = SimpleNamespace(dataset=CaseDataset(data, dict), batch_size=2, finished=left_out)
         engine.state.failures = list(failures)
         for handler in handlers:
             handler.attach(engine)

@@ -5,11 +5,11 @@ import pytest
 import torch
 from ignite.engine import Engine
 from medad.errors import InputError
-from medad.handlers import CheckCases, RunRecord
+from medad.handlers import CheckCases
 from medad.loading import CaseDataset, CaseLoader
 
 
-def _start(handler: RunRecord | CheckCases) -> None:
+def _start(handler: CheckCases) -> None:
     engine = Engine(lambda engine, batch: None)
     handler.attach(engine)
     engine.run([0])

@@ -23,7 +23,7 @@ def test_all_that_an_evaluation_leaves(
     run = EvaluationRun(out, calibration, bundle)
     run.metrics.bootstrap = 0
     evaluate(judged(dims), run, failures=failures)
-    files = {"scores.csv", "failures.csv", "metrics.json", "report.html", "cases.png"}
+    files = {".run.lock", "run.json", "scores.csv", "failures.csv", "metrics.json", "report.html", "cases.png"}
     assert {file.name for file in out.iterdir()} == files
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["n"]["images"] == 4 and metrics["image_auroc"]["value"] == 0.75 and "froc" not in metrics

@@ -32,7 +32,7 @@ def test_all_that_an_inference_leaves(
     out = tmp_path / "out"
     evaluate(_unlabeled(judged(dims)), InferenceRun(out, calibration, bundle))
     names = {file.name for file in out.iterdir()}
-    files = {"run.json", "scores.csv", "failures.csv", "report.html", "cases.png"}
+    files = {".run.lock", "run.json", "scores.csv", "failures.csv", "report.html", "cases.png"}
     assert names == files | {"c0", "c1", "c2", "c3"}
     assert {f"c1_mask{ending}", f"c1_anomaly_map{ending}"} <= {file.name for file in (out / "c1").iterdir()}
     record = json.loads((out / "run.json").read_text())
@@ -46,7 +46,7 @@ def test_a_resumed_run_keeps_rows_and_must_be_the_same(
 ) -> None:
     cases = _unlabeled(judged())
     evaluate(cases[:2], InferenceRun(tmp_path / "out", calibration, bundle))
-    evaluate(cases[2:], InferenceRun(tmp_path / "out", calibration, bundle, resume=True))
+    evaluate(cases[2:], InferenceRun(tmp_path / "out", calibration, bundle, resume=True), finished=cases[:2])
     with (tmp_path / "out" / "scores.csv").open() as file:
         assert [row["case"] for row in csv.DictReader(file)] == ["c0", "c1", "c2", "c3"]
     with pytest.raises(InputError, match="the earlier run had pred_name mask"):

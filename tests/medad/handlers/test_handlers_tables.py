@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import torch
 from ignite.engine import Engine, Events
-from medad.handlers import ScoreTable
+from medad.files import read_csv
+from medad.handlers import FailureTable, ScoreTable
 
 
 def make_cases(dims: int = 2) -> list[dict[str, Any]]:
@@ -86,3 +87,26 @@ def test_a_rank_without_cases_still_writes_the_column(tmp_path: Path, monkeypatc
     table.append(engine)
     table.finish(engine)
     assert (tmp_path / "scores.csv").read_text().splitlines()[1] == "brain_1,brain,1,,"
+
+
+def test_failures_are_added_and_sorted_at_the_end(tmp_path: Path) -> None:
+    """A long list is not written again for every case: 4,000 failures took a minute."""
+    (tmp_path / "failures.csv").write_text("case,failure\nold,x\n")
+    seen: list[list[str]] = []
+    sizes: set[int] = set()
+
+    def step(engine: Engine, batch: list[str]) -> None:
+        engine.state.failures += [{"case": name, "failure": "no, \n image"} for name in batch]
+
+    engine = Engine(step)
+    engine.state.failures = []
+    FailureTable(tmp_path).attach(engine)
+
+    @engine.on(Events.ITERATION_COMPLETED)
+    def _look() -> None:
+        seen.append([row["case"] for row in read_csv(tmp_path / "failures.csv")])
+        sizes.add((tmp_path / "failures.csv").stat().st_ino)
+
+    engine.run([["c"], [], ["b", "a"]])
+    assert seen == [["c"], ["c"], ["c", "b", "a"]] and len(sizes) == 1
+    assert [row["case"] for row in read_csv(tmp_path / "failures.csv")] == ["a", "b", "c"]
