@@ -19,6 +19,7 @@ from ..errors import unwrap_errors
 from ..files import atomic_path, read_csv, write_csv, write_json
 from ..handlers import CaseSaver, EvaluationRun
 from ..metrics import DetectionRecord
+from ..networks.weights import read_tensors
 from .standardization import SCORE_COLUMNS, FoldResults
 
 _logger = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class Fold:
 
     def states(self) -> dict[str, Any]:
         """Load the states of the metrics, for :func:`medad.crossval.pool`."""
-        states: dict[str, Any] = torch.load(self.folder / _STATES, weights_only=True)
+        states: dict[str, Any] = read_tensors(self.folder / _STATES)
         return states
 
     def is_finished(self, maps: bool) -> bool:

@@ -16,6 +16,7 @@ from torch import nn
 from ..errors import InputError
 from ..files import atomic_path
 from ..networks import unwrap_network
+from ..networks.weights import read_tensors
 
 _logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class TrainingState:
         if not self.path.is_file():
             _logger.info("resume: %s is not there, training starts from the beginning", self.path)
             return
-        state = torch.load(self.path, map_location=engine.state.device, weights_only=True)
+        state = read_tensors(self.path, engine.state.device)
         try:
             for name, item in self._items(engine).items():
                 item.load_state_dict(state["objects"][name])

@@ -4,6 +4,7 @@
 import functools
 import hashlib
 import json
+import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +33,32 @@ def read_weights(path: str | Path, device: torch.device | str = "cpu") -> Any:
     """
     if is_torchscript(path):
         return torch.jit.load(path, map_location=device).state_dict()
-    return torch.load(path, map_location=device, weights_only=True)
+    return read_tensors(path, device)
+
+
+def read_tensors(path: str | Path, device: torch.device | str = "cpu") -> Any:
+    """Read a file that torch saved, if it holds tensors, numbers, text and containers of them alone.
+
+    Args:
+        path: the file.
+        device: where to load the tensors.
+
+    Returns:
+        Its content.
+
+    Raises:
+        InputError: if there is something else in it; torch's own message tells how to run it all the same.
+        Exception: whatever else torch raises.
+    """
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except pickle.UnpicklingError:
+        raise InputError(
+            "damaged, or more than tensors in it",
+            where=path,
+            expected="tensors alone: whatever else such a file holds could run code when it is loaded",
+            remedy="Save network.state_dict() with torch.save where the file was made.",
+        ) from None
 
 
 def is_torchscript(path: str | Path) -> bool:
@@ -111,6 +137,8 @@ def load_weights(network: nn.Module, path: str | Path, device: torch.device | st
     try:
         state = read_weights(path, device)
         unwrap_network(network).load_state_dict(state, strict=True)
+    except InputError:
+        raise
     except Exception as error:
         reason = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
         raise InputError(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import InputError
+from ..weights import read_tensors
 
 _WIDTHS = (64, 64, "pool", 128, 128, "pool", 256, 256, 256, 256, "pool", 512, 512)
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -66,9 +67,11 @@ class VGG19Features(nn.Module):
         if not path.is_file():
             raise InputError("no such file", where=path, expected=expected, remedy=remedy)
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = read_tensors(path)
             wanted = self.features.state_dict()
             self.features.load_state_dict({name: state[f"features.{name}"] for name in wanted}, strict=True)
+        except InputError as error:
+            raise InputError(error.what, where=path, expected=expected, remedy=remedy) from None
         except Exception as error:
             reason = str(error).strip().splitlines()[0]
             raise InputError(f"weights do not fit ({reason})", where=path, expected=expected, remedy=remedy) from None

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ...checks import check_positive
 from ...errors import InputError
-from ..weights import is_torchscript
+from ..weights import is_torchscript, read_tensors
 from .squeezenet_features import SqueezeNetFeatures
 
 _SMALLEST = 1e-10  # length below which features count as zero
@@ -200,7 +200,9 @@ def _load_distance(path: Path, spatial_dims: int) -> Any:
         if is_torchscript(path):
             return EncoderDistance(torch.jit.load(path, map_location="cpu"), spatial_dims)
         with torch.random.fork_rng(devices=[]):  # weights that are drawn only to be replaced cost a training nothing
-            return SpatialLPIPS(torch.load(path, map_location="cpu", weights_only=True))
+            return SpatialLPIPS(read_tensors(path))
+    except InputError as error:
+        raise InputError(error.what, where=path, expected=expected, remedy=remedy) from None
     except Exception as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else _first_line(error)
         raise InputError(f"weights do not fit ({reason})", where=path, expected=expected, remedy=remedy) from None
