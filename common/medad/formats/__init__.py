@@ -5,6 +5,7 @@ from .dicom_geometry import planes_of_frames
 from .dicom_image import dicom_series_files
 from .dicom_source import DicomSource, is_dicom_source, read_dicom_source
 from .file_types import is_dicom, is_nifti, is_raster, stem_of
+from .nifti_geometry import save_nifti
 from .reader import DisplayedImageReader, MedicalImageReader
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "is_raster",
     "planes_of_frames",
     "read_dicom_source",
+    "save_nifti",
     "stem_of",
 ]

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NIfTI files: MONAI's reader behind checks of what the header says."""
+"""NIfTI files, behind checks of what the header says.
+
+MONAI's reader is not used: it puts pixdim in place of a valid sform, and so loses axes, spacing and origin.
+"""
 
 import contextlib
 import gzip
@@ -7,15 +10,14 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
-from monai.data import NibabelReader
-from monai.utils import MetaKeys
 
 from ..errors import InputError, brief
-from .affine import require_invertible
 from .declared_size import is_suspicious, needed_bytes
 from .file_types import has_suffix
 from .image_array import ImageArray
+from .nifti_geometry import nifti_affine
 
 _CHUNK, _HUGE = 2**20, 2**30
 
@@ -32,22 +34,22 @@ def read_nifti(path: str) -> ImageArray:
     Raises:
         InputError: if it is no image or volume, or its header does not fit its contents.
     """
-    reader = NibabelReader()
-    image = _opened(reader, path)
+    image = _opened(path)
     _require_image(image, path)
     _require_complete(image, path)
-    array, meta = reader.get_data(image)
-    array = np.asarray(array)
+    affine = nifti_affine(image, path)
+    array = np.asarray(image.dataobj)
     if array.ndim == 5:  # (x, y, z, time, vector): the intent of NIfTI vector images
         array = array[:, :, :, 0]
-    affine = np.asarray(meta[MetaKeys.AFFINE], dtype=np.float64)
-    require_invertible(affine, path, "qform or sform")
-    return ImageArray(array, path, array.ndim == 4, affine)
+    colors = array.dtype.names  # RGB24 or RGBA32: one record a voxel
+    if colors:
+        array = np.stack([array[color] for color in colors], axis=-1)
+    return ImageArray(array, path, array.ndim == 4 or bool(colors), affine)
 
 
-def _opened(reader: NibabelReader, path: str) -> Any:
+def _opened(path: str) -> Any:
     try:
-        return reader.read(path)
+        return nibabel.load(path)
     except Exception as error:  # nibabel raises many kinds for a header that it cannot read
         raise InputError(
             f"no readable NIfTI header found ({brief(error)})",

@@ -5,7 +5,6 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
 import torch
 from ignite.engine import Engine, Events
@@ -13,6 +12,7 @@ from PIL import Image
 
 from ..errors import InputError
 from ..files import atomic_path
+from ..formats import is_nifti, save_nifti
 from ..keys import Keys
 from .dicom_results import DicomResults
 
@@ -30,11 +30,11 @@ def _array(volume: Any) -> np.ndarray:
 class CaseSaver:
     """Write ``<output_dir>/<case>/<case>_{anomaly_map,mask,reconstruction}`` for each case of a run.
 
-    A volume or NIfTI file gives ``.nii.gz`` files with the affine and shape of the input: map and reconstruction are
-    float32, the mask is uint8. A 2D image gives ``.npy`` files with the same numbers, laid out (rows, columns), and PNG
-    files to look at: the mask as 0/255, the map in 16 bits where white is ``map_white`` for every image of every run.
-    The folder of a case appears when it is complete. A case that cannot be written as DICOM keeps its other files and
-    is recorded in ``state.failures``.
+    A volume or NIfTI file gives ``.nii.gz`` files with shape and geometry of the input, qform and sform of a NIfTI file
+    as they stand there: map and reconstruction are float32, the mask is uint8. A 2D image gives ``.npy`` files with the
+    same numbers, laid out (rows, columns), and PNG files to look at: the mask as 0/255, the map in 16 bits where white
+    is ``map_white`` for every image of every run. The folder of a case appears when it is complete. A case that cannot
+    be written as DICOM keeps its other files and is recorded in ``state.failures``.
 
     Args:
         output_dir: folder of the run.
@@ -81,7 +81,7 @@ class CaseSaver:
         anomaly_map = case[Keys.ANOMALY_MAP]
         affine = np.asarray(anomaly_map.affine.cpu(), dtype=np.float64)
         source = str(anomaly_map.meta.get("filename_or_obj", ""))
-        with_geometry = anomaly_map.ndim == 4 or source.endswith((".nii", ".nii.gz"))
+        with_geometry = anomaly_map.ndim == 4 or is_nifti(source)
         with atomic_path(self.output_dir / name) as folder:
             folder.mkdir(parents=True)
             for key, what in (
@@ -91,7 +91,10 @@ class CaseSaver:
             ):
                 if key in case:
                     array = _array(case[key]).astype(np.uint8 if key == Keys.PRED else np.float32)
-                    self._write(folder / f"{name}_{what}", array, affine, with_geometry=with_geometry)
+                    if with_geometry:
+                        save_nifti(array, folder / f"{name}_{what}.nii.gz", affine, source)
+                    else:
+                        self._write_picture(folder / f"{name}_{what}", array)
             return self._write_dicom(folder / name, source, case)
 
     def _write_dicom(self, stem: Path, source: str, case: dict[str, Any]) -> InputError | None:
@@ -106,10 +109,7 @@ class CaseSaver:
             return error
         return None
 
-    def _write(self, stem: Path, array: np.ndarray, affine: np.ndarray, with_geometry: bool) -> None:
-        if with_geometry:
-            nibabel.save(nibabel.Nifti1Image(array, affine), stem.with_name(stem.name + ".nii.gz"))
-            return
+    def _write_picture(self, stem: Path, array: np.ndarray) -> None:
         array = np.ascontiguousarray(array.swapaxes(0, 1))  # (x, y) in the pipeline, (rows, columns) in a picture
         np.save(stem.with_name(stem.name + ".npy"), array)
         if array.dtype == np.uint8:

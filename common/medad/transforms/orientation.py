@@ -1,21 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Orientation to LPS, so that an axial slice of a volume and a PNG slice are indexed alike."""
+"""Orientation to LPS, so that an axial slice of a volume and a PNG slice are indexed alike.
+
+A single slice is turned within its plane only, as a viewer shows it: (L, P) axial, (L, I) coronal, (P, I) sagittal.
+"""
 
 from collections.abc import Hashable, Mapping
 from typing import Any
 
 from monai.config import KeysCollection
-from monai.transforms import Orientationd
+from monai.data import MetaTensor
+from monai.transforms import InvertibleTransform, MapTransform, Orientation
+from monai.utils import ImageMetaKey
+from monai.utils.enums import TraceKeys
+from nibabel.orientations import io_orientation
+
+from ..formats import is_nifti
 
 _LABELS = (("L", "R"), ("P", "A"), ("I", "S"))
+_AXIAL = "LPS"
+_OF_ONE_SLICE = {0: "PIL", 1: "LIP", 2: _AXIAL}
+"""Axes of a single slice, by the axis of the body across it: the slice axis is always the last."""
 
 
-class OrientVolumed(Orientationd):
-    """MONAI's ``Orientationd`` to LPS for volumes; 2D images pass through untouched.
+class OrientVolumed(MapTransform, InvertibleTransform):
+    """MONAI's ``Orientation`` to LPS for volumes, and for the plane of a single slice.
 
     A radiological slice shows the patient's left at the right edge and the back at the bottom, so the first axis of a
-    PNG (columns) runs to the left and the second (rows) to the back: the first two axes of LPS. The transform is
-    invertible, also by MONAI's ``Invertd``.
+    PNG (columns) runs to the left and the second (rows) to the back: the first two axes of LPS. A 2D NIfTI file follows
+    its header like a volume of one slice; all other 2D images pass through untouched. The transform is invertible, also
+    by MONAI's ``Invertd``.
+
+    Differs from ``Orientationd``: a volume of one slice keeps it as its last axis, since LPS would lay a sagittal or
+    coronal one on edge, as lines in as many slices.
 
     Args:
         keys: entries with images ``(C, *spatial)`` that carry an affine to RAS.
@@ -23,35 +39,49 @@ class OrientVolumed(Orientationd):
     """
 
     def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
-        super().__init__(keys, axcodes="LPS", labels=_LABELS, allow_missing_keys=allow_missing_keys)
+        super().__init__(keys, allow_missing_keys)
+        self._to = {axes: Orientation(axcodes=axes, labels=_LABELS) for axes in _OF_ONE_SLICE.values()}
 
-    def __call__(self, data: Mapping[Hashable, Any], lazy: bool | None = None) -> dict[Hashable, Any]:
-        """Reorient the volumes of one item.
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Reorient the volumes and NIfTI files of one item.
 
         Args:
             data: an item with images ``(C, x, y)`` or ``(C, x, y, z)``.
-            lazy: as in MONAI's ``Orientationd``.
 
         Returns:
             The item; volumes are indexed (to the left, to the back, upwards).
         """
         item = dict(data)
         for key in self.key_iterator(item):
-            if item[key].ndim == 4:
-                item[key] = self.ornt_transform(item[key], lazy=self.lazy if lazy is None else lazy)
+            image = item[key]
+            if image.ndim == 4:
+                item[key] = self._oriented(image)
+            elif isinstance(image, MetaTensor) and is_nifti(image.meta.get(ImageMetaKey.FILENAME_OR_OBJ, "")):
+                item[key] = self._oriented(image.unsqueeze(-1)).squeeze(-1)
         return item
 
     def inverse(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Bring volumes back to the axes of their files.
+        """Bring images back to the axes of their files.
 
         Args:
             data: an item that ``__call__`` returned.
 
         Returns:
-            The item with volumes in their first orientation.
+            The item with its images in their first orientation.
         """
         item = dict(data)
         for key in self.key_iterator(item):
-            if item[key].ndim == 4:
-                item[key] = self.ornt_transform.inverse(item[key])
+            image, invert = item[key], self._to[_AXIAL].inverse
+            history = getattr(image, "applied_operations", None) or [{}]
+            if image.ndim == 4:
+                item[key] = invert(image)
+            elif history[-1].get(TraceKeys.CLASS_NAME) == Orientation.__name__:
+                item[key] = invert(image.unsqueeze(-1)).squeeze(-1)
         return item
+
+    def _oriented(self, volume: Any) -> Any:
+        thin = [axis for axis, size in enumerate(volume.shape[1:]) if size == 1]
+        across = int(io_orientation(volume.affine.numpy())[thin[0], 0]) if len(thin) == 1 else 2
+        oriented: Any = self._to[_OF_ONE_SLICE[across]](volume)
+        oriented.applied_operations[-1][TraceKeys.ID] = TraceKeys.NONE  # any instance may invert it
+        return oriented

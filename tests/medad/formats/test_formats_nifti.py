@@ -38,3 +38,11 @@ def test_float64_becomes_float32_channel_first(nifti):
     assert image.dtype == torch.float32
     assert image.shape == (1, 3, 4, 5)
     assert image.meta["filename_or_obj"].endswith("a.nii")
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (3, 4, 5)])
+def test_colors_are_channels(nifti, shape):
+    pixels = array(*shape, 3, dtype=np.uint8)
+    records = pixels.copy().view([("R", "u1"), ("G", "u1"), ("B", "u1")])[..., 0]
+    image = LoadImageFiled("image")({"image": nifti("rgb.nii.gz", records)})["image"]
+    np.testing.assert_array_equal(image.numpy(), np.moveaxis(pixels, -1, 0))

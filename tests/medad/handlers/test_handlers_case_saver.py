@@ -3,6 +3,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+import pytest
 import torch
 from medad.handlers import CaseSaver
 from monai.data import MetaTensor
@@ -52,3 +53,24 @@ def test_what_is_missing_is_not_written(tmp_path: Path) -> None:
     del case["pred"], case["reconstruction"]
     CaseSaver(tmp_path).save(case)
     assert sorted(path.name for path in (tmp_path / "c1").iterdir()) == ["c1_anomaly_map.npy", "c1_anomaly_map.png"]
+
+
+@pytest.mark.parametrize(("name", "spatial"), [("a.nii.gz", (4, 5, 6)), ("A.NII.GZ", (4, 5)), ("a.nii", (4, 5))])
+def test_a_nifti_file_gives_nifti_files_that_say_the_same_of_geometry(
+    tmp_path: Path, name: str, spatial: tuple[int, ...]
+) -> None:
+    case = _case(*spatial)
+    affine = case["anomaly_map"].affine.numpy()  # type: ignore[attr-defined]
+    image = nibabel.Nifti1Image(np.zeros(spatial, np.int16), affine)
+    image.set_sform(affine, 4)
+    image.set_qform(affine, 3)
+    image.header["qoffset_x"] += 7  # the two do not agree
+    nibabel.save(image, tmp_path / name)
+    case["anomaly_map"].meta["filename_or_obj"] = str(tmp_path / name)  # type: ignore[attr-defined]
+    CaseSaver(tmp_path / "out").save(case)
+    given = nibabel.load(tmp_path / name).header
+    for what in ("anomaly_map", "mask", "reconstruction"):
+        written = nibabel.load(tmp_path / "out" / "c1" / f"c1_{what}.nii.gz")
+        assert written.shape == spatial
+        for part in ("qform_code", "sform_code", "qoffset_x", "srow_x", "pixdim"):
+            np.testing.assert_array_equal(written.header[part], given[part])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
@@ -75,3 +76,36 @@ def test_real_volume_and_png_of_one_patient_agree(real_data):
     best = volume[..., int(np.argmax(correlations))]
     for wrong in (best[::-1], best[:, ::-1], best.T):
         assert np.corrcoef(wrong.ravel(), png_slice.ravel())[0, 1] < 0.95
+
+
+@pytest.mark.parametrize("axes", ["LPS", "RAS", "PLS", "ARI"])
+@pytest.mark.parametrize("suffix", [".nii", ".NII.GZ"])
+def test_a_2d_nifti_follows_its_header_like_a_volume_of_one_slice(tmp_path, axes, suffix):
+    rows = gray(9, 7)
+    volume = nib.Nifti1Image(rows.T[..., None], np.diag([-1.0, -2, 3, 1]))
+    turn = nib.orientations.ornt_transform(nib.io_orientation(volume.affine), nib.orientations.axcodes2ornt(axes))
+    volume = volume.as_reoriented(turn)
+    flat = nib.Nifti1Image(np.asarray(volume.dataobj)[..., 0], volume.affine)
+    pipeline = Compose([LoadImageFiled("image"), OrientVolumed("image"), Resized("image", (14, 18))])
+    for image, name in ((volume, "one"), (flat, "flat")):
+        nib.save(image, tmp_path / f"{name}{suffix}")
+        loaded = LoadImageFiled("image")({"image": tmp_path / f"{name}{suffix}"})
+        oriented = OrientVolumed("image")(loaded)["image"]
+        np.testing.assert_array_equal(oriented.numpy().reshape(7, 9), rows.T)
+        assert oriented.pixdim[:2].tolist() == [1, 2]
+    item = pipeline({"image": tmp_path / f"flat{suffix}"})
+    item["pred"] = item["image"].clone()
+    undone = Invertd("pred", pipeline, orig_keys="image")(item)["pred"]
+    assert undone.shape == (1, *flat.shape)
+    np.testing.assert_array_equal(undone.affine, flat.affine)
+
+
+@pytest.mark.parametrize("shape", [(1, 6, 5), (6, 1, 5), (6, 5, 1)])
+def test_a_single_slice_stays_one_slice(nifti, shape):
+    volume = gray(*shape)
+    pipeline = Compose([LoadImageFiled("image"), OrientVolumed("image")])
+    item = pipeline({"image": nifti("a.nii", volume)})  # axes to the right, front and top
+    turned = {0: volume[:, ::-1, ::-1].transpose(1, 2, 0), 1: volume[::-1, :, ::-1].transpose(0, 2, 1)}
+    expected = turned.get(shape.index(1), volume[::-1, ::-1])
+    np.testing.assert_array_equal(item["image"][0].numpy(), expected)
+    np.testing.assert_array_equal(pipeline.inverse(item)["image"][0].numpy(), volume)
