@@ -29,8 +29,8 @@ class Lattice:
         squish: skew back, b + squish * sum(b).
         norm: divisor N that keeps single octaves within about -1 and 1.
         long: magnitude of the long component of a gradient; that of the others is ``SHORT``.
-        points: candidates of the production form, offsets by rank from the cell of a voxel, each one step from the one
-            before.
+        points: candidates of the production form, offsets by rank from the cell of a voxel, each one or two steps from
+            the one before.
         rare_points: further candidates; with them the sum is complete.
     """
 

@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-# log m = 2 (s + s^3/3 + s^5/5 + ...), s = (m - 1)/(m + 1); |s| < 0.172, what is left out is below 3e-9
+# log m = 2 (s + s^3/3 + s^5/5 + ...), s = (m - 1)/(m + 1); |s| < 0.478, what is left out is below 7e-5
 _LOG = [2.0 / power for power in (9, 7, 5, 3, 1)]
 # Taylor series of sin(pi v) in v; what is left out is below 6e-8 at v = 1/2
 _SINE = [(-1) ** (power // 2) * math.pi**power / math.factorial(power) for power in (11, 9, 7, 5, 3, 1)]
@@ -37,7 +37,7 @@ def normal_from_bits(bits: Tensor) -> Tensor:
 
 
 def _log(values: Tensor) -> Tensor:
-    """Natural logarithm of normal ``float32`` numbers in (0, 1): exponent and mantissa in [sqrt(1/2), sqrt(2))."""
+    """Natural logarithm of normal ``float32`` numbers in (0, 1): exponent and mantissa in [sqrt(2), 2 sqrt(2))."""
     bits = values.view(torch.int32)
     exponent = (bits - (_SQRT_2_BITS - (1 << 23))) >> 23
     exponent = exponent - 127 + 126

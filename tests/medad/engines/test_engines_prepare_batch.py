@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,11 +6,9 @@ import torch
 from medad.engines import PrepareDenoising, PrepareSeparation
 from medad.errors import InputError
 from medad.losses import TTestSeparationLoss
-from medad.networks import load_weights
 from medad.noise import CoarseNoise
 from monai.data import MetaTensor
 from scipy import ndimage
-from torch import nn
 
 
 @pytest.mark.parametrize("spatial", [(16, 16), (8, 8, 8)])
@@ -36,20 +33,6 @@ def test_samples_differ_and_the_seed_of_the_run_decides() -> None:
     again, _ = prepare(batch)
     assert torch.equal(first, again) and not torch.equal(first, second)
     assert not torch.equal(first[0], first[1])
-
-
-def test_weights_load_strictly_or_say_why(tmp_path: Path) -> None:
-    source, target = nn.Linear(2, 3), nn.Linear(2, 3)
-    torch.save(source.state_dict(), tmp_path / "model.pt")
-    load_weights(target, tmp_path / "model.pt")
-    assert torch.equal(source.weight, target.weight)
-    with pytest.raises(InputError, match="no weights there"):
-        load_weights(target, tmp_path / "none.pt")
-    with pytest.raises(InputError, match="weights do not fit"):
-        load_weights(nn.Linear(4, 4), tmp_path / "model.pt")
-    torch.save({"path": tmp_path}, tmp_path / "pickle.pt")
-    with pytest.raises(InputError, match="weights do not fit"):
-        load_weights(target, tmp_path / "pickle.pt")
 
 
 def test_volumes_for_a_2d_network_are_explained() -> None:

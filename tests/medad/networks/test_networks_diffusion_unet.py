@@ -87,3 +87,11 @@ def test_wrong_arguments_are_named(arguments: dict[str, Any], match: str) -> Non
 def test_wrong_image_size_is_explained() -> None:
     with pytest.raises(ValueError, match="multiple of 2"):
         _network()(torch.zeros(1, 1, 8, 9))
+
+
+def test_the_published_network_of_guided_diffusion() -> None:
+    """Four channels; the published one of 113.68 million has an embedding of classes and predicts variances, too."""
+    levels = (False, False, False, False, True, False)
+    with torch.device("meta"):
+        network = DiffusionUNet(2, 4, 4, attention_levels=levels, num_heads=1, resblock_updown=False)
+    assert sum(p.numel() for p in network.parameters()) == 113_681_160 - 2 * 512 - (4 * 128 * 9 + 4)

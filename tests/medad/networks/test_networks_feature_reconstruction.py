@@ -101,10 +101,3 @@ def test_a_training_on_weights_that_nobody_chose_is_refused() -> None:
     with pytest.raises(InputError, match="no file with weights"):
         network.train()(_images(2))
     assert network.eval()(_images(2)).shape == _images(2).shape
-
-
-def test_a_loss_of_other_features_is_not_zero() -> None:
-    loss = FeatureReconstructionLoss(nn.L1Loss())
-    features = torch.ones(1, 2, 3, 3)
-    assert loss((features, features), None) == 0
-    assert loss((features * 3, features), None) == 2

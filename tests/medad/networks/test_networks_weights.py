@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from medad.errors import CalibrationError
-from medad.networks import weights_hash
+from medad.errors import CalibrationError, InputError
+from medad.networks import load_weights, weights_hash
 from torch import nn
 
 
@@ -72,3 +72,17 @@ def test_errors(tmp_path: Path) -> None:
     for name, match in (("text", "cannot be read"), ("mixed", "other than tensors"), ("tensor", "other than tensors")):
         with pytest.raises(CalibrationError, match=match):
             weights_hash(tmp_path / f"{name}.pt")
+
+
+def test_weights_load_strictly_or_say_why(tmp_path: Path) -> None:
+    source, target = nn.Linear(2, 3), nn.Linear(2, 3)
+    torch.save(source.state_dict(), tmp_path / "model.pt")
+    load_weights(target, tmp_path / "model.pt")
+    assert torch.equal(source.weight, target.weight)
+    with pytest.raises(InputError, match="no weights there"):
+        load_weights(target, tmp_path / "none.pt")
+    with pytest.raises(InputError, match="weights do not fit"):
+        load_weights(nn.Linear(4, 4), tmp_path / "model.pt")
+    torch.save({"path": tmp_path}, tmp_path / "pickle.pt")
+    with pytest.raises(InputError, match="weights do not fit"):
+        load_weights(target, tmp_path / "pickle.pt")

@@ -1,100 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fractal simplex noise: published fields, tiles, seeds, distribution."""
-
-from collections.abc import Sequence
-from pathlib import Path
+"""Fractal simplex noise: tiles, seeds, distribution."""
 
 import numpy as np
 import pytest
 import torch
 from medad.noise import FractalSimplexNoise, Noise
-from medad.noise.coordinates import AxisTable
-from medad.noise.lattice import HASH_FIRST, HASH_NEXT, LATTICES, SHORT, Lattice, Offset
-from medad.noise.simplex_torch import locate, rank, sum_points
 from torch import Tensor
-
-GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "simplex_anoddpm.npz")
-
-
-class TabulatedGradients:
-    """Gradients of a published 3D field, by its permutation table, in the order of OpenSimplex."""
-
-    def __init__(self, permutation: Tensor, cells: Sequence[Tensor], order: Sequence[Tensor], lattice: Lattice) -> None:
-        self.permutation, self.cells, self.order = permutation, cells, torch.stack(tuple(order))
-        triples = ("-++", "+++", "--+", "+-+", "-+-", "++-", "---", "+--")
-        self.gradients = torch.tensor(
-            [
-                [int(f"{sign}1") * (lattice.long if axis == long else SHORT) for axis, sign in enumerate(triple)]
-                for triple in triples
-                for long in range(3)
-            ]
-        )
-
-    def product(self, offset: Offset, distances: Sequence[Tensor]) -> Tensor:
-        # rank of each axis: the inverse of the order
-        ranks = self.order.argsort(dim=0)
-        steps, entry = torch.tensor(offset)[ranks], torch.zeros((), dtype=torch.int64)
-        for cell, step in zip(self.cells, steps, strict=True):
-            entry = self.permutation[(entry + cell + step) & 255]
-        gradients = self.gradients.to(distances[0].dtype)[entry % 24]
-        return (gradients.movedim(-1, 0) * torch.stack(tuple(distances)).gather(0, ranks)).sum(0)
-
-
-def _split(values: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    return values.floor().to(torch.int32), (values - values.floor()).to(dtype)
-
-
-def _published(axes: list[Tensor], permutation: np.ndarray, octaves: int, persistence: float, dtype: torch.dtype):
-    """Sum octaves by the table of a published field; double precision takes all lattice points."""
-    lattice = LATTICES[3]
-    points = lattice.points + lattice.rare_points if dtype == torch.float64 else lattice.points
-    table = torch.from_numpy(permutation.astype(np.int64))
-    total = torch.zeros((), dtype=dtype)
-    for octave in range(octaves):
-        coordinates = [axis * 2.0**octave for axis in axes]
-        tables = [AxisTable(*_split(x, dtype), *_split(lattice.stretch * x, dtype)) for x in coordinates]
-        cells, inside = locate(tables)
-        ranked, order = rank(inside)
-        value = sum_points(ranked, TabulatedGradients(table, cells, order, lattice), points, lattice.squish)
-        total = total + persistence**octave / lattice.norm * value
-    return total
-
-
-@pytest.mark.parametrize(("dtype", "rms", "largest"), [(torch.float64, 2e-5, 2e-4), (torch.float32, 1e-3, 2e-2)])
-@pytest.mark.parametrize("number", range(4))
-def test_published_slices(number: int, dtype: torch.dtype, rms: float, largest: float) -> None:
-    _, time, octaves, persistence, wavelength = GOLDEN[f"spec_{number}"]
-    field = torch.from_numpy(GOLDEN[f"field_{number}"])  # rows y, columns x, coordinates in the order x, y, t
-    y, x = (torch.arange(size, dtype=torch.float64) / wavelength for size in field.shape)
-    axes = [x[None, :], y[:, None], torch.full((1, 1), time / wavelength, dtype=torch.float64)]
-    difference = _published(axes, GOLDEN[f"perm_{number}"], int(octaves), persistence, dtype) - field
-    assert difference.square().mean().sqrt() <= rms
-    assert difference.abs().max() <= largest
-
-
-@pytest.mark.parametrize(("dtype", "rms", "largest"), [(torch.float64, 2e-5, 2e-4), (torch.float32, 1e-3, 2e-2)])
-def test_published_volume(dtype: torch.dtype, rms: float, largest: float) -> None:
-    _, octaves, persistence, wavelength = GOLDEN["volume_spec"]
-    field = torch.from_numpy(GOLDEN["volume_field"])
-    z, y, x = (torch.arange(size, dtype=torch.float64) / wavelength for size in field.shape)
-    axes = [x[None, None, :], y[None, :, None], z[:, None, None]]
-    difference = _published(axes, GOLDEN["volume_perm"], int(octaves), persistence, dtype) - field
-    assert difference.square().mean().sqrt() <= rms
-    assert difference.abs().max() <= largest
-
-
-@pytest.mark.parametrize("dims", [2, 3, 4])
-def test_candidates_are_complete(dims: int) -> None:
-    # every lattice point within reach of a random position is a candidate (in 3D and 4D: of the complete set)
-    lattice = LATTICES[dims]
-    inside = torch.rand(20_000, dims, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    inside = inside.sort(descending=True).values
-    position = inside + lattice.squish * inside.sum(1, keepdim=True)
-    candidates = set(lattice.points + lattice.rare_points)
-    for point in torch.cartesian_prod(*[torch.arange(-2, 4)] * dims).tolist():
-        corner = torch.tensor(point, dtype=torch.float64) + lattice.squish * sum(point)
-        if ((position - corner).square().sum(1) < 2.0).any():
-            assert tuple(point) in candidates
 
 
 def _noise(dims: int, time_axis: bool = True, **arguments: object) -> FractalSimplexNoise:
@@ -185,23 +96,6 @@ def test_unit_variance(dims: int, time_axis: bool) -> None:
     noise = FractalSimplexNoise(dims, octaves=3, frequency=12.0, time_axis=time_axis, normalize="unit")
     fields = noise(torch.zeros(12, 1, *((192, 192) if dims == 2 else (40, 40, 40))), torch.arange(12))
     assert fields.square().mean().sqrt() == pytest.approx(1.0, abs=0.05)
-
-
-@pytest.mark.parametrize("period", [(-12010, 21478), (-344, 307, 207), (-75, -14, 111, -82)])
-def test_gradients_repeat_far_away_only(period: tuple[int, ...]) -> None:
-    # the stated vectors are periods, and a cube of 60 cells to all sides holds none but 0
-    factors = torch.tensor([(HASH_FIRST ^ axis * HASH_NEXT) % 2**32 for axis in range(len(period))])
-    assert int((torch.tensor(period) * factors).sum()) % 2**32 == 0
-    steps = torch.arange(-60, 61)
-
-    def sums(factors: Tensor) -> Tensor:
-        total = torch.zeros(1, dtype=torch.int64)
-        for factor in factors:
-            total = (total[:, None] + steps * factor).flatten()
-        return total
-
-    one, other = sums(factors[:2]) % 2**32, -sums(factors[2:]) % 2**32
-    assert int(torch.isin(one, other).sum()) == 1
 
 
 def test_octaves_have_their_wavelength() -> None:
