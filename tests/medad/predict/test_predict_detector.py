@@ -52,7 +52,9 @@ def bundle(tmp_path: Path) -> Path:
 
 
 def _picture(rows: int, columns: int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).random((rows, columns)).astype(np.float32)
+    picture = np.random.default_rng(seed).random((rows, columns)).astype(np.float32)
+    picture[0, 0] = 0  # intensities count from the low end of an image
+    return picture
 
 
 def test_the_result_is_that_of_the_configuration(bundle: Path) -> None:
@@ -70,7 +72,7 @@ def test_neighbors_of_one_shape_share_a_batch_and_keep_their_order(
     detector, batches = AnomalyDetector(bundle), []
     inferer = detector.inferer
     detector.inferer = lambda images, network: [batches.append(tuple(images.shape)), inferer(images, network)][1]
-    volume = np.random.default_rng(9).random((6, 5, 8)).astype(np.float32)
+    volume = np.stack([_picture(6, 5, seed) for seed in range(10, 18)], axis=-1)
     pictures = [_picture(6, 5, 0), _picture(6, 5, 1), _picture(6, 5, 2), _picture(7, 5, 3), volume, volume]
     results = list(detector.map(pictures))
     for picture, result in zip(pictures, results, strict=True):
