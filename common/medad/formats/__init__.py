@@ -6,6 +6,7 @@ from .dicom_image import dicom_series_files
 from .dicom_source import DicomSource, is_dicom_source, read_dicom_source
 from .file_types import is_dicom, is_nifti, is_raster, stem_of
 from .nifti_geometry import save_nifti
+from .padding import without_padding
 from .reader import DisplayedImageReader, MedicalImageReader
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "read_dicom_source",
     "save_nifti",
     "stem_of",
+    "without_padding",
 ]

@@ -14,6 +14,8 @@ from .declared_size import require_fitting_size
 from .dicom_compressed import decode_compressed
 from .dicom_display import as_displayed
 from .dicom_geometry import frame_rescales
+from .dicom_padding import declared_padding
+from .padding import fill_padding
 
 pydicom, _ = optional_import("pydicom")
 
@@ -50,7 +52,8 @@ def require_pixels(file: str, header: Any) -> None:
 def decode_pixels(files: Sequence[str], display: bool = False) -> NDArray[np.float32]:
     """Decode the pixels of DICOM files and apply their rescale slopes and intercepts.
 
-    pydicom decodes what is uncompressed, deflated or compressed by RLE, GDCM the JPEG family.
+    pydicom decodes what is uncompressed, deflated or compressed by RLE, GDCM the JPEG family. What a header declares as
+    padding becomes background.
 
     Args:
         files: files of one size that :func:`require_pixels` has approved.
@@ -62,10 +65,16 @@ def decode_pixels(files: Sequence[str], display: bool = False) -> NDArray[np.flo
     Raises:
         InputError: if pixels are damaged, or compressed in another way, or the window cannot be applied.
     """
-    return np.concatenate([_decode(file, display) for file in files])
+    decoded = [_decode(file, display) for file in files]
+    values = np.concatenate([values for values, _ in decoded])
+    if all(padding is None for _, padding in decoded):
+        return values
+    padding = np.concatenate([np.zeros(each.shape, bool) if mask is None else mask for each, mask in decoded])
+    return fill_padding(values.T, padding.T, spatial_dims=2).T
 
 
-def _decode(file: str, display: bool) -> NDArray[np.float32]:
+def _decode(file: str, display: bool) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Decode one file: its values, and which of them are declared as padding."""
     data = pydicom.dcmread(file, force=True)
     if "TransferSyntaxUID" not in data.file_meta:  # a file without preamble
         data.file_meta.TransferSyntaxUID = pydicom.uid.UID(_IMPLICIT if data.original_encoding[0] else _EXPLICIT)
@@ -90,10 +99,11 @@ def _decode(file: str, display: bool) -> NDArray[np.float32]:
     values = np.empty(stored.shape, dtype=np.float32)
     for frame, result in zip(stored, values, strict=True):
         result[...] = frame * slope + intercept
+    padding = declared_padding(stored, data)
     if not display:
-        return values
+        return values, padding
     try:
-        return as_displayed(values, data)
+        return as_displayed(values, data), padding
     except Exception as error:  # pydicom raises several kinds
         raise InputError(
             f"its window or lookup table cannot be applied ({brief(error)})",

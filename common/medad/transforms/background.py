@@ -7,6 +7,7 @@ same for all images.
 
 from collections.abc import Hashable, Mapping, Sequence
 
+import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
@@ -14,6 +15,7 @@ from monai.utils import convert_to_dst_type
 from torch import Tensor
 
 from ..checks import check_window
+from ..formats import without_padding
 from .foreground import HIGH, LOW, nearest_rank
 
 _FAR = 0.05  # of the robust range
@@ -47,6 +49,9 @@ def background_to_zero(image: Tensor, window: Sequence[float] | None = None) -> 
 class BackgroundToZerod(MapTransform):
     """Move the low end of images to 0; see :func:`background_to_zero`.
 
+    Padding, such as -2000 around the field of view of a CT, becomes background before; DICOM files declare theirs, for
+    all others see :func:`medad.formats.without_padding`.
+
     Args:
         keys: keys of the images ``(C, *spatial)``.
         window: lowest and highest value that count, in the unit of the images, such as Hounsfield units.
@@ -68,7 +73,8 @@ class BackgroundToZerod(MapTransform):
         case = dict(data)
         for key in self.key_iterator(case):
             image = case[key]
-            case[key] = convert_to_dst_type(background_to_zero(image.as_subclass(Tensor), self.window), dst=image)[0]
+            shifted = background_to_zero(_without_padding(image.as_subclass(Tensor)), self.window)
+            case[key] = convert_to_dst_type(shifted, dst=image)[0]
         return case
 
 
@@ -77,3 +83,10 @@ def _low_end(values: Tensor) -> Tensor:
     darkest, low = values.min(), nearest_rank(values, LOW)
     is_odd = bool(low > darkest) and bool(low - darkest > _FAR * (nearest_rank(values, HIGH) - low))
     return low if is_odd else darkest
+
+
+def _without_padding(image: Tensor) -> Tensor:
+    channels = image.numpy()
+    filled = [without_padding(channel) for channel in channels]
+    unchanged = all(after is before for after, before in zip(filled, channels, strict=True))
+    return image if unchanged else torch.from_numpy(np.stack(filled))

@@ -76,3 +76,14 @@ def test_a_window_gives_values_the_same_meaning_in_every_image() -> None:
 def test_bad_windows(window: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="window="):
         BackgroundToZerod("image", window)
+
+
+@pytest.mark.parametrize("sentinel", [-2000.0, -32768.0, 32767.0])
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+def test_padding_is_background_before_any_statistics(sentinel: float, spatial_dims: int) -> None:
+    air = 1000 * (HEAD if spatial_dims == 3 else PHANTOM) - 1000
+    axes = torch.meshgrid(*[torch.linspace(-1, 1, n) for n in air.shape[1:]], indexing="ij")
+    corners = (axes[0] ** 2 + axes[1] ** 2)[None] > 1.05
+    padded = torch.where(corners, sentinel, air)
+    assert torch.equal(prepared(padded, spatial_dims), prepared(air, spatial_dims))
+    assert torch.equal(background_to_zero(air), air + 1000)

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Padding: voxels that were never measured, such as the corners around the field of view of a CT, become background.
+
+Whether a value that stands for padding is a sentinel (-2000 beside air of -1000) or simply the background (air itself,
+declared as padding) shows at the rim: around a field of view lies air, around an object its surface. A value that lies
+far from all others is a sentinel in any case: a small field of view has tissue at its rim.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..morphology import neighborhood
+
+Values = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+_LOW, _HIGH = 0.01, 0.99
+_DARK = 0.1  # part of the robust range, as in the foreground mask
+_SHARE = 0.01  # of the image; fewer odd voxels do not move its robust ends
+_GAP, _FAR = 0.5, 2.0  # of the robust range
+_MOST = 3
+
+
+def fill_padding(values: Values, padding: Mask, spatial_dims: int) -> Values:
+    """Give padding that a header declares the value of the background.
+
+    It stays where it is the background: darker than what is measured, by no more than twice its range, and around an
+    object whose rim is not dark.
+
+    Args:
+        values: ``(*spatial)``.
+        padding: of the same shape, true where nothing was measured.
+        spatial_dims: 2 or 3; with 2, a volume is a stack of slices along its last axis.
+
+    Returns:
+        Array of the same shape; the low end of the measured values in the padding.
+    """
+    measured, declared = values[~padding], values[padding]
+    if not measured.size or not declared.size:
+        return values
+    low, high = _ends(measured)
+    is_near = low - _FAR * (high - low) <= declared.min() and declared.max() <= low
+    if is_near and not _rim_is_dark(values, padding, low + _DARK * (high - low), spatial_dims):
+        return values
+    return np.where(padding, low, values)
+
+
+def without_padding(values: Values) -> Values:
+    """Give padding that no header declares the value of the background.
+
+    It is known by four signs: at least 1 % of the voxels have one value, the lowest or highest of all; no other value
+    is nearer to it than half the robust range of the rest; the rest reaches both ends of the image along all axes but
+    one at most, as a field of view does; and its rim is dark, or the value lies twice the range away. Zero is never
+    padding: it is what most programs write where there is nothing.
+
+    Args:
+        values: ``(*spatial)``.
+
+    Returns:
+        Array of the same shape, the same one where there is no padding.
+    """
+    for _ in range(_MOST):
+        found = [odd for odd in (values.min(), values.max()) if odd != 0 and _is_padding(values, odd)]
+        if not found:
+            break
+        padding = values == found[0]
+        values = np.where(padding, _ends(values[~padding])[0], values)
+    return values
+
+
+def _is_padding(values: Values, odd: np.float32) -> bool:
+    padding = values == odd
+    if not _SHARE <= padding.mean() < 1:
+        return False
+    rest = values[~padding]
+    low, high = _ends(rest)
+    gap = max(rest.min() - odd, odd - rest.max())
+    if low == high or gap < _GAP * (high - low) or _axes_reached(~padding) < values.ndim - 1:
+        return False
+    return bool(gap >= _FAR * (high - low)) or _rim_is_dark(values, padding, low + _DARK * (high - low), values.ndim)
+
+
+def _ends(values: Values) -> tuple[np.float32, np.float32]:
+    low, high = np.quantile(values, (_LOW, _HIGH), method="nearest")
+    return low, high
+
+
+def _rim_is_dark(values: Values, padding: Mask, dark: float, spatial_dims: int) -> bool:
+    """Say whether most of the voxels that touch padding are dark."""
+    touching = ndimage.binary_dilation(padding, neighborhood(padding.ndim, spatial_dims)) & ~padding
+    return bool(touching.any() and np.median(values[touching]) <= dark)
+
+
+def _axes_reached(inside: Mask) -> int:
+    """Count the axes along which a mask reaches both ends of the image; an inscribed circle may miss them by little."""
+    reached = 0
+    for axis, size in enumerate(inside.shape):
+        lines = np.flatnonzero(inside.any(axis=tuple(other for other in range(inside.ndim) if other != axis)))
+        margin = 1 + size // 50
+        reached += bool(lines[0] <= margin and lines[-1] >= size - 1 - margin)
+    return reached
