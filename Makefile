@@ -33,7 +33,7 @@ test: setup lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --doctest-modules common/medad
 
 test-slow: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow and not gpu" --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow and not gpu" --numprocesses 2 --dist worksteal
 
 test-gpu: setup
 	$(BIN)/python -m pytest -m gpu
