@@ -12,16 +12,20 @@ import numpy as np
 import pytest
 import torch
 from bundle_tools import (
+    KINDS,
     SmokeModel,
     State,
     build,
+    build_in,
     fails_with,
     other_weights,
     real_inputs,
     same_weights,
     to_torchscript,
     train_in,
+    usually,
 )
+from medad.calibration import load_calibration
 from medad.engines import CohortError
 from medad.errors import CalibrationError, InputError
 from monai.bundle import ckpt_export, verify_metadata, verify_net_in_out
@@ -306,18 +310,26 @@ def test_training_stops_and_resumes_without_a_trace(bundle: Path, phantom_2d: Pa
 
 
 def test_volumes_train_with_volume_3d(bundle: Path, phantom_3d: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "models"
-    paths = {"ckpt_dir": folder, "ckpt_path": folder / "model.pt", "calibration_path": folder / "calibration.json"}
-    workflow = build(bundle, "train volume_3d smoke", dataset_dir=phantom_3d, output_dir=tmp_path, **paths)
+    _volumes_train(bundle, 3, phantom_3d, tmp_path)
+
+
+@pytest.mark.slow
+def test_slices_of_volumes_train_a_2d_network(bundle: Path, phantom_3d: Path, tmp_path: Path) -> None:
+    usually(bundle, *KINDS, "autoencoder", "microcalcification_cascade")
+    _volumes_train(bundle, 2, phantom_3d, tmp_path)
+
+
+def _volumes_train(bundle: Path, spatial_dims: int, phantom_3d: Path, tmp_path: Path) -> None:
+    """A network learns from volumes or their slices, and is calibrated on volumes."""
+    form = "smoke" if spatial_dims == 2 else "volume_3d smoke"
+    workflow = build_in(bundle, phantom_3d, tmp_path, f"train {form}")
     workflow.run()
-    assert workflow.network_def.eval()(torch.rand(1, 1, 32, 32, 32)).shape[2:] == (32, 32, 32)
-    del paths["ckpt_dir"]
-    workflow = build(
-        bundle, "inference volume_3d smoke", "infer", dataset_dir=phantom_3d, output_dir=tmp_path / "out", **paths
-    )
-    workflow.run()
-    items = json.loads((phantom_3d / "datalist.json").read_text())["test"]
-    for row, item in zip(_rows(tmp_path / "out"), items, strict=True):
+    datalist = json.loads((phantom_3d / "datalist.json").read_text())
+    images, volumes = len(workflow.parser.get_parsed_content("train#dataset")), len(datalist["training"])
+    assert images > 10 * volumes if spatial_dims == 2 else images <= volumes + len(datalist["training_abnormal"])
+    assert load_calibration(tmp_path / "calibration.json").images == len(datalist["calibration"])
+    build_in(bundle, phantom_3d, tmp_path, f"inference {form}", output_dir=tmp_path / "out").run()
+    for row, item in zip(_rows(tmp_path / "out"), datalist["test"], strict=True):
         written = nibabel.load(tmp_path / "out" / row["case"] / f"{row['case']}_mask.nii.gz")
         source = nibabel.load(phantom_3d / item["image"])
         assert written.shape == source.shape

@@ -4,6 +4,8 @@
 import logging
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from ..errors import InputError
 from ..keys import ABNORMAL, Keys
 from .items import CASE, LABEL, MASK, Item
@@ -59,4 +61,7 @@ def class_weights(data: Sequence[Item]) -> list[float]:
 
 
 def _is_marked(item: Item) -> bool:
-    return bool(item.get(MASK) or item.get(Keys.CIRCLES.value))
+    mask = item.get(MASK)
+    if isinstance(mask, Tensor):  # of a slice, loaded already
+        return bool(mask.any())
+    return bool(mask or item.get(Keys.CIRCLES.value))

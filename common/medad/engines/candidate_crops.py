@@ -31,7 +31,8 @@ class CandidateCrops(Dataset[dict[str, Any]]):
 
     Args:
         data: items as :func:`medad.datalists.items_with_marked_lesions` takes them.
-        transform: from an item to its ``image`` ``(C, *spatial)`` and ``mask`` ``(1, *spatial)``; not random.
+        transform: from an item to its ``image`` ``(C, *spatial)`` and ``mask`` ``(1, *spatial)``, or to a list of items
+            with one each, such as the slices of a volume; not random.
         network: the cascade.
         weights_path: file with its weights, of which the first stage is trained; they are loaded.
         inferer: how the first stage is applied, and what a candidate is.
@@ -66,17 +67,17 @@ class CandidateCrops(Dataset[dict[str, Any]]):
         mode, dims = network.training, inferer.spatial_dims
         network.eval()
         for item in tqdm(items_with_marked_lesions(data), "candidates", disable=not progress):
-            image, mask = _load(item, transform)
-            require_axes(image[None], dims)
-            with torch.no_grad():
-                residual = inferer.separate(image[None].to(device), network)[0, :1].cpu()
-            centers = find_candidates(residual, dims, inferer.threshold, inferer.min_size).centroids
-            lesions = label_components(mask[0])
-            hit = hits_in_components(centers, lesions, slack).any(dim=1)
-            marked = [(lesions == n).nonzero().double().mean(dim=0) for n in range(1, int(lesions.max()) + 1)]
-            centers = torch.cat([centers, torch.stack(marked)]) if marked else centers
-            labels = torch.cat([hit, torch.ones(len(marked), dtype=torch.bool)])
-            found.append((crop_around(image, centers, inferer.crop_size), labels.long()))
+            for image, mask in _load(item, transform):
+                require_axes(image[None], dims)
+                with torch.no_grad():
+                    residual = inferer.separate(image[None].to(device), network)[0, :1].cpu()
+                centers = find_candidates(residual, dims, inferer.threshold, inferer.min_size).centroids
+                lesions = label_components(mask[0])
+                hit = hits_in_components(centers, lesions, slack).any(dim=1)
+                marked = [(lesions == n).nonzero().double().mean(dim=0) for n in range(1, int(lesions.max()) + 1)]
+                centers = torch.cat([centers, torch.stack(marked)]) if marked else centers
+                labels = torch.cat([hit, torch.ones(len(marked), dtype=torch.bool)])
+                found.append((crop_around(image, centers, inferer.crop_size), labels.long()))
         network.train(mode)
         self.crops, self.labels = (torch.cat(parts) for parts in zip(*found, strict=True))
         lesions_found = int((self.labels == ABNORMAL).sum())
@@ -104,7 +105,8 @@ class CandidateCrops(Dataset[dict[str, Any]]):
         return 1 / torch.bincount(self.labels, minlength=2)[self.labels].double()
 
 
-def _load(item: Item, transform: Callable[[Any], Any]) -> tuple[Tensor, Tensor]:
+def _load(item: Item, transform: Callable[[Any], Any]) -> list[tuple[Tensor, Tensor]]:
     with unwrap_errors():
-        loaded = transform(dict(item))
-    return loaded[Keys.IMAGE].as_subclass(Tensor), loaded[Keys.MASK].as_subclass(Tensor)
+        made = transform(dict(item))
+    parts = made if isinstance(made, list) else [made]
+    return [(part[Keys.IMAGE].as_subclass(Tensor), part[Keys.MASK].as_subclass(Tensor)) for part in parts]

@@ -38,12 +38,14 @@ def loader_batch_size(datalist: Sequence[Item], batch_size: int, spatial_dims: i
     Returns:
         The batch size for the data loader.
     """
-    if batch_size > 1 and spatial_dims == 2 and any(_is_volume(image_paths(item)[0]) for item in datalist):
+    if batch_size > 1 and spatial_dims == 2 and any(map(is_volume, datalist)):
         return 1
     return batch_size
 
 
-def _is_volume(path: str) -> bool:
+def is_volume(item: Item) -> bool:
+    """Say whether the image of an item is a volume, by name and header; every NIfTI file counts as one."""
+    path = image_paths(item)[0]
     if is_npz_reference(path):
         return is_npz_volume(path)
     if is_nifti(path):

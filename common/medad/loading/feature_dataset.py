@@ -43,7 +43,8 @@ class FeatureDataset(Dataset[dict[str, Tensor]]):
 
     Args:
         data: items of a data list, or of a labeling application.
-        transform: from an item to its ``image`` ``(C, *spatial)``; the same at every call. It is not kept.
+        transform: from an item to its ``image`` ``(C, *spatial)``, or to a list of items with one each, such as the
+            slices of a volume; the same at every call. It is not kept.
         features: a frozen network; it is not kept.
         spatial_dims: axes of the images that the network takes, 2 or 3.
         cache_dir: folder of the features, the same for all processes; ``None`` keeps them in memory, for this run.
@@ -83,7 +84,7 @@ class FeatureDataset(Dataset[dict[str, Tensor]]):
         keys = self._compute_missing(shown, features, batch_size, torch.device(device))
         parts = idist.all_gather(keys) if ranks > 1 else [keys]
         self.store.clean()
-        self.keys = [parts[index % ranks][index // ranks] for index in range(len(items))]
+        self.keys = [key for index in range(len(items)) for key in parts[index % ranks][index // ranks]]
         self.store.require(self.keys)
 
     def __len__(self) -> int:
@@ -112,25 +113,31 @@ class FeatureDataset(Dataset[dict[str, Tensor]]):
             )
 
     def _compute_missing(
-        self, images: Iterable[tuple[str, Tensor]], features: Features, batch_size: int, device: torch.device
-    ) -> list[str]:
-        """Compute what is not there, and name the features of all these images."""
-        keys: list[str] = []
+        self,
+        items: Iterable[list[tuple[str, Tensor]]],
+        features: Features,
+        batch_size: int,
+        device: torch.device,
+    ) -> list[list[str]]:
+        """Compute what is not there, and name the features of all images of these items."""
+        keys: list[list[str]] = []
         waiting: dict[str, tuple[str, Tensor]] = {}
         computed = 0
-        for case, image in images:
-            keys.append(image_key(image))
-            if keys[-1] not in self.store:
-                waiting[keys[-1]] = (case, image)
-            if len(waiting) == batch_size:
-                computed += len(waiting)
-                self._compute(waiting, features, device)
-                waiting = {}
+        for images in items:
+            keys.append([image_key(image) for _, image in images])
+            for key, image in zip(keys[-1], images, strict=True):
+                if key not in self.store:
+                    waiting[key] = image
+                if len(waiting) == batch_size:
+                    computed += len(waiting)
+                    self._compute(waiting, features, device)
+                    waiting = {}
         self._compute(waiting, features, device)
         computed += len(waiting)
-        where, size = self.store.folder or "memory", self.store.megabytes(set(keys))
-        found = len(keys) - computed
-        _logger.info("features: %d of %d found, %d computed; %.0f MB in %s", found, len(keys), computed, size, where)
+        names = [key for part in keys for key in part]
+        where, size = self.store.folder or "memory", self.store.megabytes(set(names))
+        found = len(names) - computed
+        _logger.info("features: %d of %d found, %d computed; %.0f MB in %s", found, len(names), computed, size, where)
         return keys
 
     def _compute(self, waiting: dict[str, tuple[str, Tensor]], features: Features, device: torch.device) -> None:
@@ -145,8 +152,8 @@ class FeatureDataset(Dataset[dict[str, Tensor]]):
                 self.store.write(key, values, case=waiting[key][0])
 
 
-class _Images(Dataset[tuple[str, Tensor]]):
-    """Case and image of every item."""
+class _Images(Dataset[list[tuple[str, Tensor]]]):
+    """Case and image of every item, or of each slice where the transform made several of a volume."""
 
     def __init__(self, data: Sequence[Item], transform: Callable[[Any], Any], spatial_dims: int) -> None:
         self.data = data
@@ -156,8 +163,10 @@ class _Images(Dataset[tuple[str, Tensor]]):
     def __len__(self) -> int:
         return len(self.data)
 
-    def __getitem__(self, index: int) -> tuple[str, Tensor]:
+    def __getitem__(self, index: int) -> list[tuple[str, Tensor]]:
         item = self.data[index]
-        image = self.transform(dict(item))[IMAGE]
-        require_axes(image[None], self.spatial_dims)
-        return str(item.get(CASE, index)), image.as_subclass(Tensor)
+        made = self.transform(dict(item))
+        images = [part[IMAGE].as_subclass(Tensor) for part in (made if isinstance(made, list) else [made])]
+        for image in images:
+            require_axes(image[None], self.spatial_dims)
+        return [(str(item.get(CASE, index)), image) for image in images]

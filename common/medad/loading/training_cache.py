@@ -1,19 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training data in memory: every file is decoded once, and items are tensors without metadata."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.pool import ThreadPool
 from typing import Any
 
 from monai.data import CacheDataset, get_track_meta, set_track_meta
+from monai.transforms import Compose
 from torch import Tensor
+from tqdm import tqdm
 
 from ..datalists.items import LABEL, Item
 from ..datalists.labeling import items_of_labeling
 from ..datalists.marked_lesions import items_with_marked_lesions
 from ..errors import InputError, unwrap_errors
 from ..keys import ABNORMAL, NORMAL
+from ..transforms import SlicesOfVolume
+from .batch_size import is_volume
+
+_logger = logging.getLogger(__name__)
 
 
 class TrainingCache(CacheDataset):
@@ -45,9 +53,12 @@ def training_dataset(
 ) -> TrainingCache:
     """Decode and preprocess every training image once, up to the first random transform; the items are plain tensors.
 
+    Where the transforms turn volumes into slices, the slices are the images, and all of them are held in memory.
+
     Args:
         data: items of a data list, or of a labeling application (:func:`~.labeling.items_of_labeling`).
-        transform: deterministic transforms first, then random ones.
+        transform: deterministic transforms first, then random ones; one of them may be
+            :class:`medad.transforms.SlicesOfVolume`.
         cache_rate: fraction of the images to hold in memory.
         num_workers: threads that fill the cache.
         progress: show a progress bar.
@@ -58,17 +69,44 @@ def training_dataset(
         The data set.
 
     Raises:
-        InputError: if one of two classes is missing.
+        InputError: if one of two classes is missing, or no volume has a slice to learn from.
         MedadError: if an image to be cached cannot be used: the error of the transform, without what MONAI wraps
             around it.
     """
     items = items_with_marked_lesions(data) if localized else items_of_labeling(data, both_classes)
     if both_classes:
         _require_both_classes(items)
+    threads = max(num_workers, 1)
     with unwrap_errors():
-        return TrainingCache(
-            items, transform, cache_rate=cache_rate, num_workers=max(num_workers, 1), progress=progress
+        if any(is_volume(item) for item in items):
+            items, transform = _sliced(items, Compose(transform).flatten(), threads, progress)
+        return TrainingCache(items, transform, cache_rate=cache_rate, num_workers=threads, progress=progress)
+
+
+def _sliced(
+    items: Sequence[Item], transform: Compose, threads: int, progress: bool
+) -> tuple[list[Item], Callable[[Any], Any]]:
+    """Take volumes apart, if the transforms do; then what is left to do with each slice."""
+    steps = transform.transforms
+    last = next((number for number, step in enumerate(steps) if isinstance(step, SlicesOfVolume)), None)
+    if last is None or steps[last].spatial_dims == 3:
+        return list(items), transform
+    with ThreadPool(threads) as pool:
+        parts = pool.imap(Compose(steps[: last + 1]), map(dict, items))
+        slices = [
+            _without_metadata(each)
+            for part in tqdm(parts, "slices of volumes", len(items), disable=not progress)
+            for each in (part if isinstance(part, list) else [part])
+        ]
+    if not slices:
+        raise InputError(
+            f"no slice of {len(items)} volumes shows an object",
+            where="training data",
+            expected="volumes with an object on a darker background",
+            remedy="Look at the volumes; check foreground_threshold and slice_min_foreground.",
         )
+    _logger.info("training: %d slices of %d images and volumes", len(slices), len(items))
+    return slices, Compose(steps[last + 1 :])
 
 
 def _require_both_classes(items: Sequence[Item]) -> None:

@@ -16,6 +16,7 @@ from .load_mask import LoadMaskd
 from .normalization import ScaleByForegroundd, scale_by_foreground
 from .orientation import OrientVolumed
 from .preprocessing import case_preprocessing
+from .slices import SlicesOfVolume
 from .spots import BrightSpotsd, bright_spots
 from .synthetic_anomaly import RandSyntheticAnomaly, RandSyntheticAnomalyd
 
@@ -36,6 +37,7 @@ __all__ = [
     "RandSyntheticAnomaly",
     "RandSyntheticAnomalyd",
     "ScaleByForegroundd",
+    "SlicesOfVolume",
     "SyntheticAnomaly",
     "background_to_zero",
     "breast_region",

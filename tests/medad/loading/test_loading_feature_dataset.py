@@ -143,3 +143,17 @@ def test_workers_of_a_loader_get_no_network(tmp_path: Path) -> None:
     features.register_buffer("large", torch.zeros(100_000))
     dataset = _make(_images(), features, tmp_path)
     assert len(pickle.dumps(dataset)) < 5000
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_an_item_may_give_several_images(folder: bool, tmp_path: Path) -> None:
+    """As a volume gives its slices; another number for each."""
+    data = _images(4)
+
+    def repeat(item: dict[str, Any]) -> list[dict[str, Any]]:
+        return [{"image": item["image"] + step} for step in range(int(item["case"][-1]))]
+
+    dataset = _make(data, _Features(), tmp_path if folder else None, repeat)
+    single = [{"image": data[n]["image"] + step, "case": "x"} for n in range(4) for step in range(n)]
+    assert len(dataset) == 6
+    assert torch.equal(_all(dataset), _all(_make(single, _Features(), None)))

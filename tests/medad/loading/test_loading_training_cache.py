@@ -6,7 +6,7 @@ from medad.errors import InputError
 from medad.loading import (
     training_dataset,
 )
-from medad.transforms import CheckImaged, LoadImageFiled, LoadMaskd
+from medad.transforms import CheckImaged, LoadImageFiled, LoadMaskd, SlicesOfVolume
 from monai.data import CacheDataset, DataLoader, get_track_meta
 from monai.transforms import (
     Compose,
@@ -95,3 +95,33 @@ def test_training_stops_with_the_bare_error(cohort, workers):
     assert caught.value.__suppress_context__
     with pytest.raises(RuntimeError, match="applying transform"):
         training_dataset(cohort[:1], Compose([Lambdad("label", lambda _: 1 / 0)]), progress=False)
+
+
+def test_volumes_become_slices_and_random_steps_come_after(nifti):
+    volume = np.zeros((6, 5, 8), np.float32)
+    volume[1:5, 1:4, 2:6] = np.random.default_rng(0).random((4, 3, 4)) + 1
+    axial = np.diag([-1.0, -1.0, 1.0, 1.0])
+    items = [item("a", nifti("a.nii.gz", volume, axial)), item("b", nifti("b.nii.gz", 2 * volume, axial))]
+    seen = []
+    steps = [
+        *LOAD.transforms,
+        SlicesOfVolume(2),
+        Lambdad("image", lambda image: seen.append(image.shape) or image),
+        SelectItemsd("image"),
+        RandFlipd("image", prob=1.0, spatial_axis=0),
+    ]
+    dataset = training_dataset(items, Compose(steps), progress=False)
+    assert len(dataset) == 8 and seen == [(1, 6, 5)] * 8
+    for index in range(8):
+        expected = (1 + index // 4) * volume[::-1, :, 2 + index % 4]
+        assert torch.equal(dataset[index]["image"], torch.from_numpy(expected.copy())[None])
+    assert next(iter(DataLoader(dataset, batch_size=8)))["image"].shape == (8, 1, 6, 5)
+    with pytest.raises(InputError, match="no slice of 2 volumes"):
+        training_dataset(items, [*LOAD.transforms, NoSlices(2)], progress=False)
+
+
+class NoSlices(SlicesOfVolume):
+    """Choose none."""
+
+    def __call__(self, data):
+        return super().__call__(data)[:0]
