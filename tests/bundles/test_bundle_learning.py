@@ -269,5 +269,5 @@ def test_learns_in_2d(bundle: Path, learned: Learned, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_learns_in_3d(bundle: Path, learned: Learned, tmp_path: Path) -> None:
-    usually(bundle, "autoencoder", "anoddpm", "denoising_autoencoder", "microcalcification_cascade")
+    usually(bundle, "autoencoder", "denoising_autoencoder", "dtunet", "microcalcification_cascade")
     _learns(bundle, 3, learned, tmp_path)
