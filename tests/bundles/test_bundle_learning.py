@@ -246,7 +246,7 @@ def _overrides(name: str, spatial_dims: int, data: Path, folder: Path) -> dict[s
 def _image_auroc(bundle: Path, spatial_dims: int, overrides: dict[str, Any]) -> float:
     """Calibrate the weights that lie there, and evaluate."""
     build(bundle, _names(spatial_dims), **overrides).parser.get_parsed_content("calibrate#calibrator").run()
-    build(bundle, _names(spatial_dims, "evaluate"), **overrides).run()
+    build(bundle, _names(spatial_dims, "evaluate"), **overrides, overwrite=True).run()
     return float(json.loads((overrides["output_dir"] / "metrics.json").read_text())["image_auroc"]["value"])
 
 
