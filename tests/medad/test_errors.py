@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from medad.errors import InputError, find_medad_error, reason, unwrap_errors
+from medad.errors import InputError, brief, find_medad_error, reason, unwrap_errors
 
 ERROR = InputError("3 channels found", where="a.png", expected="1", remedy="Convert it.")
 
@@ -84,3 +84,11 @@ def test_the_reason_is_what_a_user_can_act_on_or_the_innermost_cause() -> None:
     foreign.__cause__ = ZeroDivisionError("division by zero")
     assert reason(wrapped) == "a.nii: empty. Expected an image. Look at it."
     assert reason(foreign) == "ZeroDivisionError: division by zero"
+
+
+def test_a_line_is_cut_only_where_it_is_too_long() -> None:
+    text = "two words " + "x" * 30
+    assert brief(ValueError(text), longest=40) == text
+    assert brief(ValueError(text), longest=39) == f"{text[:36]}..."
+    assert brief(ValueError("many\n  lines\tand\x00signs")) == "many lines and signs"
+    assert brief(KeyError("one")) == "KeyError 'one'"

@@ -26,6 +26,7 @@ def test_exactly_min_size_stays() -> None:
     mask[0, 0, :3] = 1
     assert remove_small_components(mask, 2, 3).sum() == 3
     assert remove_small_components(mask, 2, 4).sum() == 0
+    assert remove_small_components(mask, 2, 2.1, voxel_size=0.7).sum() == 3  # 3 * 0.7 is 2.0999999999999996
 
 
 def test_volume_of_a_2d_method_equals_a_loop_over_slices() -> None:

@@ -150,3 +150,17 @@ def test_an_object_that_keeps_nothing_is_refused() -> None:
 
     with pytest.raises(TypeError, match="Forgetful does not keep strength"):
         _settings(further=[Forgetful(0.5)])
+
+
+def test_whatever_an_argument_is_called_it_counts() -> None:
+    class Random(Transform):
+        def __init__(self, seed: int, device: str = "cpu") -> None:
+            self.seed = seed
+            self.device = device
+
+        def __call__(self, data: Any) -> Any:
+            return data
+
+    changed = changed_settings(_settings(further=[Random(1)]), _settings(further=[Random(2)]))
+    assert changed == [("preprocessing Random seed", 1, 2)]
+    assert _settings(further=[Random(1, "cuda")]) == _settings(further=[Random(1)])  # where it is computed does not

@@ -5,8 +5,9 @@ import pytest
 import torch
 from ignite.engine import Engine
 from medad.calibration import Calibration
-from medad.crossval.standardization import FoldResults
+from medad.crossval.standardization import FoldResults, Standardization
 from medad.errors import InputError
+from medad.metrics import DetectionRecord
 
 RATE = 0.1
 
@@ -81,3 +82,15 @@ def test_a_data_set_with_a_calibration_of_its_own_is_standardized_by_it() -> Non
 def test_a_calibration_without_any_spread_is_no_yardstick(scores: list[float], threshold: float) -> None:
     with pytest.raises(InputError, match="both above 0"):
         FoldResults(_calibration(scores, [1, 1], threshold), RATE)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_score_map_and_detections_are_brought_to_one_scale(dims: int) -> None:
+    scale = Standardization(_calibration([1.0, 3.0], [1, 1], 0.5), RATE)
+    case = _cases(0, dims)[1]
+    standardized = scale.case(case)
+    assert standardized["anomaly_score"] == pytest.approx((case["anomaly_score"] - 2.0) / 1.0)
+    assert torch.equal(standardized["anomaly_map"], case["anomaly_map"] / 0.5)
+    assert torch.equal(standardized["mask"], case["mask"]) and standardized["case"] == case["case"]
+    record = scale.detections(DetectionRecord(torch.tensor([0.5, -torch.inf]), torch.tensor([1.5]), "s"))
+    assert record.lesion_scores.tolist() == [1.0, -torch.inf] and record.false_positive_scores.tolist() == [3.0]

@@ -67,3 +67,9 @@ def test_bad_holdout():
         hold_out_subjects({"training": []}, 1.5)
     with pytest.raises(InputError, match="1 training subjects"):
         hold_out_subjects({"training": [{"image": "a", "subject_id": "a"}]}, 0.5)
+
+
+def test_someone_is_left_to_train_on():
+    splits = {"training": [{"image": f"{s}.png", "subject_id": s} for s in "ab"]}
+    held = hold_out_subjects(splits, 0.99)
+    assert len(held["training"]) == len(held["validation"]) == 1

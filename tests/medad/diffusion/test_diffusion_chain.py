@@ -12,6 +12,7 @@ from medad.diffusion import (
     ddim_step,
     denoise_ancestral,
     denoise_ddim,
+    encode_ddim,
     level_grid,
     noise_from_clean,
 )
@@ -185,3 +186,10 @@ def test_what_happens_at_a_step_goes_on(walk: str) -> None:
         result = denoise_ddim(oracle, SCHEDULE, noisy, [3, 2, 1, 0], on_step=on_step)
     assert seen == [(3, 2), (2, 1), (1, 0)]
     torch.testing.assert_close(result, images + 1)
+
+
+def test_encoding_asks_at_the_lower_end_of_each_step() -> None:
+    """An image has no noise of its own: the first noise is that of level 1, however long the first step is."""
+    oracle = _Oracle(torch.rand(1, 1, 4, 4))
+    encode_ddim(oracle, SCHEDULE, oracle.images, [0, 10, 30, 50])
+    assert [level for level, _ in oracle.asked] == [1, 10, 30]

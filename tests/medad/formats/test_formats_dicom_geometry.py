@@ -74,6 +74,17 @@ def test_rounded_positions_are_no_tilt(dicom, tmp_path):
     assert load(tmp_path / "s")[0].shape == (3, 4, 3)
 
 
+@pytest.mark.parametrize(("last", "even"), [(9.2, True), (9.5, False)])
+def test_steps_may_differ_by_a_tenth(dicom_series, tmp_path, last, even):
+    dicom_series("s", (0.0, 3.0, 6.0, last))
+    if even:
+        array, meta = load(tmp_path / "s")
+        assert array.shape == (3, 4, 4) and meta["affine"][2, 2] == pytest.approx(last / 3)
+        return
+    with pytest.raises(InputError, match=r"uneven slice spacing between 3 and 3\.5 mm"):
+        load(tmp_path / "s")
+
+
 def enhanced(dicom, positions, slopes=(1, 1, 1)):
     frames = np.stack([SLICE + 100 * index for index in range(len(positions))])
     frame_groups = []

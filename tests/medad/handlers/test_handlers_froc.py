@@ -72,6 +72,9 @@ def test_detections_hit_components_or_circles(dims: int, caplog: pytest.LogCaptu
     drawn = detection_record(make_case("a", points, scores, dims, label=1, mask=mask, circles=circles))
     assert drawn is not None and drawn.lesion_scores.tolist() == [0.4, -math.inf]
     assert sorted(drawn.false_positive_scores.tolist()) == [0.3, 0.6, 0.9]
+    slack = 0.4 * math.sqrt(dims)
+    wider = detection_record(make_case("a", points, scores, dims, label=1, circles=circles), slack)
+    assert wider is not None and wider.lesion_scores.tolist() == [0.6, -math.inf]
 
     for normal in ({"label": 0}, {"label": 0, "mask": box(dims)}, {"label": 0, "circles": []}, {"mask": box(dims)}):
         record = detection_record(make_case("n", points, scores, dims, **normal))

@@ -26,3 +26,14 @@ def test_metadata_survives() -> None:
     x = MetaTensor(torch.rand(1, 1, 4, 4), affine=torch.eye(4) * 2)
     out = ReconstructionInferer(2)(x, Half())
     assert isinstance(out, MetaTensor) and torch.equal(out.affine, x.affine)
+
+
+def test_slices_know_their_place_in_their_volume() -> None:
+    class Places(ReconstructionInferer):
+        """Puts the number of a slice into its map."""
+
+        def infer_slices(self, images: torch.Tensor, network: nn.Module, positions: torch.Tensor) -> torch.Tensor:
+            return positions.float().reshape(-1, 1, 1, 1).expand(-1, 2, *images.shape[2:])
+
+    found = Places(2, slice_batch_size=3)(torch.zeros(2, 1, 4, 5, 7), Half())
+    assert torch.equal(found, torch.arange(7.0).expand(2, 2, 4, 5, 7))

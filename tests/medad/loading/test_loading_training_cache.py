@@ -6,7 +6,7 @@ from medad.errors import InputError
 from medad.loading import (
     training_dataset,
 )
-from medad.transforms import CheckImaged, LoadImageFiled, LoadMaskd, SlicesOfVolume
+from medad.transforms import CheckImaged, LoadImageFiled, LoadMaskd, OrientVolumed, SlicesOfVolume
 from monai.data import CacheDataset, DataLoader, get_track_meta
 from monai.transforms import (
     Compose,
@@ -125,3 +125,14 @@ class NoSlices(SlicesOfVolume):
 
     def __call__(self, data):
         return super().__call__(data)[:0]
+
+
+def test_an_item_counted_from_the_end_is_the_same_one(nifti):
+    volume = np.random.default_rng(0).random((6, 5, 4)).astype(np.float32)
+    items = [
+        item(name, nifti(f"{name}.nii", volume + n, np.diag([1.0, -1.0, 1.0, 1.0]))) for n, name in enumerate("abcd")
+    ]
+    steps = Compose([LoadImageFiled("image"), OrientVolumed("image"), SelectItemsd("image")])
+    dataset = training_dataset(items, steps, cache_rate=0.5, progress=False)  # the last two are not cached
+    for index in (-1, -2, 2, 3):
+        assert torch.equal(dataset[index]["image"][0], torch.from_numpy(volume[::-1].copy()) + index % 4)

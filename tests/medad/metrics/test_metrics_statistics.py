@@ -52,3 +52,15 @@ def test_image_samples_equal_explicit_resampling_with_ties() -> None:
         assert samples["image_ap"][row].item() == pytest.approx(
             average_precision_score(np.repeat(labels, times), np.repeat(scores, times)), abs=1e-12
         )
+
+
+def test_the_interval_belongs_to_the_value() -> None:
+    """Coarse bins shift a metric; without resampling the shift is taken back, and never out of [0, 1]."""
+    scores, masks, coarse = make_subjects(6, bits=1)
+    fine = add_histograms([score_histogram(s, m) for s, m in zip(scores, masks, strict=True)])
+    statistic = PixelStatistic(fine, coarse, 0.3)
+    unweighted = statistic(torch.ones(1, 6, dtype=torch.float64))
+    for name in ("pixel_auroc", "pixel_ap", "fpr95", "oracle_dice", "aupro"):
+        assert unweighted[name].item() == pytest.approx(statistic.value[name].item(), abs=1e-12)
+        drawn = statistic(subject_weights(6, 200).double())[name]
+        assert float(drawn.min()) >= 0 and float(drawn.max()) <= 1

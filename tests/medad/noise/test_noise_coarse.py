@@ -46,3 +46,13 @@ def test_wrong_arguments_are_named(wrong: dict[str, float]) -> None:
 def test_wrong_dimension_is_named() -> None:
     with pytest.raises(ValueError, match="spatial axes"):
         CoarseNoise(3)(torch.zeros(1, 1, 8, 8), torch.tensor([0]))
+
+
+@pytest.mark.parametrize(
+    ("dims", "expected"),
+    [(2, [-0.1413855, 0.1123741, 0.1897369, -0.0793249]), (3, [-0.3567105, -0.1832326, 0.0512042, -0.1685508])],
+)
+def test_values_of_a_seed_stay(dims: int, expected: list[float]) -> None:
+    """Trainings and maps that people have made depend on them."""
+    field = CoarseNoise(dims)(torch.zeros(1, 1, *(4, 5, 3)[:dims]), torch.tensor([7]))
+    torch.testing.assert_close(field.flatten()[[0, 1, -2, -1]], torch.tensor(expected), rtol=1e-5, atol=1e-6)

@@ -65,3 +65,13 @@ def test_bad_arguments() -> None:
 def test_is_a_noise_and_says_its_parameters() -> None:
     assert isinstance(GaussianNoise(2), Noise)
     assert repr(GaussianNoise(2, std=0.5)) == "GaussianNoise(spatial_dims=2, std=0.5)"
+
+
+@pytest.mark.parametrize(
+    ("dims", "expected"),
+    [(2, [-0.9187876, -1.2308675, 0.6707267, -0.4824977]), (3, [-0.9187876, -1.2308675, 0.3245946, -0.0294505])],
+)
+def test_values_of_a_seed_stay(dims: int, expected: list[float]) -> None:
+    """Trainings and maps that people have made depend on them."""
+    field = GaussianNoise(dims)(torch.zeros(1, 1, *(4, 5, 3)[:dims]), torch.tensor([7]))
+    torch.testing.assert_close(field.flatten()[[0, 1, -2, -1]], torch.tensor(expected), rtol=1e-5, atol=1e-6)

@@ -2,6 +2,9 @@
 import numpy as np
 import pytest
 from medad.phantom import LesionKind, abnormal_phantom, healthy_phantom
+from medad.phantom.anatomy import draw_head
+from medad.phantom.fields import normalized_axes
+from medad.phantom.lesions import add_lesion
 from scipy.ndimage import binary_erosion
 
 KINDS = [kind.value for kind in LesionKind]
@@ -54,3 +57,14 @@ def test_kinds_are_drawn_when_not_given() -> None:
 def test_unknown_kind() -> None:
     with pytest.raises(ValueError, match="kind is 'tumor'"):
         abnormal_phantom(0, 0, 2, (32, 32), "tumor")
+
+
+@pytest.mark.parametrize(("dims", "size"), [(2, (64, 64)), (3, (24, 24, 24))])
+def test_a_dark_lesion_keeps_half_of_the_tissue(dims: int, size: tuple[int, ...]) -> None:
+    ratios = []
+    for index in range(8):
+        axes = normalized_axes(size)
+        head = draw_head(np.random.default_rng(index), axes)
+        value, mask = add_lesion(np.random.default_rng(index), head, axes, LesionKind.HYPOINTENSE)
+        ratios.append((value[mask] / head.intensity[mask]).min())
+    assert min(ratios) == pytest.approx(0.5)

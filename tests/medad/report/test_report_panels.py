@@ -232,6 +232,10 @@ def test_balls_are_cut_by_the_slice_that_is_shown() -> None:
     assert drawn.slice_index == 8
     lengths = distances(drawn.images["contours"], DETECTION_COLOR, 4 * 20.5 - 0.5, 4 * 20.5 - 0.5)
     assert len(lengths) > 50 and np.abs(lengths - 4 * 4).max() < 2.5  # 3 slices off a ball of radius 5: radius 4
+    for depth, seen in ((8.4, True), (8.6, False)):  # a point between two slices is seen in the nearer one
+        point = [[20.0, 20.0, depth, 0.1]]
+        drawn = draw_case(anomaly_map, anomaly_map, map_max=1.0, circles=balls, detections=point, size=160)
+        assert bool(distances(drawn.images["contours"], DETECTION_COLOR, 0, 0).size) == seen
 
 
 def test_no_detection_still_shows_the_picture() -> None:

@@ -39,3 +39,9 @@ def test_a_case_without_marks_stays() -> None:
         bright_spots(case["image"], case["mask"], 0.0, 1.0)
     with pytest.raises(ValueError, match="expected"):
         bright_spots(case["image"], case["mask"][:, :4], 1.0, 1.0)
+
+
+def test_contrast_is_in_standard_deviations_of_the_detail() -> None:
+    image = torch.randn(1, 200, 200, generator=torch.Generator().manual_seed(0))
+    spots = bright_spots(image, torch.ones_like(image), sigma=8.0, contrast=2.0)
+    assert float(spots.float().mean()) == pytest.approx(0.0228, abs=0.003)  # of a normal distribution

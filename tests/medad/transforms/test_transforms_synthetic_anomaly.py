@@ -9,7 +9,7 @@ from medad.errors import InputError
 from medad.loading.training_cache import TrainingCache
 from medad.transforms import RandSyntheticAnomaly, RandSyntheticAnomalyd, insert_anomaly
 from monai.data import DataLoader
-from scipy import ndimage
+from scipy import ndimage, stats
 from torch import Tensor
 
 SHAPES = [(1, 40, 32), (3, 32, 33), (1, 20, 18, 16), (3, 16, 16, 17)]
@@ -159,3 +159,16 @@ def test_wrong_arguments_are_named(wrong: dict[str, Any]) -> None:
 def test_one_key_only() -> None:
     with pytest.raises(ValueError, match="keys"):
         RandSyntheticAnomalyd(["image", "other"])
+
+
+def test_half_and_twice_the_contrast_are_equally_likely() -> None:
+    """Factors are drawn by their logarithm."""
+    transform, image = _always(), torch.rand(1, 8, 8)
+    contrasts = []
+    for _ in range(600):
+        transform.randomize(image)
+        assert transform.anomaly is not None
+        contrasts.append(transform.anomaly.contrast)
+    logarithms = np.log(contrasts)
+    assert logarithms.min() >= np.log(0.3) and logarithms.max() <= np.log(1.5)
+    assert stats.kstest((logarithms - np.log(0.3)) / np.log(5), "uniform").pvalue > 1e-3
