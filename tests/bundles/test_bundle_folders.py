@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import itk
 import nibabel
 import numpy as np
 import pytest
@@ -143,3 +144,35 @@ def test_the_report_of_a_resumed_run_shows_all_cases(infer: Infer, smoke_model: 
     (out / "c" / "c_anomaly_map.npy").unlink()
     infer(out, dataset_dir=images, batch_size=1, resume=True)
     assert (out / "report.html").read_text().count("No picture") == 1
+
+
+def test_a_folder_of_many_formats(
+    infer: Infer, smoke_model: SmokeModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every image is judged, on its own grid, or named."""
+    volume = nibabel.load(_cohort(tmp_path / "nifti", smoke_model, "v") / "v.nii.gz")
+    folder = tmp_path / "images"
+    folder.mkdir()
+    array = np.asarray(volume.dataobj)
+    nibabel.save(nibabel.Nifti1Pair(array, volume.affine), folder / "pair.img")
+    nibabel.save(volume, folder / "good.nii.gz")
+    image = itk.image_from_array(np.ascontiguousarray(array.T))
+    image.SetSpacing([1.0, 1.0, 3.0])
+    for name in ("a.mha", "b.mhd", "c.nrrd", "d.nhdr"):
+        itk.imwrite(image, str(folder / name))
+        if name == "b.mhd":
+            (folder / "b.raw").rename(folder / "b_values.raw")
+            (folder / name).write_bytes((folder / name).read_bytes().replace(b"b.raw", b"b_values.raw"))
+    flat = itk.image_from_array(np.ascontiguousarray(array[..., 0].T))
+    itk.imwrite(flat, str(folder / "flat.mha"))
+    np.save(folder / "e.npy", array)
+    out = infer(tmp_path / "out", dataset_dir=folder)
+    scores = _scores(out)
+    assert set(scores) == {"pair", "good", "a", "b", "c", "d", "flat"}
+    assert len({f"{float(score):.5g}" for case, score in scores.items() if case != "flat"}) == 1
+    for case in scores:
+        written = nibabel.load(out / case / f"{case}_anomaly_map.nii.gz")
+        assert written.shape == (array.shape if case != "flat" else array.shape[:2])
+        if case != "flat":
+            np.testing.assert_allclose(written.affine, volume.affine)
+    assert "1 files are not read: 1 .npy (e.npy)" in capsys.readouterr().out

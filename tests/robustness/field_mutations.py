@@ -2,6 +2,7 @@
 """Files that are well-formed but lie: header fields with wrong values, giant dimensions, NaN, infinity."""
 
 import gzip
+import re
 import struct
 import zlib
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pydicom
+from byte_mutations import HEADER
 from pydicom.encaps import encapsulate
 
 Random = np.random.Generator
@@ -49,6 +51,10 @@ _DICOM_VALUES: tuple[tuple[str, Sequence[Any]], ...] = (
     ("SeriesInstanceUID", ("", None)),
     ("SOPClassUID", ("", "1.2.840.10008.5.1.4.1.1.88.11", "1.2.840.10008.5.1.4.1.1.66.4", "no class")),
     ("PixelData", (b"\0\0", None)),
+)
+_ITK_WORDS = (
+    *(b"-1", b"0", b"1", b"2", b"4", b"99999999999", b"nan", b"1e400", b"", b"(1,0,0)", b"none", b"LIST", b"True"),
+    *(b"False", b"/dev/zero", b"..", b"gzip", b"bzip2", b"ascii", b"hex", b"raw", b"block", b"MET_DOUBLE", b"LOCAL"),
 )
 _SYNTAXES = (
     "1.2.840.10008.1.2",
@@ -183,6 +189,35 @@ def dicom_giant(data: bytes, random: Random) -> bytes:
     return _with_tags(data, {"Rows": 65535, "Columns": int(random.integers(20000, 65536)), "NumberOfFrames": frames})
 
 
+def itk_word(data: bytes, random: Random) -> bytes:
+    """One to three words in the header of a MetaImage or NRRD file are others."""
+    damaged = data
+    for _ in range(int(random.integers(1, 4))):
+        words = list(re.finditer(rb"[^\s,()=:]+", damaged[:HEADER]))
+        if not words:
+            return damaged
+        word = words[int(random.integers(len(words)))]
+        other = _ITK_WORDS[int(random.integers(len(_ITK_WORDS)))]
+        damaged = damaged[: word.start()] + other + damaged[word.end() :]
+    return damaged
+
+
+def itk_line(data: bytes, random: Random) -> bytes:
+    """A line of the header of a MetaImage or NRRD file is missing, or stands there twice."""
+    lines = data[:HEADER].split(b"\n")
+    place = int(random.integers(len(lines)))
+    lines[place : place + 1] = [lines[place]] * (2 * int(random.integers(2)))
+    return b"\n".join(lines) + data[HEADER:]
+
+
+def number_in_header(data: bytes, random: Random) -> bytes:
+    """Four bytes near the beginning hold a number that they must not hold."""
+    damaged = bytearray(data)
+    form = (">I", "<I")[int(random.integers(2))]
+    struct.pack_into(form, damaged, int(random.integers(60)), _TIFF_VALUES[int(random.integers(len(_TIFF_VALUES)))])
+    return bytes(damaged)
+
+
 def _with_tags(data: bytes, tags: dict[str, Any]) -> bytes:
     ds = pydicom.dcmread(BytesIO(data))
     out = BytesIO()
@@ -213,6 +248,11 @@ def _element(tag: int, vr: str, value: Any) -> pydicom.DataElement:
 FIELD_MUTATIONS: dict[str, tuple[Callable[[bytes, Random], bytes], ...]] = {
     ".nii": (nifti_field, nifti_giant, nifti_not_finite),
     ".gz": (nifti_field, nifti_giant, nifti_not_finite),
+    ".mha": (itk_word, itk_line),
+    ".nrrd": (itk_word, itk_line),
+    ".webp": (number_in_header,),
+    ".jp2": (number_in_header,),
+    ".gif": (number_in_header,),
     ".png": (png_header, png_giant),
     ".jpg": (jpeg_size,),
     ".jpeg": (jpeg_size,),

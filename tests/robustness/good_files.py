@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import itk
 import nibabel
 import numpy as np
 import pydicom
@@ -86,10 +87,21 @@ def _nifti(path: Path, *shape: int, dtype: Any = np.int16) -> None:
     nibabel.save(nibabel.Nifti1Image(head(*shape, dtype=dtype), np.diag([-1.0, -1.0, 2.0, 1.0])), path)
 
 
+def _by_itk(path: Path, compression: bool) -> None:
+    itk.imwrite(itk.image_from_array(head(SLICES, ROWS, COLUMNS)), str(path), compression=compression)
+
+
 GOOD: dict[str, Write] = {
     "short.nii": lambda path: _nifti(path, COLUMNS, ROWS, SLICES),
     "float.nii": lambda path: _nifti(path, COLUMNS, ROWS, SLICES, dtype=np.float32),
     "short.nii.gz": lambda path: _nifti(path, COLUMNS, ROWS, SLICES),
+    "short.mha": lambda path: _by_itk(path, compression=False),
+    "packed.mha": lambda path: _by_itk(path, compression=True),
+    "short.nrrd": lambda path: _by_itk(path, compression=False),
+    "packed.nrrd": lambda path: _by_itk(path, compression=True),
+    "gray.webp": lambda path: Image.fromarray(head(ROWS, COLUMNS, dtype=np.uint8)).save(path, lossless=True),
+    "gray.jp2": lambda path: Image.fromarray(head(ROWS, COLUMNS, dtype=np.uint8)).save(path),
+    "gray.gif": lambda path: Image.fromarray(head(ROWS, COLUMNS, dtype=np.uint8)).save(path),
     "gray.png": lambda path: Image.fromarray(head(ROWS, COLUMNS, dtype=np.uint8)).save(path),
     "deep.png": lambda path: Image.fromarray(head(ROWS, COLUMNS)).save(path),
     "gray.jpg": lambda path: Image.fromarray(head(ROWS, COLUMNS, dtype=np.uint8)).save(path, quality=95),

@@ -25,6 +25,8 @@ from .items import (
 )
 from .layouts import choose_layout
 from .misplaced_circles import drop_misplaced_circles
+from .passed_over import tell_passed_over
+from .same_content import check_contents_apart, check_sets_apart
 from .several_datasets import DatasetDirs, PathLike, check_images_apart, join_datasets, name_datasets
 
 logger = logging.getLogger(__name__)
@@ -110,6 +112,7 @@ def load_splits(
         return {SINGLE: _read(Path(dataset_dir).expanduser(), layout, recursive)}
     datasets = {name: _read(path, layout, recursive) for name, path in name_datasets(dataset_dir).items()}
     check_images_apart(datasets)
+    check_sets_apart(datasets)
     return datasets
 
 
@@ -122,6 +125,8 @@ def _read(path: Path, layout: str, recursive: bool) -> Splits:
     splits = chosen.read(path)
     name_cases(splits, path if path.is_dir() else path.parent)
     check_splits(splits, path)
+    check_contents_apart(splits, path, chosen.fixed)
+    tell_passed_over(path, chosen.searched(path), splits)
     counts = ", ".join(f"{name} {describe(items)}" for name, items in splits.items() if items)
     logger.info("%s: layout %s; %s", path, chosen.name, counts)
     return splits
@@ -145,6 +150,7 @@ def _held_out(splits: Splits, fraction: float, seed: int) -> Splits:
     if not splits.get(TRAINING):
         return splits
     held = hold_out_subjects(splits, fraction, seed)
+    check_contents_apart({name: held[name] for name in (TRAINING, VALIDATION)}, "held-out images", fixed=True)
     logger.info("held out for validation: %s; training: %s", describe(held[VALIDATION]), describe(held[TRAINING]))
     return held
 

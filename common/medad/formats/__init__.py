@@ -4,7 +4,7 @@
 from .dicom_geometry import planes_of_frames
 from .dicom_image import dicom_series_files
 from .dicom_source import DicomSource, is_dicom_source, read_dicom_source
-from .file_types import is_dicom, is_nifti, is_raster, stem_of
+from .file_types import has_geometry, is_dicom, is_nifti, is_raster, stem_of
 from .nifti_geometry import save_nifti
 from .padding import without_padding
 from .reader import DisplayedImageReader, MedicalImageReader
@@ -14,6 +14,7 @@ __all__ = [
     "DisplayedImageReader",
     "MedicalImageReader",
     "dicom_series_files",
+    "has_geometry",
     "is_dicom",
     "is_dicom_source",
     "is_nifti",

@@ -5,11 +5,32 @@ from pathlib import Path
 
 from .paths import is_file
 
-RASTER_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+RASTER_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".jp2", ".gif")
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
+NIFTI_PAIR_SUFFIXES = (".img", ".hdr")
+META_IMAGE_SUFFIXES = (".mha", ".mhd")
+NRRD_SUFFIXES = (".nrrd", ".nhdr")
 DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
-SUPPORTED_FORMATS = "NIfTI (.nii, .nii.gz), PNG, JPEG, TIFF, BMP, DICOM or a MedMNIST .npz"
+SUPPORTED_FORMATS = (
+    "NIfTI, MetaImage, NRRD, DICOM, PNG, JPEG, TIFF, BMP, WebP, JPEG 2000 (.jp2), GIF or a MedMNIST .npz"
+)
+UNREAD_SUFFIXES = (
+    *(".nii.bz2", ".nii.zip", ".nii.zst", ".img.gz", ".hdr.gz", ".mha.gz", ".nrrd.gz", ".dcm.gz", ".gipl", ".gipl.gz"),
+    *(".mgz", ".mgh", ".mnc", ".vtk", ".vti", ".par", ".rec", ".raw", ".zraw", ".npy", ".npz", ".mat", ".h5", ".hdf5"),
+    *(".j2k", ".jpx", ".jxl", ".jls", ".avif", ".heic", ".heif", ".pgm", ".ppm", ".pbm", ".pnm", ".tga", ".exr"),
+    *(".svs", ".ndpi", ".mrxs", ".scn", ".czi", ".lif", ".vsi"),
+    *(".zip", ".bz2", ".tar", ".tgz", ".tar.gz", ".7z", ".rar"),
+)
+"""What holds images, or may hold them, and is not read; a folder with such files says so."""
 
+_SUFFIXES = (
+    *NIFTI_SUFFIXES,
+    *NIFTI_PAIR_SUFFIXES,
+    *META_IMAGE_SUFFIXES,
+    *NRRD_SUFFIXES,
+    *RASTER_SUFFIXES,
+    *DICOM_SUFFIXES,
+)
 _ANNOTATION_ENDINGS = ("_mask", "_seg")
 _DICOM_MAGIC_OFFSET = 128
 _DICOM_MAGIC = b"DICM"
@@ -21,20 +42,30 @@ def has_suffix(path: str | Path, suffixes: tuple[str, ...]) -> bool:
 
 
 def is_nifti(path: str | Path) -> bool:
-    """Say whether the name is that of a NIfTI file."""
-    return has_suffix(path, NIFTI_SUFFIXES)
+    """Say whether the name is that of a NIfTI file, alone or of a pair."""
+    return has_suffix(path, (*NIFTI_SUFFIXES, *NIFTI_PAIR_SUFFIXES))
+
+
+def has_geometry(path: str | Path) -> bool:
+    """Say whether the name is that of a format, other than DICOM, that says where its voxels lie."""
+    return is_nifti(path) or has_suffix(path, (*META_IMAGE_SUFFIXES, *NRRD_SUFFIXES))
 
 
 def is_raster(path: str | Path) -> bool:
-    """Say whether the name is that of a PNG, JPEG, TIFF or BMP file."""
+    """Say whether the name is that of a picture: PNG, JPEG, TIFF, BMP, WebP, JPEG 2000 or GIF."""
     return has_suffix(path, RASTER_SUFFIXES)
+
+
+def is_image_file(path: str | Path) -> bool:
+    """Say whether the name is that of an image in any format but DICOM, whose files may have any name."""
+    return has_geometry(path) or is_raster(path)
 
 
 def is_dicom(path: str | Path) -> bool:
     """Say whether a file is DICOM, by its suffix or, for any other unknown suffix, by its magic bytes."""
     if has_suffix(path, DICOM_SUFFIXES):
         return True
-    if is_nifti(path) or is_raster(path) or not is_file(path):
+    if is_image_file(path) or not is_file(path):
         return False
     try:
         with Path(path).open("rb") as file:
@@ -47,7 +78,7 @@ def is_dicom(path: str | Path) -> bool:
 def stem_of(path: str | Path) -> str:
     """Return the name without folder and image suffix: ``"scans/a.b.nii.gz"`` gives ``"a.b"``."""
     name = Path(path).name
-    for suffix in (*NIFTI_SUFFIXES, *RASTER_SUFFIXES, *DICOM_SUFFIXES):
+    for suffix in _SUFFIXES:
         if name.lower().endswith(suffix) and len(name) > len(suffix):
             return name[: -len(suffix)]
     return name

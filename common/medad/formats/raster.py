@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Raster images (PNG, JPEG, TIFF, BMP) without loss; a TIFF with several pages is a volume."""
+"""Pictures (PNG, JPEG, TIFF, BMP, WebP, JPEG 2000, GIF) without loss; a file with several pages is a volume."""
 
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,15 @@ from ..errors import InputError
 from .declared_size import require_fitting_size
 from .file_types import has_suffix
 from .image_array import ImageArray
+from .imagej_stack import count_slices, read_slices
+from .itk_silence import silent_itk
 from .paths import is_file
 from .tiff_pages import TIFF_BYTE_ORDERS, count_tiff_pages
 
 pil_image, _ = optional_import("PIL.Image")
 image_mode, _ = optional_import("PIL.ImageMode")
 
-_PILLOW_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
+_PILLOW_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "JPEG2000", "GIF")
 
 _PLAIN_MODES = ("L", "LA", "I", "F", "RGB", "RGBA")
 _CONVERTED_MODES = {"1": "L", "P": "RGB", "PA": "RGBA", "YCbCr": "RGB"}
@@ -26,10 +28,13 @@ _TIFF_BITS, _TIFF_SAMPLES, _TIFF_FORMAT = 258, 277, 339
 _TIFF_UNSIGNED = 1
 _PNG_BITS_AT, _PNG_COLOR_AT = 24, 25
 _PNG_COLOR_TYPES = (2, 4, 6)
+_PNG_ANIMATION, _PNG_HEAD = b"acTL", 2**12
+_WITH_PAGES = (".png", ".tif", ".tiff", ".webp", ".gif")
+_JPEG2000_START, _JPEG2000_SAMPLES_AT = b"\xff\x4f\xff\x51", 42
 
 
 def read_raster(path: str) -> ImageArray:
-    """Read one PNG, JPEG, TIFF or BMP file.
+    """Read one PNG, JPEG, TIFF, BMP, WebP, JPEG 2000 or GIF file.
 
     Pillow reads it, except where Pillow would drop bits (color with more than 8 bits, unsigned 32 bits): there ITK
     does. A palette becomes RGB, one bit becomes 0 and 255, gray stays gray.
@@ -47,7 +52,11 @@ def read_raster(path: str) -> ImageArray:
     if image is None or _pillow_would_lose_bits(path, image):
         return _with_axes_reversed(*_read_with_itk(path), path)
     with image:
-        count = getattr(image, "n_frames", 1)
+        _require_samples_kept(path, image)
+        count = _count_frames(image)
+        slices = count_slices(image)
+        if count == 1 < slices:
+            return _with_axes_reversed(read_slices(path, slices), False, path)
         require_fitting_size(path, (count, *image.size), _bits_per_pixel(image), packed=True)
         pages = [_page(image, index, path) for index in range(count)]
     if len({page.shape for page in pages}) > 1:
@@ -62,13 +71,30 @@ def read_raster(path: str) -> ImageArray:
 
 
 def count_pages(path: str) -> int:
-    """Count the pages of a TIFF file; 1 for any other file and for one that is damaged."""
-    if not has_suffix(path, (".tif", ".tiff")) or not is_file(Path(path)):
+    """Count the pages of a picture; 1 for any other file and for one that is damaged."""
+    if not has_suffix(path, _WITH_PAGES) or not is_file(path):
         return 1
     try:
-        return count_tiff_pages(path)
-    except (InputError, OSError):
+        if has_suffix(path, (".png",)) and not _is_animated(path):
+            return 1
+        image = _opened(path)
+        if image is None:
+            return count_tiff_pages(path)
+        with image:
+            return max(_count_frames(image), count_slices(image))
+    except Exception:  # reading it says what is wrong
         return 1
+
+
+def _is_animated(path: str) -> bool:
+    """Say whether a PNG has several pages, by a chunk that comes before its pixels."""
+    with Path(path).open("rb") as file:
+        return _PNG_ANIMATION in file.read(_PNG_HEAD)
+
+
+def _count_frames(image: Any) -> int:
+    """Count the pages; a JPEG file holds one picture, whatever previews a camera adds."""
+    return 1 if image.format in ("JPEG", "MPO") else int(getattr(image, "n_frames", 1))
 
 
 def _opened(path: str) -> Any:
@@ -93,7 +119,7 @@ def _opened(path: str) -> Any:
         raise InputError(
             "no header of an image found",
             where=path,
-            expected="a PNG, JPEG, TIFF or BMP file",
+            expected="a PNG, JPEG, TIFF, BMP, WebP, JPEG 2000 or GIF file",
             remedy="Export it again; it is damaged, or another kind of file.",
         ) from error
 
@@ -131,12 +157,27 @@ def _pillow_would_lose_bits(path: str, image: Any) -> bool:
     return False
 
 
+def _require_samples_kept(path: str, image: Any) -> None:
+    """Refuse what Pillow would bring into another form, and ITK does not read."""
+    if image.format != "JPEG2000":
+        return
+    content = Path(path).read_bytes()
+    start = content.find(_JPEG2000_START)
+    sample = content[start + _JPEG2000_SAMPLES_AT] if start >= 0 else 0
+    signed, bits = bool(sample & 0x80), (sample & 0x7F) + 1
+    if signed or (bits > 8 and image.mode not in ("I;16", "L")):
+        raise InputError(
+            f"JPEG 2000 with {'signed ' if signed else ''}{bits} bits per sample, mode {image.mode}, found",
+            where=path,
+            expected="8 bits, or 16 bits in gray",
+            remedy="Save it as TIFF.",
+        )
+
+
 def _read_with_itk(path: str) -> tuple[NDArray[np.generic], bool]:
     import itk
 
-    display = itk.Object.GetGlobalWarningDisplay()
-    itk.Object.SetGlobalWarningDisplay(False)
-    try:
+    with silent_itk():
         image_io = itk.ImageIOFactory.CreateImageIO(path, itk.CommonEnums.IOFileMode_ReadMode)
         if image_io is None:
             raise InputError(
@@ -160,8 +201,6 @@ def _read_with_itk(path: str) -> tuple[NDArray[np.generic], bool]:
         pixel = itk.F if channels == 1 else itk.Vector[itk.F, channels]
         image = itk.imread(path, pixel_type=pixel)
         return itk.array_from_image(image), channels > 1
-    finally:
-        itk.Object.SetGlobalWarningDisplay(display)
 
 
 def _with_axes_reversed(array: NDArray[np.generic], has_channels: bool, path: str) -> ImageArray:

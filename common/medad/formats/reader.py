@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Image readers for all formats: NIfTI, PNG, JPEG, TIFF, BMP, DICOM series, images of a MedMNIST archive."""
+"""Image readers for all formats: NIfTI, MetaImage, NRRD, pictures, DICOM series, images of a MedMNIST archive."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, brief
 from .dicom_image import read_dicom
-from .file_types import SUPPORTED_FORMATS, is_dicom, is_nifti, is_raster
+from .file_types import NIFTI_PAIR_SUFFIXES, SUPPORTED_FORMATS, has_geometry, has_suffix, is_dicom, is_nifti, is_raster
 from .image_array import ImageArray
+from .itk_volume import read_itk_volume
 from .nifti import read_nifti
+from .nifti_pair import read_nifti_pair
 from .npz_reference import is_npz_reference, npz_archive, read_npz_reference
 from .paths import is_folder, require_openable
 from .raster import read_raster
@@ -100,7 +102,9 @@ def _format_reader(path: str, display: bool = False) -> Any:
     if is_folder(path) or is_dicom(path):
         return partial(read_dicom, display=display)
     if is_nifti(path):
-        return read_nifti
+        return read_nifti_pair if has_suffix(path, NIFTI_PAIR_SUFFIXES) else read_nifti
+    if has_geometry(path):
+        return read_itk_volume
     return read_raster if is_raster(path) else None
 
 

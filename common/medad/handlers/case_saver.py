@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..errors import InputError
 from ..files import atomic_path
-from ..formats import is_nifti, save_nifti
+from ..formats import has_geometry, save_nifti
 from ..keys import Keys
 from .dicom_results import DicomResults
 
@@ -30,11 +30,12 @@ def _array(volume: Any) -> np.ndarray:
 class CaseSaver:
     """Write ``<output_dir>/<case>/<case>_{anomaly_map,mask,reconstruction}`` for each case of a run.
 
-    A volume or NIfTI file gives ``.nii.gz`` files with shape and geometry of the input, qform and sform of a NIfTI file
-    as they stand there: map and reconstruction are float32, the mask is uint8. A 2D image gives ``.npy`` files with the
-    same numbers, laid out (rows, columns), and PNG files to look at: the mask as 0/255, the map in 16 bits where white
-    is ``map_white`` for every image of every run. The folder of a case appears when it is complete. A case that cannot
-    be written as DICOM keeps its other files and is recorded in ``state.failures``.
+    A volume, or a file that says where its pixels lie (NIfTI, MetaImage, NRRD), gives ``.nii.gz`` files with shape and
+    geometry of the input, qform and sform of a NIfTI file as they stand there: map and reconstruction are float32, the
+    mask is uint8. A 2D image gives ``.npy`` files with the same numbers, laid out (rows, columns), and PNG files to
+    look at: the mask as 0/255, the map in 16 bits where white is ``map_white`` for every image of every run. The folder
+    of a case appears when it is complete. A case that cannot be written as DICOM keeps its other files and is recorded
+    in ``state.failures``.
 
     Args:
         output_dir: folder of the run.
@@ -81,7 +82,7 @@ class CaseSaver:
         anomaly_map = case[Keys.ANOMALY_MAP]
         affine = np.asarray(anomaly_map.affine.cpu(), dtype=np.float64)
         source = str(anomaly_map.meta.get("filename_or_obj", ""))
-        with_geometry = anomaly_map.ndim == 4 or is_nifti(source)
+        with_geometry = anomaly_map.ndim == 4 or has_geometry(source)
         with atomic_path(self.output_dir / name) as folder:
             folder.mkdir(parents=True)
             for key, what in (

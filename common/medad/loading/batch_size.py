@@ -6,7 +6,7 @@ from collections.abc import Sequence, Sized
 from ..datalists.items import Item, image_paths
 from ..errors import InputError
 from ..formats.dicom_image import is_dicom_volume
-from ..formats.file_types import is_dicom, is_nifti
+from ..formats.file_types import has_geometry, is_dicom
 from ..formats.npz_reference import is_npz_reference, is_npz_volume
 from ..formats.paths import is_folder
 from ..formats.raster import count_pages
@@ -28,7 +28,7 @@ def last_batch_is_single(samples: Sized, batch_size: int) -> bool:
 def loader_batch_size(datalist: Sequence[Item], batch_size: int, spatial_dims: int) -> int:
     """Return 1 where a 2D network meets volumes, which differ in depth, else ``batch_size``.
 
-    Only names and headers are looked at; every NIfTI file counts as a volume.
+    Only names and headers are looked at; every NIfTI, MetaImage and NRRD file counts as a volume.
 
     Args:
         datalist: items of a data list.
@@ -48,7 +48,7 @@ def is_volume(item: Item) -> bool:
     path = image_paths(item)[0]
     if is_npz_reference(path):
         return is_npz_volume(path)
-    if is_nifti(path):
+    if has_geometry(path):
         return True
     if is_folder(path) or is_dicom(path):
         try:

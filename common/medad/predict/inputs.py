@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..configuration import PathLike
 from ..errors import InputError
-from ..formats import is_nifti, stem_of
+from ..formats import has_geometry, stem_of
 from ..keys import Keys
 from .arrays import AxisOrder, image_from_array
 
@@ -66,7 +66,7 @@ def axis_order_of_file(path: str | Sequence[str], image: Tensor) -> AxisOrder:
         image: the loaded image ``(C, *spatial)``.
 
     Returns:
-        (rows, columns) for a 2D image that is no NIfTI file; several channels last.
+        (rows, columns) for a 2D image of a format without geometry; several channels last.
     """
     first = path if isinstance(path, str) else path[0]
-    return AxisOrder(image.ndim == 3 and not is_nifti(first), channel_axis=-1 if image.shape[0] > 1 else None)
+    return AxisOrder(image.ndim == 3 and not has_geometry(first), channel_axis=-1 if image.shape[0] > 1 else None)

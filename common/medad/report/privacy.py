@@ -7,7 +7,9 @@ FILE_PLACEHOLDER = "[file]"
 LONGEST_TEXT = 1000
 """Longer text is cut: the patterns take time that grows with the square of the length."""
 
-_EXTENSION = r"\.(?:nii(?:\.gz)?|mha|mhd|nrrd|dcm|ima|png|jpe?g|tiff?|bmp|npy|npz|csv|hdr|img|zip|h5|mat|pt)\b"
+_EXTENSION = (
+    r"\.(?:nii(?:\.gz)?|mha|mhd|nrrd|nhdr|dcm|ima|png|jpe?g|tiff?|bmp|webp|jp2|gif|npy|npz|csv|hdr|img|zip|h5|mat|pt)\b"
+)
 _BEFORE_COLON = re.compile(r"^[^\n]*?[/\\][^\n]*?(?=: )")  # "{where}: {what}", the form of InputError
 _QUOTED = re.compile(r"(?<=(['\"`]))[^'\"`\[\]\n]*[/\\][^'\"`\[\]\n]*(?=\1)")
 _WITH_SPACES = re.compile(rf"(?<![^\s'\"=(\[])(?:[A-Za-z]:)?[/\\~][^\n'\"`,;]*?{_EXTENSION}", re.IGNORECASE)

@@ -14,7 +14,7 @@ from monai.utils import ImageMetaKey
 from torch import Tensor
 
 from ..errors import InputError
-from ..formats import is_nifti
+from ..formats import has_geometry
 from ..keys import Keys
 from .colors import collapse_equal_colors
 from .load_image import LoadImageFiled
@@ -129,7 +129,7 @@ def _require_grid(mask: Tensor, image: Tensor, where: str) -> None:
         )
     if not isinstance(mask, MetaTensor) or not isinstance(image, MetaTensor):
         return
-    if not (mask.ndim == 4 or _is_nifti(image)) or image.shape[-1] == 1:
+    if not (mask.ndim == 4 or _has_geometry(image)) or image.shape[-1] == 1:
         return
     mask_axes, image_axes = (nib.aff2axcodes(each.affine.numpy())[: each.ndim - 1] for each in (mask, image))
     if mask_axes != image_axes:
@@ -139,10 +139,10 @@ def _require_grid(mask: Tensor, image: Tensor, where: str) -> None:
             expected="a mask on the grid of its image",
             remedy="Reorient or resample the mask to the image, or repair the header that is wrong.",
         )
-    has_place = mask.ndim == 4 or _is_nifti(mask)
+    has_place = mask.ndim == 4 or _has_geometry(mask)
     if has_place and not torch.allclose(mask.affine, image.affine, atol=_SAME_AFFINE_MM):
         logger.warning("%s: its affine differs from that of its image; the voxels are taken as they are", where)
 
 
-def _is_nifti(image: MetaTensor) -> bool:
-    return is_nifti(image.meta.get(ImageMetaKey.FILENAME_OR_OBJ, ""))
+def _has_geometry(image: MetaTensor) -> bool:
+    return has_geometry(image.meta.get(ImageMetaKey.FILENAME_OR_OBJ, ""))

@@ -9,6 +9,7 @@ from collections.abc import Hashable, Mapping, Sequence
 import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
+from monai.utils import ImageMetaKey
 from torch import Tensor
 
 from ..checks import check_window, check_within
@@ -96,7 +97,8 @@ class ScaleByForegroundd(MapTransform):
         for key in self.key_iterator(case):
             foreground = case[self.foreground_key]
             case[key] = self._scaled(case[key], foreground)
-            _require_contrast(case[key], foreground, str(case.get(Keys.CASE, key)))
+            source = getattr(case[key], "meta", {}).get(ImageMetaKey.FILENAME_OR_OBJ, case.get(Keys.CASE, key))
+            _require_contrast(case[key], foreground, str(source))
         return case
 
     def _scaled(self, image: Tensor, foreground: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from monai.utils import ImageMetaKey
 from monai.utils.enums import TraceKeys
 from nibabel.orientations import io_orientation
 
-from ..formats import is_nifti
+from ..formats import has_geometry
 
 _LABELS = (("L", "R"), ("P", "A"), ("I", "S"))
 _AXIAL = "LPS"
@@ -56,7 +56,7 @@ class OrientVolumed(MapTransform, InvertibleTransform):
             image = item[key]
             if image.ndim == 4:
                 item[key] = self._oriented(image)
-            elif isinstance(image, MetaTensor) and is_nifti(image.meta.get(ImageMetaKey.FILENAME_OR_OBJ, "")):
+            elif isinstance(image, MetaTensor) and has_geometry(image.meta.get(ImageMetaKey.FILENAME_OR_OBJ, "")):
                 item[key] = self._oriented(image.unsqueeze(-1)).squeeze(-1)
         return item
 

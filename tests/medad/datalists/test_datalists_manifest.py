@@ -21,8 +21,8 @@ f.png,test,0,G,,,,
 
 
 def test_manifest(png: Callable[..., str], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    for name in "abcdef":
-        png(f"{name}.png", FILM)
+    for number, name in enumerate("abcdef"):
+        png(f"{name}.png", FILM // (number + 1))
     (tmp_path / "manifest.csv").write_text(MANIFEST)
     training = load_datalist(tmp_path, "training") + load_datalist(tmp_path, "training_abnormal")
     assert [item["case"] for item in training] == ["a", "b", "c"]

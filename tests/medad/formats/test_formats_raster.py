@@ -3,7 +3,9 @@ import itk
 import numpy as np
 import pytest
 import tifffile
+from medad.errors import InputError
 from medad.formats import MedicalImageReader
+from medad.formats.raster import count_pages
 from monai.data import PILReader
 from PIL import Image
 
@@ -17,7 +19,7 @@ def array(*shape, dtype=np.uint16):
     return np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.jpg"])
+@pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.jpg", "a.webp", "a.jp2"])
 @pytest.mark.parametrize("shape", [(7, 5), (7, 5, 3)])
 def test_eight_bits_agree_with_monai(png, name, shape):
     path = png(name, array(*shape, dtype=np.uint8))
@@ -73,3 +75,35 @@ def test_color_tiff_pages(tmp_path):
     found, meta = load(str(tmp_path / "v.tif"))
     np.testing.assert_array_equal(found, pages.transpose(2, 1, 0, 3))
     assert meta["original_channel_dim"] == -1
+
+
+def test_a_gray_gif_is_read(tmp_path):
+    pixels = array(7, 5, dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.gif")
+    found = load(str(tmp_path / "a.gif"))[0]
+    np.testing.assert_array_equal(found if found.ndim == 2 else found[..., 0], pixels.T)
+
+
+def test_sixteen_bits_in_jpeg_2000(tmp_path):
+    pixels = array(16, 8)
+    Image.fromarray(pixels).save(tmp_path / "a.jp2")
+    np.testing.assert_array_equal(load(str(tmp_path / "a.jp2"))[0], pixels.T)
+    color = (tmp_path / "c.jp2", Image.fromarray(array(16, 8, 3, dtype=np.uint8)))
+    color[1].save(color[0])
+    content = bytearray(color[0].read_bytes())
+    start = content.find(b"\xff\x4f\xff\x51") + 42
+    content[start : start + 9] = bytes([15, 1, 1] * 3)  # 16 bits per sample, says the header
+    color[0].write_bytes(content)
+    with pytest.raises(InputError, match="16 bits per sample, mode RGB"):
+        load(str(color[0]))
+
+
+def test_pages_are_counted_whatever_the_format(tmp_path):
+    frames = [Image.fromarray(array(7, 5, dtype=np.uint8) // (k + 1)) for k in range(3)]
+    for name, expected in (("a.png", 3), ("a.gif", 3), ("a.tif", 3), ("a.jpg", 1)):
+        path = str(tmp_path / name)
+        frames[0].save(path, **({} if name == "a.jpg" else {"save_all": True, "append_images": frames[1:]}))
+        assert count_pages(path) == expected, name
+    frames[0].save(tmp_path / "b.jpg", format="MPO", save_all=True, append_images=frames[1:])
+    assert count_pages(str(tmp_path / "b.jpg")) == 1
+    assert load(str(tmp_path / "b.jpg"))[0].shape == (5, 7)  # the picture, without the previews of a camera

@@ -8,8 +8,12 @@ from .listing import all_folders, dicom_images, has_dicom, image_files, visible_
 
 
 def matches(path: Path, recursive: bool = False) -> bool:
-    """Say whether DICOM files lie in ``path`` or its direct subfolders, and no other images lie in ``path``."""
-    return path.is_dir() and not image_files(path) and any(map(has_dicom, _searched(path, recursive)))
+    """Say whether DICOM files lie in ``path`` or its direct subfolders, and no other images lie in ``path``.
+
+    Where folders are searched at any depth, no other images may lie in any of them: they would not be read.
+    """
+    folders = searched(path, recursive)
+    return any(map(has_dicom, folders)) and not any(map(image_files, folders if recursive else folders[:1]))
 
 
 def read(path: Path, recursive: bool = False) -> Splits:
@@ -22,8 +26,11 @@ def read(path: Path, recursive: bool = False) -> Splits:
     Returns:
         Split ``inference``. Cases are named by folder or file, never by what the header says about the patient.
     """
-    return {INFERENCE: [make_item(image) for folder in _searched(path, recursive) for image in dicom_images(folder)]}
+    return {INFERENCE: [make_item(image) for folder in searched(path, recursive) for image in dicom_images(folder)]}
 
 
-def _searched(path: Path, recursive: bool) -> list[Path]:
+def searched(path: Path, recursive: bool = False) -> list[Path]:
+    """List the folders that are looked into."""
+    if not path.is_dir():
+        return []
     return all_folders(path) if recursive else [path, *visible_folders(path)]

@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from ...formats.file_types import is_dicom, is_nifti, is_raster
+from ...formats.file_types import is_dicom, is_image_file
 from ..items import INFERENCE, Splits, make_item
 from .listing import all_folders, find_images
 
@@ -11,8 +11,8 @@ from .listing import all_folders, find_images
 def matches(path: Path, recursive: bool = False) -> bool:
     """Say whether ``path`` is an image, or a folder that holds images."""
     if path.is_file():
-        return is_nifti(path) or is_raster(path) or is_dicom(path)
-    return path.is_dir() and any(map(find_images, _searched(path, recursive)))
+        return is_image_file(path) or is_dicom(path)
+    return any(map(find_images, searched(path, recursive)))
 
 
 def read(path: Path, recursive: bool = False) -> Splits:
@@ -27,8 +27,11 @@ def read(path: Path, recursive: bool = False) -> Splits:
     """
     if path.is_file():
         return {INFERENCE: [make_item(path)]}
-    return {INFERENCE: [make_item(image) for folder in _searched(path, recursive) for image in find_images(folder)]}
+    return {INFERENCE: [make_item(image) for folder in searched(path, recursive) for image in find_images(folder)]}
 
 
-def _searched(path: Path, recursive: bool) -> list[Path]:
+def searched(path: Path, recursive: bool = False) -> list[Path]:
+    """List the folders that are looked into."""
+    if not path.is_dir():
+        return []
     return all_folders(path) if recursive else [path]

@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images in folders, sorted by path: files, DICOM series, and the masks that belong to them."""
 
+import logging
 from pathlib import Path
 
+from ...errors import InputError
 from ...formats.dicom_series import damaged_in_folder, series_in_folder
-from ...formats.file_types import is_annotation, is_dicom, is_nifti, is_raster, stem_of
+from ...formats.file_types import UNREAD_SUFFIXES, has_suffix, is_annotation, is_dicom, is_image_file, stem_of
+from ...formats.itk_header import values_of
+from ...formats.nifti_pair import has_pair_image
 from ...formats.paths import is_folder, is_searchable
+
+_logger = logging.getLogger(__name__)
 
 _HIDDEN = (".", "__")
 
@@ -36,13 +42,29 @@ def all_folders(folder: Path) -> list[Path]:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """List the NIfTI, PNG, JPEG, TIFF and BMP files of a folder; names in ``_mask`` or ``_seg`` are left out.
+    """List the files of a folder that are images, but for DICOM; names in ``_mask`` or ``_seg`` are left out.
 
     Only names count: what has the name of an image and is none (a broken link, a pipe, a folder without images) is
     listed, too, so that it fails in sight instead of being passed over.
     """
-    named = [path for path in entries(folder) if is_nifti(path) or is_raster(path)]
-    return [path for path in named if not is_annotation(path) and not (is_folder(path) and _holds_images(path))]
+    named = [path for path in entries(folder) if is_image_file(path) and not _is_half(path)]
+    return [path for path in named if not is_annotation(path) and not (is_folder(path) and holds_images(path))]
+
+
+def unread_files(folder: Path) -> list[tuple[str, Path]]:
+    """List the files of a folder that hold images, or may hold some, in formats that are not read, with their suffix.
+
+    The values that belong to a header which is read are none of them.
+    """
+    files = entries(folder)
+    values = {values_of(path) for path in files if has_suffix(path, (".mhd", ".nhdr"))}
+    found = []
+    for path in files:
+        name = path.name.lower()
+        suffix = next((suffix for suffix in UNREAD_SUFFIXES if name.endswith(suffix)), None)
+        if suffix is not None and path not in values:
+            found.append((suffix, path))
+    return found
 
 
 def has_dicom(folder: Path) -> bool:
@@ -84,10 +106,14 @@ def find_images(folder: Path, series_folders: bool = False) -> list[Path]:
     return sorted(found)
 
 
-def _holds_images(folder: Path) -> bool:
-    return any(
-        not is_folder(path) and (is_nifti(path) or is_raster(path) or is_dicom(path)) for path in entries(folder)
-    )
+def holds_images(folder: Path) -> bool:
+    """Say whether an image lies directly in a folder."""
+    return any(not is_folder(path) and (is_image_file(path) or is_dicom(path)) for path in entries(folder))
+
+
+def _is_half(path: Path) -> bool:
+    """Say whether a file is the header of a pair, for which its image stands."""
+    return has_suffix(path, (".hdr",)) and has_pair_image(path)
 
 
 class MaskFolder:
@@ -98,12 +124,35 @@ class MaskFolder:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         paths = entries(folder) if is_folder(folder) else []
-        self._by_stem = {stem_of(path): path for path in paths if is_nifti(path) or is_raster(path)}
+        self._by_stem = {stem_of(path): path for path in paths if is_image_file(path) and not _is_half(path)}
+        self._unused = set(self._by_stem)
 
     def find(self, image: Path) -> Path | None:
         """Return the mask of an image, or ``None``."""
         stem = stem_of(image)
-        return next(
-            (self._by_stem[name] for name in (stem, f"{stem}_mask", f"{stem}_seg") if name in self._by_stem), None
-        )
+        name = next((name for name in (stem, f"{stem}_mask", f"{stem}_seg") if name in self._by_stem), None)
+        if name is None:
+            return None
+        self._unused.discard(name)
+        return self._by_stem[name]
+
+    def tell_unused(self) -> None:
+        """Name the masks that :meth:`find` never gave.
+
+        Raises:
+            InputError: if none was given.
+        """
+        unused = sorted(self._by_stem[name].name for name in self._unused)
+        if not unused:
+            return
+        shown = ", ".join(unused[:3])
+        if len(unused) == len(self._by_stem):
+            raise InputError(
+                f"none of its {len(unused)} masks belongs to an image ({shown})",
+                where=self.folder,
+                expected="masks called like their images: a.png, a_mask.png or a_seg.png for a.png",
+                remedy="Rename them, or take the folder away.",
+            )
+        _logger.warning("%s: %d masks belong to no image: %s", self.folder, len(unused), shown)

@@ -9,6 +9,7 @@ from pathlib import Path
 from ...errors import InputError
 from ..items import Splits
 from . import datalist_json, dicom, files, folders, manifest, medianomaly, medmnist, mvtec
+from .listing import unread_files
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,16 @@ class Layout:
         description: for messages.
         matches: says whether a path has this layout.
         read: lists the images of a path by split.
+        searched: lists the folders in which images were looked for by their names; none where a list names them.
+        fixed: whether the splits are published ones, which nobody changes.
     """
 
     name: str
     description: str
     matches: Callable[[Path], bool]
     read: Callable[[Path], Splits]
+    searched: Callable[[Path], list[Path]] = lambda path: []
+    fixed: bool = False
 
 
 def known_layouts(recursive: bool = False) -> list[Layout]:
@@ -51,25 +56,35 @@ def known_layouts(recursive: bool = False) -> list[Layout]:
             "a MedIAnomaly data set (data.json with images/, BraTS2021, Camelyon16 or ISIC2018)",
             medianomaly.matches,
             medianomaly.read,
+            fixed=True,
         ),
         Layout(
             "mvtec",
             "the MVTec or BMAD layout (train/good, test/<defect>, ground_truth/ or img/ and label/)",
             mvtec.matches,
             mvtec.read,
+            mvtec.searched,
         ),
-        Layout("folders", "folders train/normal, test/normal, test/<other>, test/masks", folders.matches, folders.read),
+        Layout(
+            "folders",
+            "folders train/normal, test/normal, test/<other>, test/masks",
+            folders.matches,
+            folders.read,
+            folders.searched,
+        ),
         Layout(
             "dicom",
             "DICOM series (a folder per series, or mixed)",
             partial(dicom.matches, recursive=recursive),
             partial(dicom.read, recursive=recursive),
+            partial(dicom.searched, recursive=recursive),
         ),
         Layout(
             "files",
             "a single image, or a folder of images",
             partial(files.matches, recursive=recursive),
             partial(files.read, recursive=recursive),
+            partial(files.searched, recursive=recursive),
         ),
     ]
 
@@ -93,8 +108,10 @@ def choose_layout(path: Path, name: str = "auto", recursive: bool = False) -> La
     if name == "auto":
         found = next((layout for layout in layouts if layout.matches(path)), None)
         if found is None:
+            unread = [file.name for _, file in unread_files(path)] if path.is_dir() else []
+            beside = f"; {len(unread)} files such as {unread[0]} are not read" if unread else ""
             raise InputError(
-                "no known layout recognized",
+                f"no known layout recognized{beside}",
                 where=path,
                 expected=supported,
                 remedy="Arrange the data in one of these ways; a plain folder is searched flat, unless recursive.",

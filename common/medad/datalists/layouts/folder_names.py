@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names of folders: which splits they hold, and which of them hold normal images."""
+
+import re
+
+from ..items import CALIBRATION, TEST, TRAINING, VALIDATION
+
+SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), TRAINING),
+    **dict.fromkeys(("validation", "valid", "val"), VALIDATION),
+    **dict.fromkeys(("calibration", "calib"), CALIBRATION),
+    **dict.fromkeys(("test", "testing"), TEST),
+}
+MASKS = ("masks", "mask")
+
+_NORMAL = {"normal", "normals", "good", "ok", "healthy", "control", "controls", "negative", "negatives", "neg"}
+_NOTHING_FOUND = {"nofinding", "nofindings", "notumor", "nolesion", "nolesions", "nodisease"}
+
+
+def split_of(name: str) -> str | None:
+    """Name the split that a folder holds, whatever the case of its letters; ``None`` for another folder."""
+    return SPLIT_NAMES.get(name.casefold())
+
+
+def is_normal(name: str) -> bool:
+    """Say whether a folder of this name holds normal images.
+
+    Example:
+        >>> [is_normal(name) for name in ("Normal", "healthy_controls", "No Finding", "abnormal", "not_normal")]
+        [True, True, True, False, False]
+    """
+    words = _words(name)
+    return "".join(words) in _NOTHING_FOUND or (bool(words) and _NORMAL.issuperset(words))
+
+
+def sounds_normal(name: str) -> bool:
+    """Say whether a name that is none of those for normal images has a word of them in it, such as ``normal_brain``."""
+    return not is_normal(name) and not _NORMAL.isdisjoint(_words(name))
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+", name.casefold())
