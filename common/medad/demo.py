@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from .command_line import door, door_parser
-from .configuration import read_config
+from .configuration import as_data, read_config
 from .errors import InputError
 
 _SHOWN = {
@@ -36,10 +36,19 @@ def bundle_command(bundle: Path, configs: list[str], **overrides: object) -> lis
         Command and arguments.
     """
     files = json.dumps([str(bundle / "configs" / f"{name}.json") for name in configs]).replace('"', "'")
-    command = [sys.executable, "-m", "monai.bundle", "run", "--bundle_root", str(bundle), "--config_file", files]
+    command = [
+        sys.executable,
+        "-m",
+        "monai.bundle",
+        "run",
+        "--bundle_root",
+        as_data(str(bundle)),
+        "--config_file",
+        files,
+    ]
     command += ["--logging_file", str(bundle / "configs" / "logging.conf")]
     for key, value in overrides.items():
-        command += [f"--{key}", value if isinstance(value, str) else json.dumps(value)]
+        command += [f"--{key}", as_data(value) if isinstance(value, str) else json.dumps(value)]
     return command
 
 

@@ -23,10 +23,14 @@ from torch import nn
 from ..networks import tensor_hash
 
 CLASS = "class"
-_CHANGE_NOTHING = ("args", "device", "kwargs", "self", "slice_batch_size")
+_CHANGE_NOTHING = ("args", "device", "kwargs", "self", "slice_batch_size", "window_batch_size")
 """Arguments that change where and how a score is computed, and not the score."""
 _OF_TRAINING = "train_"
 """How the names of arguments begin that matter to the training of a network alone."""
+_IN_BOTH = ("network", "reading")
+"""Settings that count where both sides have them."""
+_OF_BASES = ("R", "allow_missing_keys", "keys")
+"""Attributes that every random or dictionary transform of MONAI has."""
 
 
 def score_settings(
@@ -35,7 +39,8 @@ def score_settings(
     """Describe how an image becomes a map and a score.
 
     Args:
-        preprocessing: transforms from the file to the network's input; how the file is read is no part of the settings.
+        preprocessing: transforms from the file to the network's input. How the file is read counts where two settings
+            both say it: a host such as MONAI Deploy reads the images itself, and takes these steps out.
         inferer: the method's inferer.
         map_postprocessing: transforms from the inferer's output to map and score.
         network: the network on its own. Its weights are no part of the settings; what they do not show is, such as the
@@ -53,6 +58,8 @@ def score_settings(
         "inferer": _describe(inferer, seen),
         "map_postprocessing": _describe(map_postprocessing, seen),
     }
+    if reading := [_plain_arguments(step) for step in preprocessing.flatten().transforms if _reads(step)]:
+        settings["reading"] = reading
     if isinstance(network, torch.jit.ScriptModule):
         return settings
     return {**settings, "network": _structure(network)}
@@ -67,15 +74,16 @@ def changed_settings(now: Mapping[str, Any], then: Mapping[str, Any]) -> list[tu
 
     Returns:
         Name and both values of each difference, ``None`` where one has no such setting; for the same steps in another
-        order, their classes. The network counts where both have one.
+        order, their classes. The network, and how files are read, count where both say it.
     """
-    both = "network" in now and "network" in then
-    first, second = (_by_name(each, with_network=both) for each in (now, then))
+    now, then = ({name: each[name] for name in each if name in other or name not in _IN_BOTH}
+                 for each, other in ((now, then), (then, now)))  # fmt: skip
+    first, second = (_by_name(each) for each in (now, then))
     names = sorted({*first, *second})
     changed = [(name, first.get(name), second.get(name)) for name in names if first.get(name) != second.get(name)]
     if changed:
         return changed
-    orders = [name for name in sorted({*now, *then} - {"network"}) if now.get(name) != then.get(name)]
+    orders = [name for name in sorted({*now, *then}) if now.get(name) != then.get(name)]
     return [(f"{name} in the order", _classes(now[name]), _classes(then[name])) for name in orders]
 
 
@@ -83,12 +91,11 @@ def _classes(steps: Any) -> Any:
     return [step[CLASS] for step in steps] if isinstance(steps, list) else steps
 
 
-def _by_name(settings: Mapping[str, Any], with_network: bool) -> dict[str, Any]:
+def _by_name(settings: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in _named(settings):
-        if with_network or name != "network":
-            # a class may stand in a pipeline several times
-            values[name] = value if name not in values else [values[name], value]
+        # a class may stand in a pipeline several times
+        values[name] = value if name not in values else [values[name], value]
     return values
 
 
@@ -121,9 +128,11 @@ def _describe(value: Any, seen: dict[int, Any]) -> Any:
         return _digest(np.asarray(torch.as_tensor(value).cpu()).tobytes())
     if isinstance(value, Mapping):
         return {str(key): _describe(item, seen) for key, item in value.items()}
-    if isinstance(value, Compose):  # a host such as MONAI Deploy reads the images itself, and takes this step out
-        return [_describe(step, seen) for step in value.transforms if not isinstance(step, LoadImaged)]
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, Compose):
+        return [_describe(step, seen) for step in value.transforms if not _reads(step)]
+    if isinstance(value, (set, frozenset)):
+        return sorted((_describe(item, seen) for item in value), key=repr)
+    if isinstance(value, (list, tuple)):
         return [_describe(item, seen) for item in value]
     if isinstance(value, functools.partial):
         return [_describe(part, seen) for part in (value.func, value.args, value.keywords)]
@@ -138,10 +147,10 @@ def _describe_object(thing: Any, seen: dict[int, Any]) -> dict[str, Any]:
     seen[id(thing)] = thing  # kept, so that no other object gets its number
     kept, missing = _arguments(thing)
     if missing:  # it may keep them in parts that it made of them
-        public = {name: part for name, part in vars(thing).items() if not name.startswith("_") and name != "R"}
-        if not public.keys() - kept.keys():
+        parts = {name: part for name, part in vars(thing).items() if not name.startswith("_") and name not in _OF_BASES}
+        if not parts.keys() - kept.keys():
             raise TypeError(f"{type(thing).__name__} does not keep {', '.join(missing)}: store it under this name")
-        kept |= public
+        kept |= parts
     described = {CLASS: type(thing).__name__, **{name: _describe(part, seen) for name, part in kept.items()}}
     if isinstance(thing, nn.Module) and thing.state_dict():
         described["weights"] = tensor_hash(thing.state_dict())
@@ -159,10 +168,18 @@ def _structure(network: nn.Module) -> str:
     """Hash the classes of a network's parts and the plain arguments that they keep."""
     rows = []
     for name, part in network.named_modules():
-        kept, _ = _arguments(part)
-        plain = {key: value for key, value in kept.items() if not key.startswith(_OF_TRAINING) and _is_plain(value)}
-        rows.append([name, type(part).__name__, sorted((key, str(value)) for key, value in plain.items())])
+        plain = {key: value for key, value in _plain_arguments(part).items() if not key.startswith(_OF_TRAINING)}
+        rows.append([name, plain.pop(CLASS), sorted((key, str(value)) for key, value in plain.items())])
     return _digest(json.dumps(rows).encode())
+
+
+def _plain_arguments(thing: Any) -> dict[str, Any]:
+    kept, _ = _arguments(thing)
+    return {CLASS: type(thing).__name__, **{key: value for key, value in kept.items() if _is_plain(value)}}
+
+
+def _reads(step: Any) -> bool:
+    return isinstance(step, LoadImaged)
 
 
 def _is_plain(value: Any) -> bool:

@@ -39,7 +39,7 @@ class CaseSaver:
 
     Args:
         output_dir: folder of the run.
-        map_white: value of the map that becomes white in a PNG.
+        map_white: value of the map that becomes white in a PNG; of a reconstruction it is 1.
         pred_name: what ``pred`` is: ``"mask"``, or ``"heatmap"`` or ``"bins"`` for clients that show label maps only.
         dicom: writes mask and map of DICOM images as DICOM, too.
     """
@@ -95,7 +95,8 @@ class CaseSaver:
                     if with_geometry:
                         save_nifti(array, folder / f"{name}_{what}.nii.gz", affine, source)
                     else:
-                        self._write_picture(folder / f"{name}_{what}", array)
+                        white = 1.0 if key == Keys.RECONSTRUCTION else self.map_white
+                        self._write_picture(folder / f"{name}_{what}", array, white)
             return self._write_dicom(folder / name, source, case)
 
     def _write_dicom(self, stem: Path, source: str, case: dict[str, Any]) -> InputError | None:
@@ -110,15 +111,15 @@ class CaseSaver:
             return error
         return None
 
-    def _write_picture(self, stem: Path, array: np.ndarray) -> None:
+    def _write_picture(self, stem: Path, array: np.ndarray, white: float) -> None:
         array = np.ascontiguousarray(array.swapaxes(0, 1))  # (x, y) in the pipeline, (rows, columns) in a picture
         np.save(stem.with_name(stem.name + ".npy"), array)
         if array.dtype == np.uint8:
             picture = array * np.uint8(255 if self.pred_name == "mask" else 1)
         elif array.ndim == 2:
-            picture = (np.clip(array / self.map_white, 0, 1) * _FULL_SCALE).astype(np.uint16)
+            picture = (np.clip(array / white, 0, 1) * _FULL_SCALE).astype(np.uint16)
         elif array.shape[-1] == 3:
-            picture = (np.clip(array / self.map_white, 0, 1) * 255).astype(np.uint8)
+            picture = (np.clip(array / white, 0, 1) * 255).astype(np.uint8)
         else:  # several modalities are no colors
             return
         Image.fromarray(picture).save(stem.with_name(stem.name + ".png"))

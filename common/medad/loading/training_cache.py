@@ -100,7 +100,7 @@ def _sliced(
         ]
     if not slices:
         raise InputError(
-            f"no slice of {len(items)} volumes shows an object",
+            f"none of the slices of {len(items)} volumes shows an object",
             where="training data",
             expected="volumes with an object on a darker background",
             remedy="Look at the volumes; check foreground_threshold and slice_min_foreground.",

@@ -28,11 +28,13 @@ def create_bundle(name: str, like: str, out: Path) -> Path:
         InputError: if the name cannot be used or is taken, there is nothing to be like, or ``out`` is no such folder.
     """
     bundle, license_file = out / name, out.resolve().parent / "LICENSE"
-    if not re.fullmatch(r"[a-z0-9_]+", name) or any(word in name for word in _NO_NAMES):
+    taken = name in (path.stem for path in SKELETONS.glob("*.json"))
+    if not re.fullmatch(r"[a-z0-9_]+", name) or any(word in name for word in _NO_NAMES) or taken:
         raise InputError(
             f"{name!r} cannot be the name of a bundle",
             where="new bundle",
-            expected=f"lower-case letters, digits and _, without {', '.join(_NO_NAMES)}, which MONAI Label misreads",
+            expected=f"lower-case letters, digits and _, not the name of a skeleton, and without "
+            f"{', '.join(_NO_NAMES)}, which MONAI Label misreads",
             remedy="Choose another name.",
         )
     if bundle.exists() or not license_file.is_file():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Slices of a volume, for a 2D network that is trained: those in which enough of the object is seen."""
+"""Slices of a volume, for a 2D network that is trained: those that show enough of the object."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any

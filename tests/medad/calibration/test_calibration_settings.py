@@ -16,7 +16,7 @@ from medad.transforms import FitToGridd, ForegroundMaskd, LoadImageFiled
 from monai.inferers import Inferer
 from monai.networks.nets import BasicUNet
 from monai.networks.schedulers import DDPMScheduler
-from monai.transforms import Compose, ScaleIntensityd, Transform
+from monai.transforms import Compose, MapTransform, ScaleIntensityd, Transform
 from torch import nn
 
 NETWORK = nn.Identity()
@@ -111,7 +111,15 @@ def test_a_host_may_read_the_images_itself() -> None:
     settings = [
         score_settings(each, ReconstructionInferer(2), [], NETWORK) for each in (own, Compose(own.transforms[1:]))
     ]
-    assert settings[0] == settings[1]
+    assert changed_settings(*settings) == changed_settings(*settings[::-1]) == []
+
+
+def test_how_a_file_is_read_counts_where_both_say_it() -> None:
+    stored, displayed = (
+        score_settings(Compose([LoadImageFiled("image", display=each)]), ReconstructionInferer(2), [], NETWORK)
+        for each in (False, True)
+    )
+    assert changed_settings(displayed, stored) == [("reading LoadImageFiled display", True, False)]
 
 
 def test_the_order_of_the_steps_counts() -> None:
@@ -138,6 +146,19 @@ def test_one_forgotten_argument_among_others_is_refused() -> None:
 
     with pytest.raises(TypeError, match="Half does not keep strength"):
         _settings(further=[Half("image", 0.5)])
+
+
+def test_what_every_transform_has_is_no_argument_of_this_one() -> None:
+    class Gained(MapTransform):
+        def __init__(self, keys: str, strength: float) -> None:
+            super().__init__(keys)
+            self._hidden = strength
+
+        def __call__(self, data: Any) -> Any:
+            return data
+
+    with pytest.raises(TypeError, match="Gained does not keep strength"):
+        _settings(further=[Gained("image", 0.5)])
 
 
 def test_an_object_that_keeps_nothing_is_refused() -> None:

@@ -45,7 +45,10 @@ def test_a_picture_lies_in_rows_and_columns_on_one_scale(tmp_path: Path) -> None
     assert stored[1, 2] == 3 and picture[1, 2] == 65535
     mask = np.asarray(Image.open(tmp_path / "c1" / "c1_mask.png"))
     np.testing.assert_array_equal(mask, 255 * case["pred"][0].numpy().T)  # type: ignore[index]
-    assert np.load(tmp_path / "c1" / "c1_reconstruction.npy").shape == (5, 7, 3)
+    rebuilt = np.load(tmp_path / "c1" / "c1_reconstruction.npy")
+    assert rebuilt.shape == (5, 7, 3)
+    shown = np.asarray(Image.open(tmp_path / "c1" / "c1_reconstruction.png")) / 255
+    np.testing.assert_allclose(shown, rebuilt, atol=1 / 255)  # an image in [0, 1], whatever the scale of the maps
 
 
 def test_what_is_missing_is_not_written(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_volumes_become_slices_and_random_steps_come_after(nifti):
         expected = (1 + index // 4) * volume[::-1, :, 2 + index % 4]
         assert torch.equal(dataset[index]["image"], torch.from_numpy(expected.copy())[None])
     assert next(iter(DataLoader(dataset, batch_size=8)))["image"].shape == (8, 1, 6, 5)
-    with pytest.raises(InputError, match="no slice of 2 volumes"):
+    with pytest.raises(InputError, match="none of the slices of 2 volumes"):
         training_dataset(items, [*LOAD.transforms, NoSlices(2)], progress=False)
 
 
