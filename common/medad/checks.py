@@ -164,3 +164,21 @@ def require_axes(images: Tensor, spatial_dims: int) -> None:
             expected=f"{spatial_dims} spatial axes",
             remedy="Train a 2D network on slices, or add volume_3d.json to the config files.",
         )
+
+
+def require_flag(where: object, **flags: object) -> None:
+    """Refuse a switch that is neither ``True`` nor ``False``.
+
+    MONAI's command line makes a text of ``false``, which counts as true.
+
+    Args:
+        where: file or folder that the switch is about.
+        flags: one switch by name.
+
+    Raises:
+        InputError: naming the switch.
+    """
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            given, remedy = f"{name} {flag!r} given", "Write it with a capital letter."
+            raise InputError(given, where=where, expected="True or False", remedy=remedy)

@@ -66,3 +66,10 @@ def test_what_does_not_fit_is_named(check: Callable[[], None], message: str) -> 
 def test_training_images_of_other_axes_are_refused() -> None:
     with pytest.raises(InputError, match="1 spatial axes found"):
         checks.require_axes(torch.zeros(1, 1, 4), 2)
+
+
+def test_a_switch_is_true_or_false() -> None:
+    checks.require_flag("out", resume=True, overwrite=False)
+    for text in ("false", "True", 1, None):
+        with pytest.raises(InputError, match=r"out: resume .* given. Expected True or False"):
+            checks.require_flag("out", resume=text)

@@ -16,6 +16,8 @@ _logger = logging.getLogger(__name__)
 
 RUN_LOCK = ".run.lock"
 """File of the lock in the folder of an inference or evaluation."""
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""What file systems without locks answer, among them some network drives."""
 
 
 class RunLock:
@@ -31,21 +33,24 @@ class RunLock:
     def __init__(self, path: Path, guarded: Path) -> None:
         self.path = path
         self.guarded = guarded
+        self.follows_the_end = False
         # a file as a lock, as on systems without flock, would be in the way after a kill
         self.lock = FileLock(path, timeout=0, thread_local=False, fallback_to_soft=False)
 
     def attach(self, engine: Engine) -> None:
         """Follow one run."""
         engine.add_event_handler(Events.STARTED, self.take)
-        at_the_end(engine, self.let_go)
 
     def take(self, engine: Engine) -> None:
-        """Take the lock on the first rank.
+        """Take the lock on the first rank, until all other handlers have written what they write at the end.
 
         Raises:
             InputError: if another run has it.
         """
         on_first_rank(self._acquire)
+        if not self.follows_the_end:  # told now, so that it is called last
+            at_the_end(engine, self.let_go)
+            self.follows_the_end = True
 
     def let_go(self, engine: Engine) -> None:
         """Let the lock go."""
@@ -63,7 +68,7 @@ class RunLock:
                 remedy="Wait for its end, or choose another folder.",
             ) from None
         except OSError as error:
-            if error.errno != errno.ENOSYS:
+            if error.errno not in _NO_LOCKS:
                 raise InputError(
                     f"it cannot be written ({error.strerror})",
                     where=self.guarded,

@@ -9,6 +9,8 @@ import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
 from ..calibration import StoredCalibration
+from ..calibration.settings import changed_settings
+from ..checks import require_flag
 from ..errors import InputError
 from ..files import write_json
 from ..loading import CaseLoader
@@ -16,6 +18,9 @@ from ..loading.case_fingerprint import case_fingerprints
 from ..loading.earlier_run import RUN_FILE, EarlierRun, read_earlier_run
 from .earlier_results import forget_unfinished, remove_results
 from .first_rank import on_first_rank
+
+_MOST = 4
+"""How many differences are told."""
 
 
 class RunRecord:
@@ -32,7 +37,7 @@ class RunRecord:
         overwrite: whether an earlier run is replaced: its results are removed.
 
     Raises:
-        InputError: if ``overwrite`` is neither ``True`` nor ``False``, or an earlier run is to be both.
+        InputError: if one of both is neither ``True`` nor ``False``, or an earlier run is to be both.
     """
 
     def __init__(
@@ -48,8 +53,8 @@ class RunRecord:
         self.settings = dict(settings or {})
         self.resume = resume
         self.overwrite = overwrite
-        if not isinstance(overwrite, bool):  # MONAI's command line makes a text of "false", which counts as true
-            raise self._refusal(f"overwrite {overwrite!r} given", "True or False", "Write it with a capital letter.")
+        require_flag(self.folder, resume=resume)
+        require_flag(self.folder, overwrite=overwrite)
         if resume and overwrite:
             raise self._refusal("resume and overwrite given", "one of them", "Leave one of them out.")
 
@@ -64,11 +69,12 @@ class RunRecord:
             InputError: if the folder holds a run that is neither continued nor replaced, or it was made with something
                 else.
         """
-        on_first_rank(lambda: self._write(engine.data_loader))
+        on_first_rank(lambda: self._write(engine.data_loader, bool(getattr(engine, "amp", False))))
 
-    def _write(self, loader: CaseLoader) -> None:
+    def _write(self, loader: CaseLoader, amp: bool) -> None:
         cases = case_fingerprints(loader.dataset.data)
-        run = EarlierRun(self._settings(), cases, loader.batch_size or 1, idist.get_world_size())
+        settings = {**self._settings(), "amp": amp}
+        run = EarlierRun(settings, cases, loader.batch_size or 1, idist.get_world_size())
         earlier = read_earlier_run(self.folder)
         if earlier is not None:
             self._meet(earlier, run, loader.finished)
@@ -85,15 +91,17 @@ class RunRecord:
             )
         else:
             self._require_same_settings(earlier.settings, run.settings)
-            if len(finished) < len(run.cases):
+            if not finished == run.cases.keys() == earlier.cases.keys():
                 forget_unfinished(self.folder, finished)
 
     def _require_same_settings(self, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        changed = [name for name in now if earlier.get(name) != now[name]]
+        changed = [(name, now[name], earlier.get(name)) for name in now if name != "score"]
+        changed = [each for each in changed if each[1] != each[2]]
+        changed += changed_settings(now["score"] or {}, earlier.get("score") or {})
         if changed:
             raise InputError(
-                f"the earlier run had {', '.join(f'{name} {earlier.get(name)}' for name in changed)}; "
-                f"this one has {', '.join(f'{name} {now[name]}' for name in changed)}",
+                f"the earlier run had {', '.join(f'{name} {before}' for name, _, before in changed[:_MOST])}; "
+                f"this one has {', '.join(f'{name} {value}' for name, value, _ in changed[:_MOST])}",
                 where=self.folder / RUN_FILE,
                 expected="a run that is continued as it began",
                 remedy="Give what the earlier run had, or begin anew in another output_dir.",

@@ -13,6 +13,7 @@ from monai.transforms import Randomizable
 from monai.utils import set_determinism
 from torch import nn
 
+from ..checks import require_flag
 from ..errors import InputError
 from ..files import atomic_path
 from ..networks import unwrap_network
@@ -50,6 +51,7 @@ class TrainingState:
         self.transform = transform
         self.seed = seed
         self.interval = interval
+        require_flag(self.path.parent, resume=resume)
         self.resume = resume
 
     def attach(self, engine: Engine) -> None:
@@ -75,7 +77,7 @@ class TrainingState:
                 f"training state does not fit ({str(error).splitlines()[0]})",
                 where=self.path,
                 expected="the state of a run with this configuration",
-                remedy="Resume with the configuration of that run, or set resume to false.",
+                remedy="Resume with the configuration of that run, or set resume to False.",
             ) from None
         engine.state.epoch = state["epoch"]
         engine.state.iteration = state["epoch"] * engine.state.epoch_length

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 from medad.errors import InputError
 from medad.handlers.run_lock import RunLock
 
@@ -24,6 +24,16 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
 
     run(tmp_path / "out", second)
     run(tmp_path / "out")
+
+
+def test_it_holds_until_all_others_have_written(tmp_path: Path) -> None:
+    engine = Engine(lambda engine, batch: None)
+    lock, held = RunLock(tmp_path / ".run.lock", tmp_path), []
+    lock.attach(engine)
+    engine.add_event_handler(Events.COMPLETED, lambda: held.append(lock.lock.is_locked))
+    engine.run([0])
+    engine.run([0])
+    assert held == [True, True] and not lock.lock.is_locked
 
 
 def test_an_error_lets_it_go(tmp_path: Path) -> None:
@@ -52,11 +62,12 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
         run(tmp_path / "file")
 
 
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
 def test_a_file_system_without_locks_is_no_obstacle(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def no_lock(*_: object) -> None:
-        raise OSError(errno.ENOSYS, "Function not implemented")
+        raise OSError(code, "no locks here")
 
     monkeypatch.setattr("fcntl.flock", no_lock)
     run(tmp_path)
