@@ -10,8 +10,8 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
-from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, EnhancedMRImageStorage, ExplicitVRLittleEndian, generate_uid
 
 
 @pytest.fixture
@@ -89,5 +89,45 @@ def dicom_series(dicom: Callable[..., str]) -> Callable[..., np.ndarray]:
         for index, z in enumerate(positions):
             dicom(f"{folder}/{len(positions) - index:03d}.dcm", volume[index], z, **tags)
         return 2.0 * volume.transpose(2, 1, 0) - 10
+
+    return write
+
+
+@pytest.fixture
+def enhanced(dicom: Callable[..., str]) -> Callable[..., str]:
+    """Write an enhanced file, voxels of 3 x 2 mm; of each frame, slope or window (center, width) where given."""
+
+    def write(
+        name: str,
+        frames: np.ndarray,
+        positions: Sequence[float],
+        slopes: Sequence[float] = (),
+        windows: Sequence[tuple[float, float]] = (),
+        **tags: Any,
+    ) -> str:
+        groups = []
+        for index, z in enumerate(positions):
+            frame, position, orientation, measures, values, window = (Dataset() for _ in range(6))
+            position.ImagePositionPatient = [0, 0, z]
+            orientation.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+            measures.PixelSpacing, measures.SliceThickness = [2, 3], 4
+            values.RescaleSlope, values.RescaleIntercept = slopes[index] if slopes else 1, 0
+            values.RescaleType = "US"
+            frame.PlanePositionSequence, frame.PlaneOrientationSequence = [position], [orientation]
+            frame.PixelMeasuresSequence, frame.PixelValueTransformationSequence = [measures], [values]
+            if windows:
+                window.WindowCenter, window.WindowWidth = windows[index]
+                frame.FrameVOILUTSequence = [window]
+            groups.append(frame)
+        top = ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept"]
+        tags = {
+            **dict.fromkeys(top),
+            "SOPClassUID": EnhancedMRImageStorage,
+            "NumberOfFrames": len(frames),
+            "PerFrameFunctionalGroupsSequence": groups,
+            "SharedFunctionalGroupsSequence": [Dataset()],
+            **tags,
+        }
+        return dicom(name, frames, **tags)
 
     return write

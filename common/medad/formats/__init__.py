@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a path to an array with its geometry: the only room that knows file formats."""
 
-from .dicom_geometry import planes_of_frames
+from .dicom_frames import has_frame_positions
 from .dicom_image import dicom_series_files
 from .dicom_source import DicomSource, is_dicom_source, read_dicom_source
 from .file_types import has_geometry, is_dicom, is_nifti, is_raster, stem_of
@@ -14,12 +14,12 @@ __all__ = [
     "DisplayedImageReader",
     "MedicalImageReader",
     "dicom_series_files",
+    "has_frame_positions",
     "has_geometry",
     "is_dicom",
     "is_dicom_source",
     "is_nifti",
     "is_raster",
-    "planes_of_frames",
     "read_dicom_source",
     "save_nifti",
     "stem_of",

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Displayed DICOM values: through window or lookup table of the file, bright where bright is meant."""
+"""Displayed DICOM values: through window or lookup table of the frame, bright where bright is meant."""
 
 from typing import Any
 
 import numpy as np
 from monai.utils import optional_import
 from numpy.typing import NDArray
+
+from .dicom_table import apply_table, highest_entry
 
 pydicom, _ = optional_import("pydicom")
 
@@ -16,8 +18,8 @@ def as_displayed(values: NDArray[np.float32], header: Any) -> NDArray[np.float32
     """Apply what the header says about display: VOI LUT, else window (the first of several), then MONOCHROME1.
 
     Args:
-        values: rescaled values of all frames of a file.
-        header: its header; the bits of its table are set to 16, an empty VOILUTFunction goes.
+        values: rescaled values of a frame.
+        header: its header; an empty VOILUTFunction goes.
 
     Returns:
         Values of the same shape; color is not changed.
@@ -32,22 +34,24 @@ def as_displayed(values: NDArray[np.float32], header: Any) -> NDArray[np.float32
     if kind not in _MONOCHROME:
         return values
     table = header.get("VOILUTSequence")
-    low, high = (0, 2 ** int(table[0].LUTDescriptor[2]) - 1) if table else _stored_range(header)
-    if table:  # pydicom counts entries in the type of their values: 8 bits would be too few for most tables
-        entries, first, _ = table[0].LUTDescriptor
-        table[0].LUTDescriptor = [entries, first, 16]
-        values = np.rint(values).astype(np.int64)
-    if "VOILUTFunction" in header and not header.VOILUTFunction:  # empty means linear
-        del header.VOILUTFunction
-    shown = np.asarray(pydicom.pixels.apply_voi_lut(values, header), dtype=np.float32)
-    windowed = None not in (header.get("WindowCenter"), header.get("WindowWidth"))
-    if not table and windowed and float(header.get("RescaleSlope") or 1) < 0:  # pydicom puts black where white is
-        shown = np.float32(low + high) - shown
+    low, high = (0, highest_entry(table[0])) if table else _range(header)
+    if table:
+        shown = apply_table(values, table[0], header)
+    elif None in (header.get("WindowCenter"), header.get("WindowWidth")):
+        shown = values
+    else:
+        if "VOILUTFunction" in header and not header.VOILUTFunction:  # empty means linear
+            del header.VOILUTFunction
+        shown = np.asarray(pydicom.pixels.apply_windowing(values, header), dtype=np.float32)
+        if float(header.get("RescaleSlope") or 1) < 0:  # pydicom puts black where white is
+            shown = np.float32(low + high) - shown
     return np.float32(low + high) - shown if kind == "MONOCHROME1" else shown
 
 
-def _stored_range(header: Any) -> tuple[float, float]:
+def _range(header: Any) -> tuple[float, float]:
     """Lowest and highest rescaled value that the file could hold: of all files of a series the same."""
+    if header.get("ModalityLUTSequence"):
+        return 0, highest_entry(header.ModalityLUTSequence[0])
     bits, is_signed = int(header.BitsStored), int(header.PixelRepresentation) == 1
     stored = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if is_signed else (0, 2**bits - 1)
     slope, intercept = float(header.get("RescaleSlope") or 1), float(header.get("RescaleIntercept") or 0)

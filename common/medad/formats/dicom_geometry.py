@@ -5,74 +5,19 @@ Voxel (x, y, z) lies at p(x, y, z) = p_first + x dx row + y dy column + z (p_las
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
 from .affine import require_invertible
+from .dicom_planes import SlicePlane
 from .image_array import LPS_TO_RAS
 
-_UNEVEN = 0.1
+_UNEVEN, _AMBIGUOUS = 0.1, 0.4
+_ROUNDED_MM = 0.1001  # two coordinates that were rounded to 0.1 mm each
 _SAME_POSITION_MM = 1e-3
 _SAME_DIRECTION = 1e-3
-
-
-@dataclass(frozen=True)
-class SlicePlane:
-    """Where one slice or frame lies, in DICOM's LPS coordinates (mm).
-
-    Attributes:
-        position: center of the first pixel.
-        orientation: direction cosines along a row, then along a column.
-        spacing: distance between rows, then between columns (the order of DICOM's PixelSpacing).
-        thickness: distance to the next slice, where only one is known.
-        size: rows and columns.
-    """
-
-    position: tuple[float, ...]
-    orientation: tuple[float, ...]
-    spacing: tuple[float, ...]
-    thickness: float
-    size: tuple[int, int]
-
-
-def plane_of(header: Any) -> SlicePlane | None:
-    """Read the plane of a single-frame file, or ``None`` if it has no position in space."""
-    position, orientation = header.get("ImagePositionPatient"), header.get("ImageOrientationPatient")
-    if not position or not orientation:
-        return None
-    spacing = header.get("PixelSpacing") or (1.0, 1.0)
-    thickness = header.get("SpacingBetweenSlices") or header.get("SliceThickness") or 1.0
-    return _plane(position, orientation, spacing, thickness, header)
-
-
-def planes_of_frames(header: Any) -> list[SlicePlane] | None:
-    """Read the planes of an enhanced multi-frame file, or ``None`` if its frames have no position in space."""
-    shared = header.get("SharedFunctionalGroupsSequence") or [{}]
-    planes = []
-    for frame in header.get("PerFrameFunctionalGroupsSequence") or []:
-        position = _group(frame, shared[0], "PlanePositionSequence").get("ImagePositionPatient")
-        orientation = _group(frame, shared[0], "PlaneOrientationSequence").get("ImageOrientationPatient")
-        measures = _group(frame, shared[0], "PixelMeasuresSequence")
-        if not position or not orientation:
-            return None
-        spacing = measures.get("PixelSpacing") or (1.0, 1.0)
-        thickness = measures.get("SpacingBetweenSlices") or measures.get("SliceThickness") or 1.0
-        planes.append(_plane(position, orientation, spacing, thickness, header))
-    return planes or None
-
-
-def frame_rescales(header: Any) -> set[tuple[float, float]]:
-    """Collect the distinct (slope, intercept) pairs of the frames of an enhanced multi-frame file."""
-    shared = header.get("SharedFunctionalGroupsSequence") or [{}]
-    groups = [
-        _group(frame, shared[0], "PixelValueTransformationSequence")
-        for frame in header.get("PerFrameFunctionalGroupsSequence") or []
-    ]
-    return {(float(g.get("RescaleSlope") or 1.0), float(g.get("RescaleIntercept") or 0.0)) for g in groups}
 
 
 def order_and_affine(planes: Sequence[SlicePlane], where: str) -> tuple[list[int], NDArray[np.float64]]:
@@ -95,7 +40,7 @@ def order_and_affine(planes: Sequence[SlicePlane], where: str) -> tuple[list[int
     positions = np.asarray([plane.position for plane in planes], dtype=np.float64)
     depths = positions @ normal
     order = [int(index) for index in np.argsort(depths, kind="stable")]
-    _require_even_steps(np.diff(depths[order]), where)
+    _require_even_steps(np.diff(depths[order]), _ROUNDED_MM * float(np.abs(normal).sum()), where)
     _require_no_tilt(positions - positions[order[0]], normal / np.linalg.norm(normal), min(planes[0].spacing), where)
     first, last = positions[order[0]], positions[order[-1]]
     step = (last - first) / (len(planes) - 1) if len(planes) > 1 else normal * planes[0].thickness
@@ -106,30 +51,6 @@ def order_and_affine(planes: Sequence[SlicePlane], where: str) -> tuple[list[int
     affine[:3, 3] = first
     require_invertible(affine, where, "position, orientation and spacing")
     return order, LPS_TO_RAS @ affine
-
-
-def _plane(position: Any, orientation: Any, spacing: Any, thickness: Any, header: Any) -> SlicePlane:
-    vectors = (("position", position, 3), ("orientation", orientation, 6), ("spacing", spacing, 2))
-    for name, values, length in vectors:
-        if not isinstance(values, Sequence) or len(values) != length or not np.isfinite(list(map(float, values))).all():
-            raise InputError(
-                f"{name} {values} of a slice found",
-                where=getattr(header, "filename", "DICOM header"),
-                expected=f"{length} finite numbers",
-                remedy="Export the file again; its header is damaged.",
-            )
-    return SlicePlane(
-        tuple(float(value) for value in position),
-        tuple(float(value) for value in orientation),
-        tuple(float(value) for value in spacing),
-        float(thickness),
-        (int(header.Rows), int(header.Columns)),
-    )
-
-
-def _group(frame: Any, shared: Any, name: str) -> Any:
-    sequence = frame.get(name) or shared.get(name)
-    return sequence[0] if sequence else {}
 
 
 def _require_one_geometry(planes: Sequence[SlicePlane], where: str) -> None:
@@ -150,7 +71,7 @@ def _require_one_geometry(planes: Sequence[SlicePlane], where: str) -> None:
     )
 
 
-def _require_even_steps(steps: NDArray[np.float64], where: str) -> None:
+def _require_even_steps(steps: NDArray[np.float64], rounding: float, where: str) -> None:
     if steps.size == 0:
         return
     if steps.min() < _SAME_POSITION_MM:
@@ -161,7 +82,7 @@ def _require_even_steps(steps: NDArray[np.float64], where: str) -> None:
             remedy="Separate the echoes, phases, time points or copies into series of their own.",
         )
     median = float(np.median(steps))
-    if np.abs(steps - median).max() > _UNEVEN * median:
+    if np.abs(steps - median).max() > max(_UNEVEN * median, min(rounding, _AMBIGUOUS * median)):
         raise InputError(
             f"uneven slice spacing between {steps.min():.3g} and {steps.max():.3g} mm: slices are missing",
             where=where,

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from .dicom_geometry import SlicePlane, frame_rescales, order_and_affine, plane_of, planes_of_frames
+from .dicom_acquisitions import require_one_acquisition
+from .dicom_geometry import order_and_affine
 from .dicom_pixels import decode_pixels, require_pixels
+from .dicom_planes import SlicePlane, plane_of, planes_of_frames
 from .dicom_series import read_header, series_files
 from .image_array import ImageArray
 
 logger = logging.getLogger(__name__)
+
+_SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 
 
 def read_dicom(path: str, display: bool = False) -> ImageArray:
@@ -101,14 +104,20 @@ def _read_slices(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     if len(files) > 1:
         order, affine = order_and_affine(_positioned_planes(files, headers), path)
+        step = float(np.linalg.norm(affine[:3, 2]))
+        require_one_acquisition([headers[index] for index in order], step, path)
         return decode_pixels([files[index] for index in order], display), affine
-    header = headers[0]
-    plane = plane_of(header)
-    if plane is None:
-        spacing = header.get("PixelSpacing") or header.get("ImagerPixelSpacing") or (1.0, 1.0)
-        size = (int(header.Rows), int(header.Columns))
-        plane = SlicePlane((0.0,) * 3, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), tuple(map(float, spacing)), 1.0, size)
+    plane = plane_of(headers[0]) or _anywhere(headers[0], path)
     return decode_pixels(files, display), order_and_affine([plane], path)[1]
+
+
+def _anywhere(header: Any, path: str) -> SlicePlane:
+    """Make up a plane for an image without a position in space; its pixels may still have a size."""
+    spacing = next((tuple(map(float, header.get(name))) for name in _SPACINGS if header.get(name)), None)
+    if spacing is None:
+        logger.warning("%s: how large its pixels are is not told; 1 mm is assumed", path)
+    size = (int(header.Rows), int(header.Columns))
+    return SlicePlane((0.0,) * 3, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), spacing or (1.0, 1.0), 1.0, size)
 
 
 def _positioned_planes(files: list[str], headers: list[Any]) -> list[SlicePlane]:
@@ -119,26 +128,10 @@ def _positioned_planes(files: list[str], headers: list[Any]) -> list[SlicePlane]
 
 
 def _read_frames(path: str, file: str, header: Any, display: bool) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    rescales = frame_rescales(header)
-    if len(rescales) > 1:
-        raise InputError(
-            f"{len(rescales)} different rescale slopes or intercepts in one multi-frame file",
-            where=path,
-            expected="one rescale slope and intercept for all frames",
-            remedy="Convert the file to a classic single-frame series or to NIfTI.",
-        )
     array = decode_pixels([file], display)
     planes = planes_of_frames(header)
     if planes is None:
         logger.warning("%s: its frames have no positions, so they are stacked 1 mm apart", path)
-        plane = SlicePlane((0.0,) * 3, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), (1.0, 1.0), 1.0, (1, 1))
-        return array, order_and_affine([plane], path)[1]
-    if len(planes) != len(array):
-        raise InputError(
-            f"{len(array)} frames but {len(planes)} positions",
-            where=path,
-            expected="one position per frame",
-            remedy="Export the file again; it is damaged.",
-        )
+        return array, order_and_affine([_anywhere(header, path)], path)[1]
     order, affine = order_and_affine(planes, path)
     return array[order], affine

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """DICOM pixels as values: decoded, rescaled, color as RGB."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,8 @@ from ..errors import InputError, brief
 from .declared_size import require_fitting_size
 from .dicom_compressed import decode_compressed
 from .dicom_display import as_displayed
-from .dicom_geometry import frame_rescales
+from .dicom_frames import frame_headers
+from .dicom_measured import as_measured
 from .dicom_padding import declared_padding
 from .padding import fill_padding
 
@@ -50,7 +50,7 @@ def require_pixels(file: str, header: Any) -> None:
 
 
 def decode_pixels(files: Sequence[str], display: bool = False) -> NDArray[np.float32]:
-    """Decode the pixels of DICOM files and apply their rescale slopes and intercepts.
+    """Decode the pixels of DICOM files and apply their Modality LUTs, or rescale slopes and intercepts, frame by frame.
 
     pydicom decodes what is uncompressed, deflated or compressed by RLE, GDCM the JPEG family. What a header declares as
     padding becomes background.
@@ -78,7 +78,7 @@ def _decode(file: str, display: bool) -> tuple[NDArray[np.float32], NDArray[np.b
     data = pydicom.dcmread(file, force=True)
     if "TransferSyntaxUID" not in data.file_meta:  # a file without preamble
         data.file_meta.TransferSyntaxUID = pydicom.uid.UID(_IMPLICIT if data.original_encoding[0] else _EXPLICIT)
-    slope, intercept = _rescale(data, file)
+    headers = frame_headers(data)
     try:
         if _syntax(data) in (*_PLAIN, *_DEFLATED_OR_RLE):
             stored = pydicom.pixels.pixel_array(data)
@@ -96,14 +96,22 @@ def _decode(file: str, display: bool) -> tuple[NDArray[np.float32], NDArray[np.b
             expected="complete pixels, uncompressed or compressed by RLE, JPEG, JPEG-LS or JPEG 2000",
             remedy="Decompress the file with a DICOM tool, or export it again.",
         ) from error
+    if len(headers) != len(stored):
+        raise InputError(
+            f"{len(stored)} frames, but its header describes {len(headers)}",
+            where=file,
+            expected="one description per frame",
+            remedy="Export the file again; it is damaged.",
+        )
     values = np.empty(stored.shape, dtype=np.float32)
-    for frame, result in zip(stored, values, strict=True):
-        result[...] = frame * slope + intercept
+    for frame, header, result in zip(stored, headers, values, strict=True):
+        result[...] = as_measured(frame, header, file)
     padding = declared_padding(stored, data)
     if not display:
         return values, padding
     try:
-        return as_displayed(values, data), padding
+        shown = [as_displayed(frame, header) for frame, header in zip(values, headers, strict=True)]
+        return np.stack(shown), padding
     except Exception as error:  # pydicom raises several kinds
         raise InputError(
             f"its window or lookup table cannot be applied ({brief(error)})",
@@ -111,25 +119,6 @@ def _decode(file: str, display: bool) -> tuple[NDArray[np.float32], NDArray[np.b
             expected="a window of positive width, or a complete lookup table, or neither",
             remedy="Export the file again, or remove WindowCenter, WindowWidth and VOILUTSequence.",
         ) from error
-
-
-def _rescale(header: Any, file: str) -> tuple[float, float]:
-    pairs = frame_rescales(header) or {(1.0, 0.0)}
-    given = {"RescaleSlope": next(iter(pairs))[0], "RescaleIntercept": next(iter(pairs))[1]}
-    try:
-        slope, intercept = (
-            float(default if header.get(name) in (None, "") else header.get(name)) for name, default in given.items()
-        )
-    except (TypeError, ValueError):
-        slope = math.nan
-    if not math.isfinite(slope * intercept) or slope == 0:
-        raise InputError(
-            "a rescale slope or intercept that is no finite number, or a slope of 0",
-            where=file,
-            expected="RescaleSlope and RescaleIntercept that give values",
-            remedy="Export the file again; its header is damaged.",
-        )
-    return slope, intercept
 
 
 def _syntax(header: Any) -> str:

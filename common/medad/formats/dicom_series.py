@@ -9,6 +9,8 @@ from typing import Any
 from monai.utils import optional_import
 
 from ..errors import InputError, brief
+from .dicom_frames import FRAME_TAGS, frame_headers
+from .dicom_split_series import join_slices
 from .file_types import is_dicom
 from .paths import is_folder, require_openable
 
@@ -19,13 +21,13 @@ SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
 PARAMETRIC_MAP_STORAGE = "1.2.840.10008.5.1.4.1.1.30"
 _DERIVED = {SEGMENTATION_STORAGE: "segmentation (SEG)", PARAMETRIC_MAP_STORAGE: "parametric map"}
 
+_ALONE = "#"
 _GROUPING_TAGS = (
     "SOPClassUID",
     "SeriesInstanceUID",
     "NumberOfFrames",
     "Rows",
-    "ImagePositionPatient",
-    "ImageOrientationPatient",
+    *FRAME_TAGS,
 )
 
 
@@ -83,8 +85,9 @@ def series_files(path: str | Path) -> list[str]:
     require_openable(path)
     if path.is_dir():
         return _only_series(path)
-    key = _series_key(path)
-    return series_in_folder(path.parent).get(key, [str(path)])
+    _series_key(path)  # whether it is an image at all
+    series = series_in_folder(path.parent).values()
+    return next((files for files in series if str(path) in files), [str(path)])
 
 
 def _only_series(folder: Path) -> list[str]:
@@ -118,8 +121,7 @@ def _series_key(path: Path) -> str:
         header = read_header(path, _GROUPING_TAGS)
         kind = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID")
         uid, rows, frames = (header.get(name) for name in ("SeriesInstanceUID", "Rows", "NumberOfFrames"))
-        plane = [header.get(name) for name in ("ImagePositionPatient", "ImageOrientationPatient")]
-        alone = not uid or None in plane or int(frames or 1) != 1
+        alone = not uid or int(frames or 1) != 1 or not _is_placed(header)
         kind = pydicom.uid.UID(str(kind or "unknown kind"), validation_mode=pydicom.config.IGNORE)
     except Exception as error:  # pydicom raises many kinds for a damaged file
         raise _damaged(path, f"no readable DICOM header found ({brief(error)})") from error
@@ -133,7 +135,12 @@ def _series_key(path: Path) -> str:
         )
     if not rows:
         raise _damaged(path, f"no image in this DICOM file ({kind.name})")
-    return f"{uid or ''}#{path.name}" if alone else str(uid)
+    return f"{uid or ''}{_ALONE}{path.name}" if alone else str(uid)
+
+
+def _is_placed(header: Any) -> bool:
+    frame = frame_headers(header)[0]
+    return None not in (frame.get("ImagePositionPatient"), frame.get("ImageOrientationPatient"))
 
 
 def _damaged(path: Path, what: str) -> InputError:
@@ -161,4 +168,7 @@ def _grouped(folder: str, modified: int) -> tuple[tuple[tuple[str, tuple[str, ..
             damaged.append(str(path))
             continue
         groups.setdefault(key, []).append(str(path))
+    for volume in join_slices([files[0] for key, files in groups.items() if len(files) == 1 and _ALONE not in key]):
+        groups = {key: volume if files[0] == volume[0] else files for key, files in groups.items()}
+        groups = {key: files for key, files in groups.items() if files is volume or files[0] not in volume}
     return tuple((key, tuple(files)) for key, files in groups.items()), tuple(damaged)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .dicom_geometry import order_and_affine, planes_of_frames
+from .dicom_geometry import order_and_affine
 from .dicom_image import dicom_series_files
+from .dicom_planes import planes_of_frames
 from .dicom_series import read_header
 from .file_types import is_dicom
 from .npz_reference import is_npz_reference

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .declared_size import require_fitting_size
+from .tiff_photometric import bright_is_high
 
 tifffile, _ = optional_import("tifffile")
 
@@ -60,5 +61,5 @@ def read_slices(path: str, count: int) -> NDArray[np.generic]:
                 expected="a stack of slices, without channels and times",
                 remedy="Save it with one directory for every slice.",
             )
-        array: NDArray[np.generic] = stack.asarray()
-    return array
+        array, is_unsigned = stack.asarray(), page.dtype.kind == "u"
+        return bright_is_high(array, page.photometric, page.bitspersample, is_unsigned, path)

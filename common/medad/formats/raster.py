@@ -15,17 +15,22 @@ from .image_array import ImageArray
 from .imagej_stack import count_slices, read_slices
 from .itk_silence import silent_itk
 from .paths import is_file
-from .tiff_pages import TIFF_BYTE_ORDERS, count_tiff_pages
+from .tiff_pages import TIFF_BYTE_ORDERS, count_tiff_pages, first_tag
+from .tiff_photometric import PHOTOMETRIC, bright_is_high
 
 pil_image, _ = optional_import("PIL.Image")
+image_ops, _ = optional_import("PIL.ImageOps")
 image_mode, _ = optional_import("PIL.ImageMode")
 
 _PILLOW_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "JPEG2000", "GIF")
 
 _PLAIN_MODES = ("L", "LA", "I", "F", "RGB", "RGBA")
+_TURNED_OVER_BY_PILLOW = ("1", "L")
 _CONVERTED_MODES = {"1": "L", "P": "RGB", "PA": "RGBA", "YCbCr": "RGB"}
 _TIFF_BITS, _TIFF_SAMPLES, _TIFF_FORMAT = 258, 277, 339
 _TIFF_UNSIGNED = 1
+_TIFF_COMPRESSION, _TIFF_ORIENTATION = 259, 274
+_PLAIN, _ON_ITS_SIDE = 1, (5, 6, 7, 8)
 _PNG_BITS_AT, _PNG_COLOR_AT = 24, 25
 _PNG_COLOR_TYPES = (2, 4, 6)
 _PNG_ANIMATION, _PNG_HEAD = b"acTL", 2**12
@@ -37,7 +42,8 @@ def read_raster(path: str) -> ImageArray:
     """Read one PNG, JPEG, TIFF, BMP, WebP, JPEG 2000 or GIF file.
 
     Pillow reads it, except where Pillow would drop bits (color with more than 8 bits, unsigned 32 bits): there ITK
-    does. A palette becomes RGB, one bit becomes 0 and 255, gray stays gray.
+    does. A palette becomes RGB, one bit becomes 0 and 255, gray stays gray; bright is high, and up is up, also where
+    the file says that white is zero or that the camera was turned.
 
     Args:
         path: the file.
@@ -127,7 +133,16 @@ def _opened(path: str) -> Any:
 def _page(image: Any, index: int, path: str) -> NDArray[np.generic]:
     if index:
         image.seek(index)
-    mode = image.mode
+    mode, tags = image.mode, getattr(image, "tag_v2", {})
+    if tags.get(_TIFF_ORIENTATION, 1) in _ON_ITS_SIDE and tags.get(_TIFF_COMPRESSION, _PLAIN) == _PLAIN:
+        raise InputError(
+            "a TIFF that lies on its side without compression, whose rows Pillow 13 would mix up",
+            where=path,
+            expected="an upright image, or a compressed one",
+            remedy="Turn it upright and save it again.",
+        )
+    if image.format != "TIFF":  # Pillow has turned that
+        image = image_ops.exif_transpose(image)
     if mode in _CONVERTED_MODES:
         image = image.convert(_CONVERTED_MODES[mode])
     elif mode not in _PLAIN_MODES and not mode.startswith("I;16"):
@@ -137,7 +152,11 @@ def _page(image: Any, index: int, path: str) -> NDArray[np.generic]:
             expected="gray, RGB, RGBA or a palette",
             remedy="Convert the file to gray or RGB.",
         )
-    return np.asarray(image)
+    array = np.asarray(image)
+    if mode in _TURNED_OVER_BY_PILLOW:
+        return array
+    bits = max(tags.get(_TIFF_BITS, (8 * array.itemsize,)))
+    return bright_is_high(array, tags.get(PHOTOMETRIC), bits, mode.startswith("I;16"), path)
 
 
 def _bits_per_pixel(image: Any) -> int:
@@ -198,9 +217,14 @@ def _read_with_itk(path: str) -> tuple[NDArray[np.generic], bool]:
         channels = int(image_io.GetNumberOfComponents())
         size = [int(image_io.GetDimensions(axis)) for axis in range(image_io.GetNumberOfDimensions())]
         require_fitting_size(path, (*size, channels), 8 * image_io.GetComponentSize(), packed=True)
-        pixel = itk.F if channels == 1 else itk.Vector[itk.F, channels]
+        pixel = itk.D if channels == 1 else itk.Vector[itk.F, channels]  # 32 bits need more than float32
         image = itk.imread(path, pixel_type=pixel)
-        return itk.array_from_image(image), channels > 1
+        array = itk.array_from_image(image)
+        if channels == 1 and image_io.GetNameOfClass() == "TIFFImageIO":
+            kind = image_io.GetComponentTypeAsString(image_io.GetComponentType())
+            bits = 8 * image_io.GetComponentSize()
+            array = bright_is_high(array, first_tag(path, PHOTOMETRIC), bits, kind.startswith("unsigned"), path)
+        return array, channels > 1
 
 
 def _with_axes_reversed(array: NDArray[np.generic], has_channels: bool, path: str) -> ImageArray:

@@ -54,6 +54,29 @@ def count_tiff_pages(path: str | Path) -> int:
     return len(seen)
 
 
+def first_tag(path: str | Path, tag: int) -> int | None:
+    """Read a tag of the first page whose value is one short number.
+
+    Args:
+        path: a TIFF file that :func:`count_tiff_pages` has approved.
+        tag: its number.
+
+    Returns:
+        The value, or ``None`` if the page does not have the tag.
+    """
+    with Path(path).open("rb") as file:
+        header = file.read(16)
+        order = TIFF_BYTE_ORDERS[header[:2]]
+        start, offset_form, count_form, entry_size = _FORMS[struct.unpack_from(order + "H", header, 2)[0]]
+        file.seek(struct.unpack_from(order + offset_form, header, start)[0])
+        (entries,) = struct.unpack(order + count_form, file.read(struct.calcsize(count_form)))
+        for _ in range(entries):
+            entry = file.read(entry_size)
+            if struct.unpack_from(order + "H", entry)[0] == tag:
+                return int(struct.unpack_from(order + "H", entry, entry_size - struct.calcsize(offset_form))[0])
+    return None
+
+
 def _error(path: str | Path, what: str) -> InputError:
     return InputError(
         what,

@@ -12,7 +12,7 @@ from typing import Any
 from monai.utils import optional_import
 
 from ..errors import InputError
-from ..formats import planes_of_frames
+from ..formats import has_frame_positions
 
 pydicom, _ = optional_import("pydicom")
 
@@ -61,7 +61,7 @@ def referable(headers: Sequence[Any], where: str) -> list[Any]:
     missing = [name for name in needed if any(not header.get(name) for header in headers)]
     if missing:
         raise cannot_refer(f"no {', '.join(missing)} in its headers", where)
-    if int(headers[0].get("NumberOfFrames") or 1) > 1 and planes_of_frames(headers[0]) is None:
+    if int(headers[0].get("NumberOfFrames") or 1) > 1 and not has_frame_positions(headers[0]):
         raise cannot_refer("several frames without positions", where)
     return [_reduced(header) for header in headers]
 

@@ -4,10 +4,9 @@ import pytest
 from medad.errors import InputError
 from medad.formats import MedicalImageReader
 from monai.data import ITKReader
-from pydicom.dataset import Dataset
-from pydicom.uid import EnhancedMRImageStorage
 
 SLICE = np.arange(12, dtype=np.uint16).reshape(4, 3)
+FRAMES = np.stack([SLICE, SLICE + 100, SLICE + 200])
 
 
 def load(path):
@@ -85,40 +84,30 @@ def test_steps_may_differ_by_a_tenth(dicom_series, tmp_path, last, even):
         load(tmp_path / "s")
 
 
-def enhanced(dicom, positions, slopes=(1, 1, 1)):
-    frames = np.stack([SLICE + 100 * index for index in range(len(positions))])
-    frame_groups = []
-    for z, slope in zip(positions, slopes, strict=True):
-        frame, position, orientation, measures, values = (Dataset() for _ in range(5))
-        position.ImagePositionPatient = [0, 0, z]
-        orientation.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-        measures.PixelSpacing, measures.SliceThickness = [2, 3], 4
-        values.RescaleSlope, values.RescaleIntercept, values.RescaleType = slope, 0, "US"
-        frame.PlanePositionSequence, frame.PlaneOrientationSequence = [position], [orientation]
-        frame.PixelMeasuresSequence, frame.PixelValueTransformationSequence = [measures], [values]
-        frame_groups.append(frame)
-    classic = dict.fromkeys(
-        ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept"]
-    )
-    return dicom(
-        "multi.dcm",
-        frames,
-        SOPClassUID=EnhancedMRImageStorage,
-        NumberOfFrames=len(positions),
-        PerFrameFunctionalGroupsSequence=frame_groups,
-        SharedFunctionalGroupsSequence=[Dataset()],
-        **classic,
-    )
-
-
-def test_enhanced_multi_frame_is_sorted(dicom):
-    array, meta = load(enhanced(dicom, [0, 10, 5]))
+def test_enhanced_multi_frame_is_sorted(enhanced):
+    array, meta = load(enhanced("multi.dcm", FRAMES, [0, 10, 5]))
     np.testing.assert_array_equal(array, np.stack([SLICE.T, SLICE.T + 200, SLICE.T + 100], axis=-1))
     np.testing.assert_allclose(meta["affine"], np.diag([-3, -2, 5, 1]))
 
 
-def test_enhanced_with_several_rescales_or_positions_twice(dicom):
-    with pytest.raises(InputError, match="2 different rescale slopes"):
-        load(enhanced(dicom, [0, 5, 10], (1, 1, 2)))
+def test_frames_at_one_position_are_no_volume(enhanced):
     with pytest.raises(InputError, match="mixed series"):
-        load(enhanced(dicom, [0, 5, 5]))
+        load(enhanced("multi.dcm", FRAMES, [0, 5, 5]))
+
+
+@pytest.mark.parametrize(("step", "digits", "rounded"), [(0.625, 1, 0.1), (1.25, 1, 0.1), (0.3, 1, 0.1), (2.5, 0, 1)])
+def test_rounded_positions_are_no_missing_slices(dicom_series, tmp_path, step, digits, rounded):
+    positions = [round(step * index, digits) for index in range(16)]
+    dicom_series("s", positions)
+    if rounded == 1:  # as far apart as where a slice is missing
+        with pytest.raises(InputError, match="slices are missing"):
+            load(tmp_path / "s")
+        return
+    np.testing.assert_allclose(load(tmp_path / "s")[1]["affine"][2, 2], positions[-1] / 15)
+
+
+@pytest.mark.parametrize("step", [0.2, 0.625, 3.0])
+def test_a_missing_slice_is_noticed_among_rounded_ones(dicom_series, tmp_path, step):
+    dicom_series("s", [round(step * index, 1) for index in range(12) if index != 7])
+    with pytest.raises(InputError, match="slices are missing"):
+        load(tmp_path / "s")

@@ -5,7 +5,7 @@ import pytest
 import tifffile
 from medad.errors import InputError
 from medad.formats import MedicalImageReader
-from medad.formats.raster import count_pages
+from medad.formats.raster import count_pages, read_raster
 from monai.data import PILReader
 from PIL import Image
 
@@ -107,3 +107,23 @@ def test_pages_are_counted_whatever_the_format(tmp_path):
     frames[0].save(tmp_path / "b.jpg", format="MPO", save_all=True, append_images=frames[1:])
     assert count_pages(str(tmp_path / "b.jpg")) == 1
     assert load(str(tmp_path / "b.jpg"))[0].shape == (5, 7)  # the picture, without the previews of a camera
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+@pytest.mark.parametrize("turned", [1, 3, 6])
+def test_up_is_where_a_viewer_shows_it(tmp_path, suffix, turned):
+    pixels = np.kron(np.arange(12, dtype=np.uint8).reshape(3, 4) * 20, np.ones((8, 8), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = turned
+    form = {"compression": "tiff_lzw"} if suffix == ".tif" else {}
+    Image.fromarray(pixels).save(tmp_path / f"a{suffix}", exif=exif, **form)
+    found = read_raster(str(tmp_path / f"a{suffix}")).array.T.astype(float)
+    np.testing.assert_allclose(found, np.rot90(pixels, {1: 0, 3: 2, 6: -1}[turned]), atol=4)
+
+
+def test_a_tiff_whose_rows_would_be_mixed_up_is_refused(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((3, 4), np.uint8)).save(tmp_path / "a.tif", exif=exif)
+    with pytest.raises(InputError, match="lies on its side"):
+        read_raster(str(tmp_path / "a.tif"))
