@@ -13,6 +13,7 @@ import nibabel
 import numpy as np
 import pytest
 from bundle_tools import SmokeModel, build, fails_with
+from ignite.engine import Engine
 from medad.errors import InputError
 from medad.handlers.run_lock import RunLock
 from PIL import Image
@@ -79,13 +80,13 @@ def test_a_second_run_does_not_mix_with_the_first(infer: Infer, smoke_model: Smo
 
 def test_two_runs_at_once_are_one_too_many(infer: Infer, smoke_model: SmokeModel, tmp_path: Path) -> None:
     lock = RunLock(tmp_path / "out" / ".run.lock", tmp_path / "out")
-    lock.take(None)
+    lock.take(Engine(print))
     with fails_with(InputError, f"{tmp_path / 'out'}: another run is writing there"):
         infer(tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".run.lock"]
     lock.let_go(None)
     weights = RunLock(tmp_path / "models" / ".model.pt.lock", tmp_path / "models")
-    weights.take(None)
+    weights.take(Engine(print))
     folders: dict[str, Any] = {"ckpt_dir": tmp_path / "models", "output_dir": tmp_path / "log"}
     with fails_with(InputError, "model.pt: another run is writing there"):
         build(smoke_model.bundle, "train smoke", dataset_dir=smoke_model.data, **folders).run()

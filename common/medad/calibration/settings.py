@@ -58,7 +58,8 @@ def score_settings(
         "inferer": _describe(inferer, seen),
         "map_postprocessing": _describe(map_postprocessing, seen),
     }
-    if reading := [_plain_arguments(step) for step in preprocessing.flatten().transforms if _reads(step)]:
+    reads = filter(_reads, preprocessing.flatten().transforms)
+    if reading := [_describe(_plain_arguments(step), seen) for step in reads]:
         settings["reading"] = reading
     if isinstance(network, torch.jit.ScriptModule):
         return settings

@@ -120,6 +120,7 @@ def test_how_a_file_is_read_counts_where_both_say_it() -> None:
         for each in (False, True)
     )
     assert changed_settings(displayed, stored) == [("reading LoadImageFiled display", True, False)]
+    assert displayed == json.loads(json.dumps(displayed))
 
 
 def test_the_order_of_the_steps_counts() -> None:
