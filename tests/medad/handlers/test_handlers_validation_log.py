@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,21 +22,15 @@ def _validate(folder: Path, scores: dict[int, float]) -> None:
         engine.run([0, 0], max_epochs=epoch)
 
 
-@pytest.fixture
-def said(caplog: pytest.LogCaptureFixture) -> Iterator[list[logging.LogRecord]]:
-    """What MONAI's handler says on the console; its logger hands nothing on."""
-    logger = logging.getLogger("StatsHandler")
-    logger.addHandler(caplog.handler)
-    yield caplog.records
-    logger.removeHandler(caplog.handler)
-
-
-def test_metrics_are_logged_by_the_epoch_of_the_training(tmp_path: Path, said: list[logging.LogRecord]) -> None:
+def test_metrics_are_logged_by_the_epoch_of_the_training(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    console = ValidationLog(tmp_path / "unused").handlers[0].logger
+    console.addHandler(caplog.handler)  # MONAI's logger hands nothing on
     _validate(tmp_path, {5: 0.25, 10: 0.125})
+    console.removeHandler(caplog.handler)
     log = EventAccumulator(str(tmp_path))
     log.Reload()
     assert [(event.step, event.value) for event in log.Scalars("mean_score")] == [(5, 0.25), (10, 0.125)]
-    lines = [record.getMessage().split() for record in said if record.name == "StatsHandler"]
+    lines = [record.getMessage().split() for record in caplog.records if record.name == console.name]
     assert lines == [
         ["Epoch[5]", "Metrics", "--", "mean_score:", "0.2500"],
         ["Epoch[10]", "Metrics", "--", "mean_score:", "0.1250"],
