@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .configuration import split_overrides
-from .errors import MedadError, unwrap_errors
+from .errors import MedadError, print_any_text, unwrap_errors
 
 _LEVELS = {"medad": logging.INFO, "monai": logging.ERROR, "ignite": logging.CRITICAL, "torch.onnx": logging.ERROR}
 """MONAI and ignite say errors a second time."""
@@ -66,6 +66,7 @@ def door(*refusals: type[Exception]) -> Iterator[None]:
     Raises:
         SystemExit: with ``error: ...`` and the status 1, for an error that a user can act on.
     """
+    print_any_text()
     logging.basicConfig(format="%(message)s")
     for name, level in _LEVELS.items():
         logging.getLogger(name).setLevel(level)

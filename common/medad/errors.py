@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from types import TracebackType
 
 _EXTRAS = {"mlflow": "mlflow", "sqlalchemy": "mlflow"}  # optional package: extra of medad that brings it
@@ -29,7 +30,8 @@ class InputError(MedadError):
         self.where = str(where)
         self.expected = expected
         self.remedy = remedy
-        super().__init__(f"{where}: {what}. Expected {expected}. {remedy}")
+        text = f"{where}: {what}. Expected {expected}. {remedy}"
+        super().__init__(text.encode("utf-8", "backslashreplace").decode())  # a file name may be no text
 
     def __reduce__(self) -> tuple[object, ...]:
         """Survive the way back from a data-loading worker process."""
@@ -116,6 +118,14 @@ def plain_errors() -> None:
     Other exceptions keep their traceback, and the exit status is 1 either way.
     """
     sys.excepthook = _show
+    print_any_text()
+
+
+def print_any_text() -> None:
+    """Let the console take what is no text, such as the bytes of a file name in another encoding, in digits."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

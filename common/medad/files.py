@@ -5,10 +5,10 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 
@@ -69,11 +69,22 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write a CSV file with a header in one step."""
-    with atomic_path(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
+    """Write a CSV file with a header in one step; entries of rows that are no column are left out."""
+    with atomic_path(path) as partial, open_table(partial, "w") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def append_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Add rows to a CSV file; entries that are no column are left out."""
+    with open_table(path, "a") as file:
+        csv.DictWriter(file, columns, extrasaction="ignore").writerows(rows)
+
+
+def open_table(path: Path, mode: str) -> IO[str]:
+    """Open a CSV file to write; what is no text, as in the name of a file, is written in digits."""
+    return path.open(mode, newline="", encoding="utf-8", errors="backslashreplace")
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

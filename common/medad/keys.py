@@ -27,6 +27,8 @@ class Keys(StrEnum):
     """Which of several data sets it is from; a case of a single data set has no such entry."""
     CASE = "case"
     """Unique, file-name-safe name of the image; names its output folder."""
+    SOURCE = "source_file"
+    """Where the image lies, below the folder of the data; for people, never opened."""
     PRED = "pred"
     """The network's or inferer's output; after post-processing the 0/1 mask."""
     RECONSTRUCTION = "reconstruction"

@@ -3,6 +3,7 @@
 
 import csv
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from bundle_tools import SmokeModel, build, fails_with
 from ignite.engine import Engine
+from medad.engines import CohortError
 from medad.errors import InputError
 from medad.handlers.run_lock import RunLock
 from PIL import Image
@@ -177,3 +179,25 @@ def test_a_folder_of_many_formats(
         if case != "flat":
             np.testing.assert_allclose(written.affine, volume.affine)
     assert "1 files are not read: 1 .npy (e.npy)" in capsys.readouterr().out
+
+
+def test_no_name_of_a_file_ends_a_run(infer: Infer, smoke_model: SmokeModel, tmp_path: Path) -> None:
+    folder = _cohort(tmp_path / "images", smoke_model, "a")
+    content = (folder / "a.png").read_bytes()
+    long = "x" * 233
+    names = [b"scores.csv.png", b"report.html.png", b"con.png", "\u5f20\u4e09.png".encode(), f"{long}.png".encode()]
+    for name in [*names, b"M\xfcller.png", b"bad\xff.png"]:
+        path = Path(os.fsdecode(os.fsencode(folder) + b"/" + name))
+        path.write_bytes(b"no picture" if b"bad" in name else content)
+    with fails_with(CohortError, "1 of 8 cases failed"):
+        infer(tmp_path / "out", dataset_dir=folder)
+    scores = _scores(tmp_path / "out")
+    cut = next(name for name in scores if name.startswith("xxx"))
+    assert set(scores) == {"a", "case_scores.csv", "case_report.html", "case_con", "\u5f20\u4e09", "M\u00fcller", cut}
+    for case in scores:
+        assert (tmp_path / "out" / case / f"{case}_mask.png").is_file()
+    with (tmp_path / "out" / "scores.csv").open(encoding="utf-8", newline="") as file:
+        sources = {row["case"]: row["source"] for row in csv.DictReader(file)}
+    assert sources["M\u00fcller"] == "M\\udcfcller.png" and sources[cut] == f"{long}.png"
+    assert "bad\\udcff.png" in (tmp_path / "out" / "failures.csv").read_text(encoding="utf-8")
+    assert (tmp_path / "out" / "report.html").is_file()

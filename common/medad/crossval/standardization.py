@@ -20,7 +20,7 @@ from ..keys import Keys
 from ..metrics import AnomalyMetrics, DetectionRecord
 
 RAW, STANDARDIZED, P_VALUE = "raw", "standardized", "p_value"
-SCORE_COLUMNS = ("case", "subject_id", "label", "score", "standardized_score", "p_value", "decision")
+SCORE_COLUMNS = ("case", "subject_id", "label", "score", "standardized_score", "p_value", "decision", "source")
 
 
 def mean_and_std(calibration: Calibration) -> tuple[float, float]:
@@ -113,6 +113,7 @@ class FoldResults:
                     "standardized_score": f"{standardized[Keys.ANOMALY_SCORE]:.9g}",
                     "p_value": f"{p_value:.6g}",
                     "decision": "" if decision is None else int(decision),
+                    "source": case.get(Keys.SOURCE, ""),
                 }
             )
 

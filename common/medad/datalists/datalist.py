@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..formats.paths import is_file, require_openable
+from .case_names import name_cases
 from .checks import check_files_exist, check_splits, mark_normals_without_mask
 from .holdout import hold_out_subjects
 from .items import (
@@ -21,7 +22,6 @@ from .items import (
     Item,
     Splits,
     describe,
-    name_cases,
 )
 from .layouts import choose_layout
 from .misplaced_circles import drop_misplaced_circles
@@ -62,10 +62,10 @@ def load_datalist(
         seed: for the draw of the held-out subjects.
 
     Returns:
-        Items ``{"image", "case", "subject_id", "label"?, "mask"?, "foreground"?}`` with absolute paths. In a split with
-        masks, normal images without one have the mask ``""``: nothing is marked. ``circles`` on the background are left
-        out, with a warning, see :func:`drop_misplaced_circles`. With several data sets every item also
-        has its ``"dataset"``, ``case`` is ``<dataset>_<case>`` and ``subject_id`` is ``<dataset>/<subject>``.
+        Items ``{"image", "case", "source_file", "subject_id", "label"?, "mask"?, "foreground"?}`` with absolute paths.
+        In a split with masks, normal images without one have the mask ``""``: nothing is marked. ``circles`` on the
+        background are left out, with a warning, see :func:`drop_misplaced_circles`. With several data sets every item
+        also has its ``"dataset"``, ``case`` is ``<dataset>_<case>`` and ``subject_id`` is ``<dataset>/<subject>``.
 
     Raises:
         InputError: if a data set cannot be used, or does not have the split, or an image is in two of them.

@@ -62,4 +62,6 @@ def draw_order(subjects: Iterable[str], seed: int | str) -> list[str]:
     Returns:
         All names.
     """
-    return sorted(subjects, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).hexdigest())
+    return sorted(
+        subjects, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode("utf-8", "surrogatepass")).hexdigest()
+    )

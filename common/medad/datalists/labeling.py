@@ -9,7 +9,8 @@ from monai.transforms import LoadImage
 
 from ..errors import InputError
 from ..keys import ABNORMAL, NORMAL
-from .items import IMAGE, LABEL, MASK, Item, image_paths, name_cases
+from .case_names import name_cases
+from .items import IMAGE, LABEL, MASK, Item, image_paths
 
 logger = logging.getLogger(__name__)
 

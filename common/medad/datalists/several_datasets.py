@@ -14,7 +14,8 @@ from typing import TypeAlias
 
 from ..errors import InputError
 from ..formats.file_types import stem_of
-from .items import CASE, DATASET, SUBJECT_ID, Item, Splits, image_paths, safe_name, untaken
+from .case_names import safe_name, untaken
+from .items import CASE, DATASET, SUBJECT_ID, Item, Splits, image_paths
 
 PathLike: TypeAlias = str | os.PathLike[str]
 DatasetDirs: TypeAlias = Sequence[PathLike] | Mapping[str, PathLike]
@@ -86,7 +87,7 @@ def join_datasets(datasets: Mapping[str, Sequence[Item]]) -> list[Item]:
     joined: list[Item] = []
     for name, items in datasets.items():
         for item in items:
-            case = untaken(f"{name}_{item[CASE]}", taken)
+            case = untaken(safe_name(f"{name}_{item[CASE]}"), taken)
             taken.add(case.casefold())
             joined.append({**item, CASE: case, SUBJECT_ID: f"{name}/{item[SUBJECT_ID]}", DATASET: name})
     return joined
@@ -115,6 +116,6 @@ def _refusal(what: str) -> InputError:
         what,
         where="dataset_dir",
         expected="a path, different paths as a list, or as {name: path}; a name is made of letters, digits, '.', '_' "
-        "and '-'",
+        "and '-', at most 100 bytes",
         remedy="Correct dataset_dir.",
     )

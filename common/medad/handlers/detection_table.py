@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Table of detections: ``detections.csv``, a row per detected point."""
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import torch
 from ignite.engine import Engine, Events
 
 from ..anomaly_map import Candidates
-from ..files import read_csv, write_csv
+from ..files import append_csv, read_csv, write_csv
 from ..keys import Keys
 
 COLUMNS = ("case", "x", "y", "z", "x_mm", "y_mm", "z_mm", "score", "size")
@@ -82,8 +81,7 @@ class DetectionTable:
         found = {str(case[Keys.CASE]): detection_rows(case) for case in engine.state.output if Keys.DETECTIONS in case}
         self.rows.update(found)
         if idist.get_rank() == 0:
-            with self.path.open("a", newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, COLUMNS).writerows(row for rows in found.values() for row in rows)
+            append_csv(self.path, COLUMNS, [row for rows in found.values() for row in rows])
 
     def finish(self, engine: Engine) -> None:
         """Write the table of all ranks in order."""

@@ -28,6 +28,7 @@ class EvaluationRun:
         detection_slack: how far from a lesion a detection may be to hit it, in voxels; ``None`` for a method without
             detections.
         overwrite: whether a run that the folder holds is replaced.
+        anonymous: whether the tables name no files.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class EvaluationRun:
         map_white: float = 1.0,
         detection_slack: float | None = None,
         overwrite: bool = False,
+        anonymous: bool = False,
     ) -> None:
         self.metrics = MetricsHandler(output_dir, seed=seed, detection_slack=detection_slack or 0.0)
         self.handlers: list[Any] = [
@@ -49,8 +51,8 @@ class EvaluationRun:
         if detection_slack is not None:
             self.handlers.append(DetectionTable(output_dir))
         self.handlers += [
-            ScoreTable(output_dir),
-            FailureTable(output_dir),
+            ScoreTable(output_dir, anonymous=anonymous),
+            FailureTable(output_dir, anonymous),
             self.metrics,
             ReportHandler(output_dir, "Evaluation", bundle_root, calibration, map_white=map_white),
         ]

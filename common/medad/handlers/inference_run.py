@@ -30,6 +30,7 @@ class InferenceRun:
         detections: whether cases carry detections, which get a table.
         resume: whether an earlier run is continued.
         overwrite: whether an earlier run is replaced.
+        anonymous: whether the tables name no files.
 
     Raises:
         ValueError: if the calibration names no weights.
@@ -47,6 +48,7 @@ class InferenceRun:
         detections: bool = False,
         resume: bool = False,
         overwrite: bool = False,
+        anonymous: bool = False,
     ) -> None:
         if calibration.weights_path is None:
             raise ValueError("calibration must name the weights of the run")
@@ -61,8 +63,8 @@ class InferenceRun:
         if detections:  # before the scores: a case with a score counts as finished
             self.handlers.append(DetectionTable(output_dir, resume))
         self.handlers += [
-            ScoreTable(output_dir, resume),
-            FailureTable(output_dir),
+            ScoreTable(output_dir, resume, anonymous),
+            FailureTable(output_dir, anonymous),
             ReportHandler(
                 output_dir,
                 "Inference",

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of a run: ``scores.csv`` (case, score, p-value, decision) and ``failures.csv`` (case, reason)."""
+"""Tables of a run: ``scores.csv`` (case, score, p-value, decision, source) and ``failures.csv`` (case, reason)."""
 
-import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,17 +8,18 @@ from typing import Any
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
-from ..files import read_csv, write_csv
+from ..files import append_csv, read_csv, write_csv
 from ..keys import Keys
+from ..report import redact_paths
 
-SCORE_COLUMNS = ("case", "score", "p_value", "decision")
+SCORE_COLUMNS = ("case", "score", "p_value", "decision", "source")
 FAILURE_COLUMNS = ("case", "failure")
 
 
 def score_row(case: dict[str, Any]) -> dict[str, str]:
     """One row of ``scores.csv``; p-value and decision are empty where there is no calibration.
 
-    With ``dataset`` where the case names one.
+    With ``dataset`` where the case names one, and the path of its image below the folder of the data.
     """
     p_value, decision = case.get(Keys.P_VALUE), case.get(Keys.DECISION)
     return {
@@ -28,13 +28,14 @@ def score_row(case: dict[str, Any]) -> dict[str, str]:
         "score": f"{float(case[Keys.ANOMALY_SCORE]):.9g}",
         "p_value": "" if p_value is None else f"{float(p_value):.6g}",
         "decision": "" if decision is None else str(int(decision)),
+        "source": str(case.get(Keys.SOURCE, "")),
     }
 
 
-def score_columns(rows: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
-    """Columns of a table of scores: with ``dataset`` after ``case`` if a case names one."""
-    first, *others = SCORE_COLUMNS
-    return (first, "dataset", *others) if any("dataset" in row for row in rows) else SCORE_COLUMNS
+def score_columns(rows: Iterable[Mapping[str, str]], anonymous: bool = False) -> tuple[str, ...]:
+    """Columns of a table of scores: with ``dataset`` after ``case`` if a case names one, and without ``source``."""
+    first, *others = (name for name in SCORE_COLUMNS if not (anonymous and name == "source"))
+    return (first, *(["dataset"] if any("dataset" in row for row in rows) else []), *others)
 
 
 class ScoreTable:
@@ -45,11 +46,13 @@ class ScoreTable:
     Args:
         output_dir: folder of the run.
         resume: whether rows of an earlier run are kept.
+        anonymous: whether the column ``source`` is left out.
     """
 
-    def __init__(self, output_dir: str | Path, resume: bool = False) -> None:
+    def __init__(self, output_dir: str | Path, resume: bool = False, anonymous: bool = False) -> None:
         self.path = Path(output_dir) / "scores.csv"
         self.resume = resume
+        self.anonymous = anonymous
         self.kept: dict[str, dict[str, str]] = {}
         self.rows: dict[str, dict[str, str]] = {}
 
@@ -72,11 +75,10 @@ class ScoreTable:
         self.rows.update((row["case"], row) for row in rows)
         if idist.get_rank() != 0 or not rows:
             return
-        if len(score_columns(rows)) > len(self.columns):  # the first case that names its data set
+        if "dataset" not in self.columns and any("dataset" in row for row in rows):
             self._write([*self.kept.values(), *self.rows.values()])
             return
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, self.columns).writerows(rows)
+        append_csv(self.path, self.columns, rows)
 
     def finish(self, engine: Engine) -> None:
         """Write the table of all ranks in order."""
@@ -86,7 +88,7 @@ class ScoreTable:
             self._write([rows[case] for case in sorted(rows)])
 
     def _write(self, rows: list[dict[str, str]]) -> None:
-        self.columns = score_columns(rows)
+        self.columns = score_columns(rows, self.anonymous)
         write_csv(self.path, self.columns, rows)
 
 
@@ -97,10 +99,12 @@ class FailureTable:
 
     Args:
         output_dir: folder of the run.
+        anonymous: whether the names of files in the reasons are replaced.
     """
 
-    def __init__(self, output_dir: str | Path) -> None:
+    def __init__(self, output_dir: str | Path, anonymous: bool = False) -> None:
         self.path = Path(output_dir) / "failures.csv"
+        self.anonymous = anonymous
 
     def attach(self, engine: Engine) -> None:
         """Follow one run."""
@@ -119,8 +123,7 @@ class FailureTable:
         new = engine.state.failures[self.written :]
         self.written += len(new)
         if idist.get_rank() == 0 and new:
-            with self.path.open("a", newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, FAILURE_COLUMNS).writerows(new)
+            append_csv(self.path, FAILURE_COLUMNS, self._shown(new))
 
     def finish(self, engine: Engine) -> None:
         """Write the failures of all ranks in order."""
@@ -129,4 +132,7 @@ class FailureTable:
             self._write([row for part in gathered for row in part])
 
     def _write(self, failures: list[dict[str, str]]) -> None:
-        write_csv(self.path, FAILURE_COLUMNS, sorted(failures, key=lambda row: row["case"]))
+        write_csv(self.path, FAILURE_COLUMNS, sorted(self._shown(failures), key=lambda row: row["case"]))
+
+    def _shown(self, failures: list[dict[str, str]]) -> list[dict[str, str]]:
+        return [{**row, "failure": redact_paths(row["failure"])} for row in failures] if self.anonymous else failures

@@ -30,7 +30,7 @@ def case_fingerprints(items: Sequence[Item]) -> dict[str, str]:
 def _fingerprint(item: Item) -> str:
     given = [*image_paths(item), *(item[key] for key in (FOREGROUND, MASK) if item.get(key))]
     states = [f"{name}\0{_states(_files(npz_archive(name)))}" for name in map(str, given)]
-    return hashlib.sha256("\0".join(states).encode("utf-8", "surrogateescape")).hexdigest()[:_LENGTH]
+    return hashlib.sha256("\0".join(states).encode("utf-8", "surrogatepass")).hexdigest()[:_LENGTH]
 
 
 def _files(path: str) -> list[Path]:

@@ -98,11 +98,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", help="such as cpu or cuda:1; CUDA by default if there is one")
     parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
     parser.add_argument("--overwrite", action="store_true", help="replace the run that --out holds")
+    parser.add_argument("--anonymous", action="store_true", help="tables that name no files")
     with door():
         given, overrides = parse_with_keys(parser, arguments)
         _refuse_said_twice(overrides)
         overrides |= {"dataset_dir": given.input, "output_dir": str(given.out), "resume": given.resume}
-        overrides |= {"overwrite": True} if given.overwrite else {}  # releases until 0.1 have no such key
+        # releases until 0.1 have no such keys
+        overrides |= {name: True for name in ("overwrite", "anonymous") if getattr(given, name)}
         overrides |= {"device": given.device} if given.device else {}
         missing = run(given.bundle.expanduser(), given.overlay, overrides)
     print(summary(given.out))

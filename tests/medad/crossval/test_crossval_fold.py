@@ -97,6 +97,6 @@ def test_a_fold_is_finished_when_all_its_files_are_there(tmp_path: Path) -> None
 
 
 def test_the_data_set_has_a_column_where_there_are_several() -> None:
-    scores = ("subject_id", "label", "score", "standardized_score", "p_value", "decision")
+    scores = ("subject_id", "label", "score", "standardized_score", "p_value", "decision", "source")
     assert fold_columns([{"case": "a"}]) == ("case", *scores)
     assert fold_columns([{"case": "a"}, {"case": "b", "dataset": "x"}], "fold") == ("case", "fold", "dataset", *scores)

@@ -1,32 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-import re
+from pathlib import Path
 
-import pytest
-from medad.datalists import load_datalist
-
-
-@pytest.fixture
-def touch(tmp_path):
-    """Create empty files: layouts look at names only."""
-
-    def write(*names):
-        for name in names:
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-        return tmp_path
-
-    return write
+from medad.datalists.items import describe, image_paths, make_item
 
 
-def test_cases_are_unique_and_safe(touch):
-    root = touch("x/FLAIR.nii", "y/flair.nii", "z/a b ü.png", "a_b.png")
-    cases = [item["case"] for item in load_datalist(root, "inference", recursive=True)]
-    assert cases == ["a_b", "x_FLAIR", "y_flair", "z_a_b"]
-    assert all(re.fullmatch(r"[\w.-]+", case, re.ASCII) for case in cases)
+def test_an_item_holds_what_is_known() -> None:
+    assert make_item(Path("a.png")) == {"image": "a.png"}
+    item = make_item(["a.png", "b.png"], 1, Path("m.png"))
+    assert item == {"image": ["a.png", "b.png"], "label": 1, "mask": "m.png"}
+    assert image_paths(item) == ["a.png", "b.png"] and image_paths({"image": "a.png"}) == ["a.png"]
 
 
-def test_cases_that_stay_equal_are_numbered(touch):
-    root = touch("x_y/a.png", "x/y_a.png", "x/y/a.png")
-    cases = [item["case"] for item in load_datalist(root, "inference", recursive=True)]
-    assert len(set(cases)) == 3
+def test_items_are_counted() -> None:
+    items = [{"label": label, "subject_id": subject} for label, subject in ((0, "a"), (1, "a"), (None, "b"))]
+    assert describe(items) == "3 (1 normal, 1 abnormal, 1 without label, 2 subjects)"
+    assert describe([]) == "0 (0 normal, 0 abnormal, 0 subjects)"

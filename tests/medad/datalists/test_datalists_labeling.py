@@ -26,7 +26,7 @@ def test_marked_cases_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixt
     with caplog.at_level(logging.INFO):
         items = items_of_labeling(listed)
     image = str(tmp_path / "a.nii.gz")
-    assert items[0] == {"image": image, "label": 0, "case": "a", "subject_id": "a"}
+    assert items[0] == {"image": image, "label": 0, "case": "a", "source_file": "a.nii.gz", "subject_id": "a"}
     assert [item["case"] for item in items] == ["a", "c"] and "1 of 3 cases are left out" in caplog.text
     assert CaseDataset(listed, dict).data == items
     assert len(training_dataset(listed, dict, progress=False)) == 2

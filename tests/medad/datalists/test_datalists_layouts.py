@@ -58,18 +58,19 @@ def test_datalist_json(touch, tmp_path):
     )
     root = str(tmp_path)
     assert load_datalist(tmp_path, "training") == [
-        {"image": f"{root}/a.png", "label": 0, "case": "a", "subject_id": "a"}
+        {"image": f"{root}/a.png", "label": 0, "case": "a", "source_file": "a.png", "subject_id": "a"}
     ]
     abnormal = load_datalist(root, "training_abnormal")
-    assert abnormal == [{"image": [f"{root}/b1.png", f"{root}/b2.png"], "subject_id": "7", "label": 1, "case": "b1"}]
+    channels = {"image": [f"{root}/b1.png", f"{root}/b2.png"], "source_file": "b1.png; b2.png"}
+    assert abnormal == [{**channels, "subject_id": "7", "label": 1, "case": "b1"}]
     assert load_datalist(tmp_path / "datalist.json", "calibration")[0]["case"] == "c"
     first, second = load_datalist(root, "test")
     assert (first["mask"], first["foreground"]) == (f"{root}/m.png", f"{root}/f.png")
     assert (second["mask"], second["case"]) == ("", "my_case")  # a normal image beside images with masks
     inference = load_datalist(root, "inference")
     assert [set(item) for item in inference] == [
-        {"image", "case", "subject_id", "foreground"},
-        {"image", "case", "subject_id"},
+        {"image", "case", "source_file", "subject_id", "foreground"},
+        {"image", "case", "source_file", "subject_id"},
     ]
 
 

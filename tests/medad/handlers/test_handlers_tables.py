@@ -60,7 +60,7 @@ def test_scores_name_the_data_set(tmp_path: Path) -> None:
     engine.run([cases[:5], [], cases[5:13], cases[13:]])
     assert lines == [6, 6, 14, 25]  # rows are there as soon as a case is done
     rows = (tmp_path / "scores.csv").read_text().splitlines()
-    assert rows[0] == "case,dataset,score,p_value,decision"
+    assert rows[0] == "case,dataset,score,p_value,decision,source"
     assert [row.split(",")[:2] for row in rows[1:]] == sorted([case["case"], case["dataset"]] for case in cases)
 
     (tmp_path / "scores.csv").write_text("\n".join(rows[:5]) + "\n")
@@ -71,22 +71,35 @@ def test_scores_name_the_data_set(tmp_path: Path) -> None:
 
 def test_cases_with_and_without_a_data_set_share_a_table(tmp_path: Path) -> None:
     cases = make_cases()
-    (tmp_path / "scores.csv").write_text("case,score,p_value,decision\nold,0.5,,\n")
+    (tmp_path / "scores.csv").write_text("case,score,p_value,decision,source\nold,0.5,,,old.png\n")
     run([*without_dataset(cases[:5]), *cases[5:7]], ScoreTable(tmp_path, resume=True))
     rows = [row.split(",") for row in (tmp_path / "scores.csv").read_text().splitlines()]
-    assert all(len(row) == 5 for row in rows)
+    assert all(len(row) == 6 for row in rows)
     assert {row[0]: row[1] for row in rows}["old"] == "" and {row[1] for row in rows[1:]} == {"", "brain"}
 
 
 def test_a_rank_without_cases_still_writes_the_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    row = {"case": "brain_1", "dataset": "brain", "score": "1", "p_value": "", "decision": ""}
+    row = {"case": "brain_1", "dataset": "brain", "score": "1", "p_value": "", "decision": "", "source": "1.png"}
     monkeypatch.setattr("medad.handlers.tables.idist.all_gather", lambda rows: [rows, {"brain_1": row}])
     table = ScoreTable(tmp_path)
     engine = SimpleNamespace(state=SimpleNamespace(output=[]))
     table.start(engine)
     table.append(engine)
     table.finish(engine)
-    assert (tmp_path / "scores.csv").read_text().splitlines()[1] == "brain_1,brain,1,,"
+    assert (tmp_path / "scores.csv").read_text().splitlines()[1] == "brain_1,brain,1,,,1.png"
+
+
+def test_sources_stand_beside_scores_unless_tables_are_anonymous(tmp_path: Path) -> None:
+    cases = [{**case, "source_file": f"x/M\udcfc {i}.png"} for i, case in enumerate(make_cases()[:2])]
+    for anonymous in (False, True):
+        run(cases, ScoreTable(tmp_path, anonymous=anonymous))
+        text = (tmp_path / "scores.csv").read_text(encoding="utf-8")
+        assert ("x/M\\udcfc 0.png" in text) != anonymous and ("source" in text) != anonymous
+    engine = Engine(lambda engine, batch: batch)
+    engine.state.failures = [{"case": "a", "failure": "/data/Jane Doe/a.png: 3 channels found. Expected 1."}]
+    FailureTable(tmp_path, anonymous=True).attach(engine)
+    engine.run([0])
+    assert (tmp_path / "failures.csv").read_text() == "case,failure\na,[file]: 3 channels found. Expected 1.\n"
 
 
 def test_failures_are_added_and_sorted_at_the_end(tmp_path: Path) -> None:
