@@ -50,7 +50,9 @@ def _training_state(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "read", [lambda path: load_weights(nn.Linear(1, 1), path), weights_hash, _training_state], ids=str
+    "read",
+    [lambda path: load_weights(nn.Linear(1, 1), path), weights_hash, _training_state],
+    ids=["network", "hash", "state"],
 )
 @pytest.mark.parametrize("zipped", [True, False])
 def test_weights_and_training_states(read: Callable[[Path], Any], zipped: bool) -> None:
