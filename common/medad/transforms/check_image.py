@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check of an image: finite, not empty, not constant, with the channels and axes that are expected."""
 
+import logging
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -13,7 +14,9 @@ from torch import Tensor
 from ..checks import check_at_least, check_spatial_dims
 from ..errors import InputError
 from .channel_axis import with_channel_axis
-from .colors import collapse_equal_colors
+from .colors import collapse_equal_colors, gray_of_similar_colors
+
+_logger = logging.getLogger(__name__)
 
 
 class CheckImaged(MapTransform):
@@ -21,8 +24,9 @@ class CheckImaged(MapTransform):
 
     A 2D network (``spatial_dims`` 2) takes images ``(C, x, y)`` and volumes ``(C, x, y, z)``, which it meets slice by
     slice; a 3D network takes volumes only. A volume of one slice stays a volume, so that results keep the shape of
-    the file. A gray image that was saved as RGB or RGBA becomes one channel, if one is expected; a constant alpha
-    channel is dropped. An image that a program hands over in place of a file first becomes what the loader gives.
+    the file. A gray image, or a nearly gray one, that was saved as RGB or RGBA becomes one channel, if one is expected;
+    a constant alpha channel is dropped. An image that a program hands over in place of a file first becomes what the
+    loader gives.
 
     Args:
         keys: entries with loaded images.
@@ -39,6 +43,7 @@ class CheckImaged(MapTransform):
         check_at_least(1, channels=channels)
         self.channels = channels
         self.spatial_dims = spatial_dims
+        self._told = False
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Check the images of one item.
@@ -66,7 +71,7 @@ class CheckImaged(MapTransform):
                 expected="at least one pixel",
                 remedy="Export the file again.",
             )
-        image = collapse_equal_colors(image, self.channels)
+        image = self._gray(collapse_equal_colors(image, self.channels), where)
         if image.shape[0] != self.channels:
             raise InputError(
                 f"{image.shape[0]} channels found (array of shape {tuple(image.shape)}, channels first)",
@@ -77,6 +82,17 @@ class CheckImaged(MapTransform):
             )
         _require_values(image, where)
         return image
+
+    def _gray(self, image: Tensor, where: str) -> Tensor:
+        gray = gray_of_similar_colors(image) if self.channels == 1 and image.shape[0] > 1 else None
+        if gray is None:
+            return image
+        if not self._told:
+            _logger.info(
+                "%s: its colors are nearly gray, so its brightness is used; said once, for all such images", where
+            )
+            self._told = True
+        return gray
 
 
 def _require_axes(image: Tensor, spatial_dims: int, where: str) -> None:
