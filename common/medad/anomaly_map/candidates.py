@@ -11,6 +11,7 @@ from monai.transforms import Transform
 from ..checks import check_at_least, check_channel_first, check_spatial_dims, check_within
 from ..keys import Keys
 from ..morphology import components
+from ..transforms import slice_axis
 from .grid import entry
 
 
@@ -126,7 +127,8 @@ class FindCandidatesd(Transform):
     """Add the candidates of a case, see :func:`find_candidates`.
 
     Args:
-        spatial_dims: 2 or 3; with 2, a volume is treated slice by slice.
+        spatial_dims: 2 or 3; with 2, a volume is treated slice by slice: those that the network saw, however the axes
+            of the file run. Centroids are in voxels of the file.
         threshold: a voxel belongs to a component if the map is larger.
         min_size: smallest size of a candidate, in voxels.
         max_size: largest size, in voxels; None for no limit.
@@ -163,8 +165,12 @@ class FindCandidatesd(Transform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Find the candidates of one case."""
         anomaly_map = entry(data, self.map_key, "FindCandidatesd")
+        last = slice_axis(anomaly_map) if self.spatial_dims == 2 and anomaly_map.ndim == 4 else anomaly_map.ndim - 2
+        slices = anomaly_map.as_subclass(torch.Tensor).movedim(1 + last, -1)
         settings = (self.threshold, self.min_size, self.max_size, self.connectivity)
-        return {**data, self.candidates_key: find_candidates(anomaly_map, self.spatial_dims, *settings)}
+        found = find_candidates(slices, self.spatial_dims, *settings)
+        axes = np.insert(np.arange(anomaly_map.ndim - 2), last, anomaly_map.ndim - 2)  # of the file, among those found
+        return {**data, self.candidates_key: found._replace(centroids=found.centroids[:, axes.tolist()])}
 
 
 def _check_settings(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Size filter: connected components of a mask that are too small to be a lesion are dropped."""
 
+import math
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from monai.transforms import Transform
 from ..checks import check_at_least, check_channel_first, check_positive, check_spatial_dims, check_within
 from ..keys import Keys
 from ..morphology import components
+from ..transforms import slice_axis
 from .grid import entry, like
 
 
@@ -54,7 +56,8 @@ class RemoveSmallComponentsd(Transform):
     """Drop small components from the mask of a case.
 
     Args:
-        spatial_dims: 2 or 3; with 2, a volume is treated slice by slice.
+        spatial_dims: 2 or 3; with 2, a volume is treated slice by slice: those that the network saw, however the axes
+            of the file run.
         min_size: smallest size that stays, in voxels, or in mm^2 or mm^3 if ``physical``.
         connectivity: how many axes a neighbor may differ in, 1 (faces) to ``spatial_dims``.
         physical: measure in the unit of the image's affine; the mask must then be a ``MetaTensor``.
@@ -85,13 +88,16 @@ class RemoveSmallComponentsd(Transform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Clean the mask."""
         mask = entry(data, self.pred_key, "RemoveSmallComponentsd")
+        last = slice_axis(mask) if self.spatial_dims == 2 and mask.ndim == 4 else mask.ndim - 2
         voxel_size = 1.0
         if self.physical:
             if not isinstance(mask, MetaTensor):
                 raise ValueError(f"physical=True needs the spacing of '{self.pred_key}', but it carries no affine")
-            voxel_size = float(mask.pixdim[: self.spatial_dims].prod())
-        kept = remove_small_components(mask, self.spatial_dims, self.min_size, self.connectivity, voxel_size)
-        return {**data, self.pred_key: kept}
+            sizes = mask.pixdim.tolist()
+            voxel_size = math.prod(sizes if self.spatial_dims == len(sizes) else sizes[:last] + sizes[last + 1 :])
+        slices = mask.as_subclass(torch.Tensor).movedim(1 + last, -1)
+        kept = remove_small_components(slices, self.spatial_dims, self.min_size, self.connectivity, voxel_size)
+        return {**data, self.pred_key: like(kept.movedim(-1, 1 + last), mask)}
 
 
 def _check_settings(spatial_dims: int, min_size: float, connectivity: int) -> None:

@@ -13,13 +13,34 @@ from monai.transforms import InvertibleTransform, MapTransform, Orientation
 from monai.utils import ImageMetaKey
 from monai.utils.enums import TraceKeys
 from nibabel.orientations import io_orientation
+from torch import Tensor
 
 from ..formats import has_geometry
 
 _LABELS = (("L", "R"), ("P", "A"), ("I", "S"))
-_AXIAL = "LPS"
-_OF_ONE_SLICE = {0: "PIL", 1: "LIP", 2: _AXIAL}
+_AXIAL, _UPWARDS = "LPS", 2
+_OF_ONE_SLICE = {0: "PIL", 1: "LIP", _UPWARDS: _AXIAL}
 """Axes of a single slice, by the axis of the body across it: the slice axis is always the last."""
+
+
+def slice_axis(volume: Tensor) -> int:
+    """Say along which axis of a volume its slices follow each other, for a 2D network.
+
+    Args:
+        volume: ``(C, x, y, z)``, in any orientation.
+
+    Returns:
+        0, 1 or 2: the axis that :class:`OrientVolumed` makes the last one. Of a tensor without an affine it is that.
+    """
+    thin = [axis for axis, size in enumerate(volume.shape[1:]) if size == 1]
+    if len(thin) == 1:
+        return thin[0]
+    return _axes_of_body(volume).index(_UPWARDS) if isinstance(volume, MetaTensor) else _UPWARDS
+
+
+def _axes_of_body(volume: MetaTensor) -> list[int]:
+    """Axis of the body (0 left-right, 1 front-back, 2 up-down) that each axis of a volume runs along."""
+    return [int(axis) for axis in io_orientation(volume.affine.cpu().numpy())[:, 0]]
 
 
 class OrientVolumed(MapTransform, InvertibleTransform):
@@ -80,8 +101,7 @@ class OrientVolumed(MapTransform, InvertibleTransform):
         return item
 
     def _oriented(self, volume: Any) -> Any:
-        thin = [axis for axis, size in enumerate(volume.shape[1:]) if size == 1]
-        across = int(io_orientation(volume.affine.numpy())[thin[0], 0]) if len(thin) == 1 else 2
+        across = _axes_of_body(volume)[slice_axis(volume)]
         oriented: Any = self._to[_OF_ONE_SLICE[across]](volume)
         oriented.applied_operations[-1][TraceKeys.ID] = TraceKeys.NONE  # any instance may invert it
         return oriented

@@ -7,6 +7,7 @@ import pytest
 import torch
 from medad.anomaly_map import FindCandidatesd, find_candidates
 from monai.data import MetaTensor
+from monai.transforms import Orientation
 from skimage import measure
 
 
@@ -112,3 +113,16 @@ def test_bad_maps() -> None:
         find_candidates(torch.rand(1, 5, 5), 3, 0.5)
     with pytest.raises(KeyError, match="anomaly_map"):
         FindCandidatesd(2, 0.5)({"pred": torch.rand(1, 5, 5)})
+
+
+@pytest.mark.parametrize("axes", ["LPS", "RAS", "SPL", "PSR"])
+def test_slices_are_those_of_the_body_and_centroids_those_of_the_file(axes: str) -> None:
+    lps = torch.rand(1, 9, 8, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    affine = torch.diag(torch.tensor([-1.0, -2.0, 3.0, 1.0], dtype=torch.float64))
+    turned = Orientation(axcodes=axes, labels=None)(MetaTensor(lps, affine=affine))
+    found = FindCandidatesd(2, 0.6, min_size=2)({"anomaly_map": turned})["candidates"]
+    expected = find_candidates(lps, 2, 0.6, min_size=2)
+    torch.testing.assert_close(found.means, expected.means)
+    ones = torch.ones(len(found.means), 1, dtype=torch.float64)
+    place = torch.cat([found.centroids, ones], dim=1) @ turned.affine.T
+    torch.testing.assert_close(place, torch.cat([expected.centroids, ones], dim=1) @ affine.T)

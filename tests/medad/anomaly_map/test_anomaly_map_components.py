@@ -6,6 +6,7 @@ import pytest
 import torch
 from medad.anomaly_map import RemoveSmallComponentsd, remove_small_components
 from monai.data import MetaTensor
+from monai.transforms import Orientation
 from skimage import measure
 
 
@@ -78,3 +79,16 @@ def test_errors() -> None:
         remove_small_components(torch.ones(1, 4, 4), 2, 5, voxel_size=0.0)
     with pytest.raises(KeyError, match="pred"):
         RemoveSmallComponentsd(2, 5)({"mask": torch.ones(1, 4, 4)})
+
+
+@pytest.mark.parametrize("axes", ["LPS", "RAS", "SPL", "PSR"])
+def test_slices_are_those_of_the_body_however_the_file_runs(axes: str) -> None:
+    lps = torch.rand(1, 9, 8, 7, generator=torch.Generator().manual_seed(0)) > 0.6
+    affine = torch.diag(torch.tensor([-1.0, -2.0, 3.0, 1.0], dtype=torch.float64))
+    turn = Orientation(axcodes=axes, labels=None)
+    in_file = turn(MetaTensor(lps.to(torch.uint8), affine=affine))
+    for settings, size in (({}, 4.0), ({"physical": True}, 4 * 2.0)):
+        step = RemoveSmallComponentsd(2, size, **settings)  # type: ignore[arg-type]
+        kept = turn.inverse(step({"pred": in_file})["pred"])
+        assert torch.equal(kept.as_tensor(), remove_small_components(lps, 2, 4))
+        assert torch.equal(kept.affine, affine)

@@ -5,7 +5,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from medad.transforms import LoadImageFiled, OrientVolumed
+from medad.transforms import LoadImageFiled, OrientVolumed, slice_axis
 from monai.data import MetaTensor
 from monai.transforms import Compose, Invertd, Resized
 from PIL import Image
@@ -109,3 +109,18 @@ def test_a_single_slice_stays_one_slice(nifti, shape):
     expected = turned.get(shape.index(1), volume[::-1, ::-1])
     np.testing.assert_array_equal(item["image"][0].numpy(), expected)
     np.testing.assert_array_equal(pipeline.inverse(item)["image"][0].numpy(), volume)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "expected"),
+    [((4, 5, 6), "LPS", 2), ((4, 5, 6), "RAS", 2), ((4, 5, 6), "SPL", 0), ((4, 5, 6), "PSR", 1), ((4, 1, 6), "RAS", 1)],
+)
+def test_slices_follow_each_other_along_the_axis_that_becomes_the_last(shape, axes, expected):
+    affine = np.eye(4)
+    for column, (axis, sign) in enumerate(nib.orientations.axcodes2ornt(axes)):
+        affine[:3, column] = sign * np.eye(3)[int(axis)]
+    volume = MetaTensor(torch.rand(1, *shape), affine=torch.from_numpy(affine))
+    assert slice_axis(volume) == expected
+    oriented = OrientVolumed("image")({"image": volume})["image"]
+    assert oriented.shape[-1] == shape[expected]
+    assert slice_axis(oriented) == slice_axis(volume.as_tensor()) == 2 or 1 in shape
