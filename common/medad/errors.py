@@ -96,6 +96,14 @@ def reason(error: BaseException) -> str:
     return f"{type(root).__name__}: {root}"
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether memory was too small, of the computer or of a device."""
+    text = str(error)
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    )
+
+
 def brief(error: BaseException, longest: int = 160) -> str:
     """Put what a library says about a damaged file into one short, printable line.
 

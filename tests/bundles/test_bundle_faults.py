@@ -15,7 +15,9 @@ import pytest
 import torch
 from bundle_tools import KINDS, ROOT, SmokeModel, build, fails_with, of_each_kind, other_weights, usually
 from malformed import write_good, write_malformed
-from medad.errors import InputError
+from medad.engines import CohortError
+from medad.errors import CalibrationError, InputError
+from PIL import Image
 
 ROBUSTNESS = ROOT / "tests" / "robustness"
 Infer = Callable[..., Path]
@@ -141,3 +143,52 @@ def test_a_bad_validation_image_is_told_before_training(bundle: Path, phantom_2d
         build(bundle, "train smoke", **paths).run()
     assert not (tmp_path / "m" / "training_state.pt").exists()
     assert not (tmp_path / "m" / "model.pt").exists()
+
+
+@pytest.mark.one_bundle
+def test_pictures_of_several_frames_share_a_run_with_others(
+    infer: Infer, smoke_model: SmokeModel, tmp_path: Path
+) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    items = json.loads((smoke_model.data / "datalist.json").read_text())["test"]
+    pixels = [np.asarray(Image.open(smoke_model.data / item["image"])) for item in items]
+    frames = [Image.fromarray((each / each.max() * 255).astype(np.uint8)) for each in pixels]
+    for name, count in (("a.png", 1), ("b.png", 3), ("c.png", 1), ("d.gif", 2), ("e.jpg", 1)):
+        several = {"save_all": True, "append_images": frames[1:count]} if count > 1 else {}
+        frames[0].save(folder / name, **several)
+    frames[1].save(folder / "f.jpg", format="MPO", save_all=True, append_images=[frames[2].resize((32, 32))])
+    out = infer(tmp_path / "out", dataset_dir=folder, batch_size=4)
+    assert set(_cases(out / "scores.csv")) == set("abcdef")
+    assert (out / "b" / "b_mask.nii.gz").is_file() and (out / "f" / "f_mask.png").is_file()
+
+
+@pytest.mark.one_bundle
+def test_marks_of_a_wrong_type_cost_their_case(smoke_model: SmokeModel, tmp_path: Path) -> None:
+    rows = json.loads((smoke_model.data / "datalist.json").read_text())["test"]
+    for row in rows:
+        row |= {key: str(smoke_model.data / row[key]) for key in ("image", "mask", "foreground") if row.get(key)}
+    abnormal = [row for row in rows if row["label"] == 1]
+    abnormal[0] |= {"circles": "none"}
+    rows[0] |= {"detections": 5, "anomaly_score": "high", "failure": True}
+    (tmp_path / "datalist.json").write_text(json.dumps({"test": rows}))
+    with fails_with(CohortError, f"1 of {len(rows)} cases failed"):
+        paths = {**smoke_model.paths, "dataset_dir": tmp_path, "output_dir": tmp_path / "out"}
+        build(smoke_model.bundle, "train evaluate smoke", **paths).run()
+    assert len(_cases(tmp_path / "out" / "scores.csv")) == len(rows) - 1
+    assert (tmp_path / "out" / "report.html").is_file() and (tmp_path / "out" / "metrics.json").is_file()
+
+
+@pytest.mark.one_bundle
+@pytest.mark.parametrize("content", ["[]", '{"format": 5', '{"settings": 5}'])
+def test_a_malformed_calibration_leaves_maps_and_scores(
+    infer: Infer, smoke_model: SmokeModel, tmp_path: Path, content: str
+) -> None:
+    path = tmp_path / "calibration.json"
+    good = json.loads((smoke_model.models / "calibration.json").read_text())
+    path.write_text(json.dumps({**good, **json.loads(content)}) if content.endswith("}") else content)
+    with fails_with(CalibrationError, "cannot be read as a calibration"):
+        infer(tmp_path / "out", calibration_path=path)
+    scores = _cases(tmp_path / "out" / "scores.csv")
+    assert len(scores) == 6 and not any(row["decision"] for row in scores.values())
+    assert (tmp_path / "out" / "report.html").is_file()

@@ -12,6 +12,14 @@ from typing import Any
 from ..errors import calibration_error
 from .calibration import FORMAT, LISTS, SHARED, Calibration
 
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("subjects", "voxels"), int),
+    **dict.fromkeys(("data_sha256", "weights_sha256", "medad_version"), str),
+    **dict.fromkeys((*LISTS, "axes"), (list, tuple)),
+    "effective_voxels": (int, float),
+    "settings": dict,
+}
+
 
 def load_calibration(path: str | os.PathLike[str]) -> Calibration:
     """Read a calibration file; kept in memory until the file changes.
@@ -47,7 +55,7 @@ def _load(path: str, _mtime_ns: int, _size: int) -> Calibration:
         groups = content.get("groups", {})  # none where the images came from one data set, and in older files
         own = {name: _read({**group, **shared}, dataset=name, groups={}) for name, group in groups.items()}
         return _read(content, dataset="", groups=own)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except Exception as error:  # a file may be malformed in any way
         raise calibration_error(
             path,
             f"cannot be read as a calibration ({type(error).__name__}: {error})",
@@ -59,6 +67,9 @@ def _load(path: str, _mtime_ns: int, _size: int) -> Calibration:
 def _read(content: Mapping[str, Any], **rest: Any) -> Calibration:
     content = {"axes": (), **content, **rest}  # files of the first version do not say the axes
     values = {field.name: content[field.name] for field in dataclasses.fields(Calibration) if field.name in content}
+    for name, kinds in _KINDS.items():
+        if not isinstance(values[name], kinds):
+            raise ValueError(f"{name} must not be {str(values[name])[:40]!r}")
     for name in (*LISTS, "axes"):
         values[name] = tuple(values[name])
     return Calibration(**values)

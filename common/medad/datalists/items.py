@@ -28,6 +28,10 @@ IMAGE, LABEL, MASK, FOREGROUND, SUBJECT_ID, DATASET, CASE, SOURCE = (
 )
 
 
+FAILURE = "failure"
+"""Entry of what stands in the place of a case that failed: why it did."""
+
+
 def make_item(image: str | Path | list[str], label: int | None = None, mask: str | Path | None = None) -> Item:
     """Make an item from paths; what is unknown is left out.
 

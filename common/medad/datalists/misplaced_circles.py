@@ -19,17 +19,14 @@ def drop_misplaced_circles(items: Sequence[Item]) -> list[Item]:
     """Leave out circles whose center is outside of the image or on its background: they cannot be right.
 
     The images of items with circles are loaded for it. The background is that of the item's ``foreground``, or what
-    :func:`medad.transforms.foreground_mask` leaves over. An image that cannot be loaded keeps its circles; whoever
-    needs it will say what is wrong.
+    :func:`medad.transforms.foreground_mask` leaves over. An image that cannot be loaded, or whose circles cannot be
+    read, keeps them; whoever needs it will say what is wrong.
 
     Args:
         items: items of a data list.
 
     Returns:
         The items; where no circle is left the entry is missing: nothing is localized then. A warning names the cases.
-
-    Raises:
-        InputError: if circles cannot be read.
     """
     checked, misplaced = [], []
     for item in items:
@@ -49,10 +46,10 @@ def _well_placed(item: Item) -> Item:
     files: dict[Hashable, Any] = {key: item[key] for key in (IMAGE, FOREGROUND) if key in item}
     try:
         loaded = LoadMaskd(FOREGROUND)(LoadImageFiled(IMAGE, display=True)(files))
+        image = loaded[IMAGE]
+        rows = read_circles(item[Keys.CIRCLES.value], image.ndim - 1, str(item[CASE]))
     except MedadError:
         return item
-    image = loaded[IMAGE]
-    rows = read_circles(item[Keys.CIRCLES.value], image.ndim - 1, str(item[CASE]))
     given = loaded.get(FOREGROUND)
     inside = foreground_mask(image, image.ndim - 1)[0] if given is None else (given > 0)[0]
     voxels = rows[:, :-1].round().long()

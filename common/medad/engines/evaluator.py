@@ -16,8 +16,9 @@ from monai.transforms import Compose
 from torch import nn
 from torch.utils.data import DataLoader
 
-from ..errors import MedadError, reason
+from ..errors import MedadError, is_out_of_memory, reason
 from ..keys import Keys
+from ..loading import cases_by_shape, collate_cases
 from .postprocess import postprocess_case
 from .prepare_batch import prepare_image
 
@@ -32,8 +33,9 @@ class AnomalyEvaluator(SupervisedEvaluator):
     """MONAI's evaluator for cohorts of single cases.
 
     Differs from ``SupervisedEvaluator`` in what happens when something is wrong. A case that cannot be read or
-    processed is recorded in ``state.failures`` and left out. Where only the calibration is missing, the case keeps its
-    anomaly map and score and gets no mask. ``run`` raises at the end, when everything else is written.
+    processed, or for which the memory is too small, is recorded in ``state.failures`` and left out. Where only the
+    calibration is missing, the case keeps its anomaly map and score and gets no mask. ``run`` raises at the end, when
+    everything else is written.
 
     Args:
         device: where the network runs.
@@ -117,12 +119,35 @@ class AnomalyEvaluator(SupervisedEvaluator):
         started = time.perf_counter()
         for failure in batchdata["failures"]:
             self._fail(failure[Keys.CASE], failure["failure"])
-        self.state.output = []
-        if batchdata["cases"]:
-            super()._iteration(engine, batchdata)
+        outputs = [case for part in cases_by_shape(batchdata["cases"]) for case in self._processed(engine, part)]
+        self.state.batch, self.state.output = batchdata, outputs
         self.state.seconds_per_case = (time.perf_counter() - started) / max(1, len(batchdata["cases"]))
         self.state.cases += len(self.state.output)
         return self.state.output
+
+    def _processed(self, engine: SupervisedEvaluator, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Process cases of one shape together or, where memory is too small for that, one by one."""
+        self.state.batch = collate_cases(cases)
+        try:
+            super()._iteration(engine, self.state.batch)
+            outputs: list[dict[str, Any]] = self.state.output
+            return outputs
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        # outside of the handler, whose error holds what the memory is full of
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if len(cases) > 1:
+            _logger.warning("too little memory for %d images at once: one by one", len(cases))
+            return [output for case in cases for output in self._processed(engine, [case])]
+        shape = tuple(cases[0][Keys.IMAGE].shape)
+        self._fail(
+            str(cases[0][Keys.CASE]),
+            f"an image of shape {shape} for the network needs more memory than {self.state.device} has. Use a smaller "
+            "image_size or slice_batch_size, or another device.",
+        )
+        return []
 
     def _fail(self, case: str, message: str) -> None:
         _logger.error("%s: %s", case, message)

@@ -12,10 +12,10 @@ from monai.transforms import Compose
 from torch import Tensor
 
 from ..anomaly_map.file_grid import to_file_grid
+from ..datalists.items import FAILURE
 from ..files import read_csv
 from ..keys import Keys
 from ..loading import CaseDataset
-from ..loading.case_dataset import FAILURE
 from ..report import CaseRecord
 from .saved_arrays import read_saved
 

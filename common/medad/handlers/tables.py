@@ -8,6 +8,7 @@ from typing import Any
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
+from ..checks import require_flag
 from ..files import append_csv, read_csv, write_csv
 from ..keys import Keys
 from ..report import redact_paths
@@ -50,6 +51,7 @@ class ScoreTable:
     """
 
     def __init__(self, output_dir: str | Path, resume: bool = False, anonymous: bool = False) -> None:
+        require_flag(output_dir, anonymous=anonymous)
         self.path = Path(output_dir) / "scores.csv"
         self.resume = resume
         self.anonymous = anonymous

@@ -3,7 +3,7 @@
 
 from .batch_size import last_batch_is_single, loader_batch_size
 from .case_dataset import CaseDataset
-from .case_loader import CaseLoader, collate_cases
+from .case_loader import CaseLoader, cases_by_shape, collate_cases
 from .feature_dataset import FeatureDataset
 from .plain_error_loader import PlainErrorLoader
 from .training_cache import training_dataset
@@ -13,6 +13,7 @@ __all__ = [
     "CaseLoader",
     "FeatureDataset",
     "PlainErrorLoader",
+    "cases_by_shape",
     "collate_cases",
     "last_batch_is_single",
     "loader_batch_size",

@@ -7,14 +7,14 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from ..datalists.items import CASE, Item
+from ..datalists.items import CASE, FAILURE, Item
 from ..datalists.labeling import items_of_labeling
 from ..errors import reason
+from ..keys import Keys
+from ..transforms import read_circles
 
 logger = logging.getLogger(__name__)
 
-FAILURE = "failure"
-"""Entry of a failure record: why the case failed."""
 FAILURES = "failures"
 """Entry of a batch: the failure records of the cases that are missing from it."""
 
@@ -39,7 +39,10 @@ class CaseDataset(Dataset[dict[str, Any]]):
         """Return the transformed item, or ``{"case", "failure"}``; a ``MedadError``'s message is kept verbatim."""
         item = self.data[index]
         try:
-            return dict(self.transform(dict(item)))
+            loaded = dict(self.transform(dict(item)))
+            if item.get(Keys.CIRCLES):  # the report and the metrics read them, where a fault would end the run
+                read_circles(item[Keys.CIRCLES], loaded[Keys.IMAGE].ndim - 1, str(item.get(CASE, index)))
+            return loaded
         except Exception as error:  # a cohort run goes on, whatever happened to one case
             case = str(item.get(CASE, index))
             logger.debug("case %s failed", case, exc_info=True)

@@ -9,10 +9,10 @@ import ignite.distributed as idist
 import torch
 from torch.utils.data import DataLoader
 
-from ..errors import InputError
+from ..datalists.items import FAILURE
 from ..keys import Keys
 from .batch_size import loader_batch_size
-from .case_dataset import FAILURE, FAILURES, CaseDataset
+from .case_dataset import FAILURES, CaseDataset
 from .finished_cases import unfinished_cases
 
 CASES = "cases"
@@ -28,26 +28,23 @@ def collate_cases(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
         items: what :class:`CaseDataset` returned.
 
     Returns:
-        ``"image"``: ``(B, C, *spatial)`` (absent if all cases failed), ``"cases"``: the items of these images,
-        ``"failures"``: the failure records.
-
-    Raises:
-        InputError: if the images have different shapes.
+        ``"image"``: ``(B, C, *spatial)`` (absent if all cases failed, or their images differ in shape), ``"cases"``:
+        the items of these images, ``"failures"``: the failure records.
     """
     cases = [item for item in items if FAILURE not in item]
     batch: dict[str, Any] = {CASES: cases, FAILURES: [dict(item) for item in items if FAILURE in item]}
-    shapes = sorted({tuple(case[Keys.IMAGE].shape) for case in cases})
-    if len(shapes) > 1:
-        raise InputError(
-            f"images of the shapes {', '.join(map(str, shapes))}",
-            where="a batch",
-            expected="images of one shape",
-            remedy="Use --batch_size 1.",
-        )
-    if cases:
+    if len(cases_by_shape(cases)) == 1:
         images = [case[Keys.IMAGE] for case in cases]
         batch[Keys.IMAGE] = torch.stack([image.as_subclass(torch.Tensor) for image in images])
     return batch
+
+
+def cases_by_shape(cases: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Part cases by the shape of their images, each part in order; nobody knows the pages of some files beforehand."""
+    parts: dict[tuple[int, ...], list[dict[str, Any]]] = {}
+    for case in cases:
+        parts.setdefault(tuple(case[Keys.IMAGE].shape), []).append(case)
+    return list(parts.values())
 
 
 class CaseLoader(DataLoader[dict[str, Any]]):

@@ -81,3 +81,43 @@ def test_broken_files(tmp_path: Path) -> None:
         os.utime(path, ns=(number, number))
         with pytest.raises(CalibrationError, match=r"calibration\.json.*calibrate\.json again"):
             load_calibration(path)
+
+
+MALFORMED: list[dict[str, Any]] = [
+    {"weights_sha256": None},
+    {"weights_sha256": 5},
+    {"settings": None},
+    {"settings": ["x"]},
+    {"settings": "x"},
+    {"subjects": "1"},
+    {"voxels": None},
+    {"effective_voxels": "many"},
+    {"axes": 2},
+    {"scores": [10**400], "score_weights": [1.0]},
+    {"scores": None},
+    {"scores": "1"},
+    {"scores": [[1.0]]},
+    {"scores": [float("nan")]},
+    {"score_weights": [-1.0]},
+    {"voxel_thresholds": [0.2, 0.1]},
+    {"groups": 5},
+    {"groups": {"a": 5}},
+    {"groups": {"a": {"scores": []}}},
+    {"format": "another"},
+]
+
+
+@pytest.mark.parametrize("change", MALFORMED, ids=str)
+def test_a_malformed_file_is_one_error(tmp_path: Path, change: dict[str, Any]) -> None:
+    path = tmp_path / "calibration.json"
+    make(1.0).save(path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(CalibrationError, match="cannot be read as a calibration"):
+        load_calibration(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"5", b'"x"', b"\xff", b"[" * 100_000, b"{}"])
+def test_what_is_no_calibration_is_one_error(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "calibration.json").write_bytes(content)
+    with pytest.raises(CalibrationError, match="cannot be read as a calibration"):
+        load_calibration(tmp_path / "calibration.json")

@@ -74,6 +74,13 @@ def test_datalist_json(touch, tmp_path):
     ]
 
 
+def test_entries_with_the_names_of_results_are_left_out(tmp_path):
+    results = {"detections": 5, "anomaly_map": [1], "pred": "x", "p_value": 0.1, "failure": "no", "dataset": "b"}
+    write_datalist(tmp_path, inference=[{"image": "a.png", **results, "site": "kept"}])
+    (item,) = load_datalist(tmp_path, "inference")
+    assert set(item) == {"image", "case", "source_file", "subject_id", "site"}
+
+
 def test_folders(touch, caplog):
     root = touch(
         "train/normal/b.png",

@@ -145,3 +145,48 @@ def test_all_ranks_raise_what_one_of_them_misses(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("ignite.distributed.all_gather", lambda outcome: [outcome, (2, [], CalibrationError("none"))])
     with pytest.raises(CalibrationError, match="none"):
         evaluator.run()
+
+
+def test_images_of_other_shapes_in_a_batch_are_judged_apart() -> None:
+    def grown(case: dict[str, Any]) -> dict[str, Any]:
+        pages = {"b": (1, 4, 4, 2), "d": (1, 8, 4)}
+        shape = pages.get(case["case"], case["image"].shape)
+        return {**case, "image": MetaTensor(torch.full(shape, case["value"]))}
+
+    evaluator, done = _evaluator("abcd", grown, batch_size=4)
+    evaluator.run()
+    assert {case["case"]: (tuple(case["image"].shape), float(case["anomaly_score"])) for case in done} == {
+        "a": ((1, 4, 4), 0), "b": ((1, 4, 4, 2), 1), "c": ((1, 4, 4), 2), "d": ((1, 8, 4), 3)
+    }  # fmt: skip
+    assert evaluator.state.cases == 4 and len(evaluator.state.batch["cases"]) == 4
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError(), RuntimeError("x: can't allocate memory: y")]
+)
+def test_a_case_that_needs_too_much_memory_fails_alone(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    class Hungry(ReconstructionInferer):
+        def __call__(self, inputs: torch.Tensor, network: nn.Module, **kwargs: Any) -> torch.Tensor:
+            if len(inputs) > 1 or inputs.max() == 1:
+                raise error
+            return super().__call__(inputs, network)
+
+    evaluator, done = _evaluator("abcd", batch_size=3)
+    evaluator.inferer = Hungry(2)
+    with pytest.raises(
+        CohortError, match=r"1 of 4 cases failed.*b: an image of shape \(1, 4, 4\) .* more memory than cpu"
+    ):
+        evaluator.run()
+    assert [case["case"] for case in done] == ["a", "c", "d"]
+    assert "too little memory for 3 images at once: one by one" in caplog.text
+
+
+def test_another_error_of_the_network_ends_the_run() -> None:
+    class Broken(ReconstructionInferer):
+        def __call__(self, inputs: torch.Tensor, network: nn.Module, **kwargs: Any) -> torch.Tensor:
+            raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    evaluator, _ = _evaluator("ab")
+    evaluator.inferer = Broken(2)
+    with pytest.raises(RuntimeError, match="mat1"):
+        evaluator.run()

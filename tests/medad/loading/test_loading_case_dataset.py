@@ -60,3 +60,12 @@ def test_traceback_only_at_debug(cohort, caplog):
     with caplog.at_level("DEBUG", "medad"):
         _ = CaseDataset(cohort, LOAD)[1]
     assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "circles", [5, "x", {"a": 1}, [[1]], [[1, 2, -3]], [1, 2, 3], [["a", "b", "c"]], [[1, 2, 3, 4]]]
+)
+def test_circles_that_are_none_cost_their_case(cohort, circles):
+    bad, good = (CaseDataset([{**cohort[0], "circles": each}], LOAD)[0] for each in (circles, [[1, 2, 3]]))
+    assert "Expected rows of x, y, radius" in bad["failure"] and "failure" not in good
+    assert "failure" not in CaseDataset([{**cohort[0], "circles": []}], LOAD)[0]

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
-import pytest
 import torch
-from medad.errors import InputError
 from medad.loading import (
     CaseDataset,
     CaseLoader,
+    cases_by_shape,
     collate_cases,
 )
 from medad.transforms import CheckImaged, LoadImageFiled, LoadMaskd
@@ -35,10 +34,11 @@ def test_batch_of_several_formats_with_and_without_mask(png, nifti):
     assert ["mask" in case for case in batch["cases"]] == [True, False, False]
 
 
-def test_images_of_other_shapes_name_the_remedy(png):
+def test_images_of_other_shapes_are_not_stacked(png):
     dataset = CaseDataset([item("a", png("a.png")), item("b", png("b.png", np.eye(3, 4, dtype=np.uint8)))], LOAD)
-    with pytest.raises(InputError, match=r"\(1, 4, 3\), \(1, 5, 7\).*--batch_size 1"):
-        collate_cases([dataset[0], dataset[1]])
+    batch = collate_cases([dataset[0], dataset[1], dataset[0]])
+    assert "image" not in batch and len(batch["cases"]) == 3
+    assert [[case["case"] for case in part] for part in cases_by_shape(batch["cases"])] == [["a", "a"], ["b"]]
     resized = CaseDataset(dataset.data, Compose([LOAD, Resized("image", (4, 4))]))
     assert collate_cases([resized[0], resized[1]])["image"].shape == (2, 1, 4, 4)
 

@@ -6,10 +6,27 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError, brief
-from ..items import DATASET, FOREGROUND, IMAGE, LABEL, MASK, SPLITS, TRAINING, TRAINING_ABNORMAL, Item, Splits
+from ...keys import Keys
+from ..items import (
+    CASE,
+    FAILURE,
+    FOREGROUND,
+    IMAGE,
+    LABEL,
+    MASK,
+    SOURCE,
+    SPLITS,
+    SUBJECT_ID,
+    TRAINING,
+    TRAINING_ABNORMAL,
+    Item,
+    Splits,
+)
 
 _NAME = "datalist.json"
 _PATH_KEYS = (IMAGE, MASK, FOREGROUND)
+_RESULTS = {*map(str, Keys), FAILURE} - {IMAGE, LABEL, MASK, FOREGROUND, SUBJECT_ID, CASE, SOURCE, str(Keys.CIRCLES)}
+"""What a run adds to a case; where a data list has entries of these names, they are not what a run makes of them."""
 _IMPLIED_LABELS = {TRAINING: 0, TRAINING_ABNORMAL: 1}
 
 
@@ -55,7 +72,7 @@ def _rows(rows: Any, file: Path, name: str) -> list[Any]:
 def _item(row: Any, file: Path, name: str, index: int) -> Item:
     if not isinstance(row, dict) or not row.get(IMAGE):
         raise _malformed(file, f"entry {index} of {name} has no {IMAGE!r}")
-    item = {key: value for key, value in row.items() if value is not None and key != DATASET}
+    item = {key: value for key, value in row.items() if value is not None and key not in _RESULTS}
     for key in _PATH_KEYS:
         if item.get(key):
             if not _is_path(item[key]):
