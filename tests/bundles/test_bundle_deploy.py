@@ -10,6 +10,7 @@ import pytest
 import torch
 from bundle_tools import SmokeModel
 from medad.configuration import build, read_config
+from medad.errors import InputError, unwrap_errors
 from medad.predict import AnomalyDetector
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
@@ -45,8 +46,9 @@ def test_the_operators_way_through_a_bundle(smoke_model: SmokeModel, output: str
 
     config = read_config(smoke_model.bundle, "inference", overlays, settings)
     network, inferer = detector.network.eval(), build(config, "inferer")
+    loader = build(config, "preprocessing").transforms[0]
     preprocessing, postprocessing = (_without_files(build(config, f"{when}processing")) for when in ("pre", "post"))
-    meta = {"affine": torch.from_numpy(AFFINE), "spatial_shape": np.asarray(volume.shape)}
+    meta = {"affine": torch.from_numpy(AFFINE), "spatial_shape": np.asarray(volume.shape), **loader.values_entry}
     inputs = preprocessing({"image": MetaTensor(torch.from_numpy(volume.astype(np.int32)), meta=meta)})
     image = inputs.pop("image")
     with torch.no_grad():
@@ -59,3 +61,19 @@ def test_the_operators_way_through_a_bundle(smoke_model: SmokeModel, output: str
     assert float(case["anomaly_score"]) == result.score
     assert (case["p_value"], case["decision"]) == (result.p_value, result.decision)
     assert pred.any() and (len(np.unique(pred)) > 2) == bool(output)
+
+
+@pytest.mark.each_kind
+def test_a_series_that_the_loader_of_the_bundle_did_not_read_is_refused(bundle: Path) -> None:
+    """The operator of the SDK for DICOM series knows nothing of windows, lookup tables and padding."""
+    preprocessing = _without_files(
+        build(read_config(bundle, "inference", ["smoke"], {"device": "cpu"}), "preprocessing")
+    )
+    image = torch.rand(20, 16, 6)
+    meta = {
+        "affine": torch.from_numpy(AFFINE),
+        "spatial_shape": np.asarray(image.shape),
+        "series_instance_uid": "1.2.3",
+    }
+    with pytest.raises(InputError, match="MONAI Deploy hands over values that nothing is said about"), unwrap_errors():
+        preprocessing({"image": MetaTensor(image, meta=meta)})

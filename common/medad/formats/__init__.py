@@ -3,7 +3,7 @@
 
 from .dicom_frames import has_frame_positions
 from .dicom_image import dicom_series_files
-from .dicom_source import DicomSource, is_dicom_source, read_dicom_source
+from .dicom_source import DicomSource, is_dicom_source, read_dicom_source, series_behind
 from .file_types import has_geometry, is_dicom, is_nifti, is_raster, stem_of
 from .nifti_geometry import save_nifti
 from .padding import without_padding
@@ -22,6 +22,7 @@ __all__ = [
     "is_raster",
     "read_dicom_source",
     "save_nifti",
+    "series_behind",
     "stem_of",
     "without_padding",
 ]

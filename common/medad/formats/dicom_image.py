@@ -57,7 +57,7 @@ def read_dicom(path: str, display: bool = False) -> ImageArray:
 
 
 def read_dicom_slices(files: Sequence[str], display: bool = False) -> NDArray[np.float32]:
-    """Read the values of single slices, whatever their positions.
+    """Read the values of slices that another program has put in order.
 
     Args:
         files: DICOM files of one size, with one slice each.
@@ -67,10 +67,13 @@ def read_dicom_slices(files: Sequence[str], display: bool = False) -> NDArray[np
         ``(slice, row, column)`` in the order of ``files``.
 
     Raises:
-        InputError: as ``read_dicom``.
+        InputError: as ``read_dicom``; whether slices are a volume is checked where they have positions.
     """
-    for file in files:
-        require_pixels(file, read_header(file))
+    headers = [read_header(file) for file in files]
+    for file, header in zip(files, headers, strict=True):
+        require_pixels(file, header)
+    if len(files) > 1 and all(plane_of(header) for header in headers):
+        _volume(list(files), headers, files[0])
     return decode_pixels(files, display)
 
 
@@ -103,12 +106,16 @@ def _read_slices(
     path: str, files: list[str], headers: list[Any], display: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     if len(files) > 1:
-        order, affine = order_and_affine(_positioned_planes(files, headers), path)
-        step = float(np.linalg.norm(affine[:3, 2]))
-        require_one_acquisition([headers[index] for index in order], step, path)
+        order, affine = _volume(files, headers, path)
         return decode_pixels([files[index] for index in order], display), affine
     plane = plane_of(headers[0]) or _anywhere(headers[0], path)
     return decode_pixels(files, display), order_and_affine([plane], path)[1]
+
+
+def _volume(files: list[str], headers: list[Any], path: str) -> tuple[list[int], NDArray[np.float64]]:
+    order, affine = order_and_affine(_positioned_planes(files, headers), path)
+    require_one_acquisition([headers[index] for index in order], float(np.linalg.norm(affine[:3, 2])), path)
+    return order, affine
 
 
 def _anywhere(header: Any, path: str) -> SlicePlane:

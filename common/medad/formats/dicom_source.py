@@ -12,7 +12,7 @@ from .dicom_geometry import order_and_affine
 from .dicom_image import dicom_series_files
 from .dicom_planes import planes_of_frames
 from .dicom_series import read_header
-from .file_types import is_dicom
+from .file_types import is_dicom, is_nifti, stem_of
 from .npz_reference import is_npz_reference
 from .paths import is_folder
 
@@ -47,6 +47,17 @@ class DicomSource:
 def is_dicom_source(path: str) -> bool:
     """Say whether an image comes from DICOM files: a file of a series, or a folder that holds one."""
     return bool(path) and not is_npz_reference(path) and (is_folder(path) or is_dicom(path))
+
+
+def series_behind(path: str) -> Path | None:
+    """Find the DICOM series that a NIfTI file was made of, if it lies beside it in a folder of the same name.
+
+    MONAI Label keeps the images of a DICOM server in this way, and hands over the NIfTI file.
+    """
+    folder = Path(path).with_name(stem_of(path))
+    if not is_nifti(path) or not is_folder(folder):
+        return None
+    return folder if any(is_dicom(file) for file in folder.iterdir()) else None
 
 
 def read_dicom_source(path: str | Path) -> DicomSource:

@@ -15,6 +15,7 @@ from ..checks import check_at_least, check_spatial_dims
 from ..errors import InputError
 from .channel_axis import with_channel_axis
 from .colors import collapse_equal_colors, gray_of_similar_colors
+from .meaning import require_values
 
 _logger = logging.getLogger(__name__)
 
@@ -32,17 +33,24 @@ class CheckImaged(MapTransform):
         keys: entries with loaded images.
         channels: number of channels expected.
         spatial_dims: 2 or 3, that of the network.
+        display: whether values are expected that a viewer shows, see :class:`LoadImageFiled`.
         allow_missing_keys: skip keys that an item does not have.
     """
 
     def __init__(
-        self, keys: KeysCollection, channels: int, spatial_dims: int, allow_missing_keys: bool = False
+        self,
+        keys: KeysCollection,
+        channels: int,
+        spatial_dims: int,
+        display: bool = False,
+        allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         check_spatial_dims(spatial_dims)
         check_at_least(1, channels=channels)
         self.channels = channels
         self.spatial_dims = spatial_dims
+        self.display = display
         self._told = False
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -59,6 +67,7 @@ class CheckImaged(MapTransform):
         """
         item = dict(data)
         for key in self.key_iterator(item):
+            require_values(item[key], self.display, _name(item[key], key))
             item[key] = self._checked(with_channel_axis(item[key]), _name(item[key], key))
         return item
 

@@ -15,8 +15,10 @@ from monai.utils import ensure_tuple
 from numpy.typing import NDArray
 
 from ..errors import InputError, MedadError, brief
+from ..formats import series_behind
 from ..formats.dicom_image import read_dicom_slices
 from ..formats.reader import DisplayedImageReader, MedicalImageReader
+from .meaning import values_entry
 
 
 class LoadImageFiled(LoadImaged):
@@ -89,13 +91,19 @@ class LoadImageFiled(LoadImaged):
                 item[key], item[f"{key}_meta_dict"] = loaded
             else:
                 item[key] = loaded
+            item[key].meta.update(self.values_entry)
         return item
+
+    @property
+    def values_entry(self) -> dict[str, str]:
+        """What the metadata of an image say of its values, see :func:`medad.transforms.meaning.require_values`."""
+        return values_entry(self.display)
 
     def dicom_slices(self, files: Sequence[str]) -> NDArray[np.float32]:
         """Give the values of DICOM files as a bundle with this loader takes them.
 
         For hosts that put slices in order and know their geometry themselves, such as MONAI Deploy: it leaves loaders
-        out.
+        out. They have to add :attr:`values_entry` to the metadata of the image.
 
         Args:
             files: files with one slice each, of one size.
@@ -104,7 +112,7 @@ class LoadImageFiled(LoadImaged):
             ``(slice, row, column)`` in the order of ``files``.
 
         Raises:
-            InputError: if the pixels of a file cannot be decoded.
+            InputError: if the pixels of a file cannot be decoded, or slices with positions are no volume.
         """
         return read_dicom_slices(files, self.display)
 
@@ -113,6 +121,9 @@ class LoadImageFiled(LoadImaged):
             tensor = MetaTensor(torch.as_tensor(np.asarray(entry, dtype=self._loader.dtype)))
             tensor.meta.update(getattr(entry, "meta", {}))
             return tensor
+        if self.display:
+            for path in ensure_tuple(entry):
+                _require_displayed(str(path))
         try:
             return self._loader(entry, reader)
         except MedadError:
@@ -124,3 +135,15 @@ class LoadImageFiled(LoadImaged):
                 expected="an image file",
                 remedy="Check the file and the entry in the data list.",
             ) from error
+
+
+def _require_displayed(path: str) -> None:
+    """Refuse a copy of a DICOM series that window and lookup table are lost in."""
+    series = series_behind(path)
+    if series is not None:
+        raise InputError(
+            f"a NIfTI file beside the DICOM series that it was made of ({series.name}), as MONAI Label hands it over",
+            where=path,
+            expected="values as a viewer shows them, which only the DICOM files tell",
+            remedy="Give the series itself; start MONAI Label with MONAI_LABEL_DICOMWEB_CONVERT_TO_NIFTI=false.",
+        )

@@ -42,7 +42,7 @@ def case_preprocessing(
     return Compose(
         [
             LoadImageFiled(Keys.IMAGE, display=display),
-            CheckImaged(Keys.IMAGE, channels=in_channels, spatial_dims=spatial_dims),
+            CheckImaged(Keys.IMAGE, in_channels, spatial_dims, display=display),
             LoadMaskd([Keys.MASK, Keys.FOREGROUND]),
             *([DrawCirclesd()] if lesions else []),
             BackgroundToZerod(Keys.IMAGE, intensity_window),

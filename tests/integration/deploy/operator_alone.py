@@ -2,20 +2,23 @@
 """The smallest application: a volume from a file, the operator of the SDK, its result to a file."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from monai.bundle import ConfigParser
 from monai.deploy.conditions import CountCondition
 from monai.deploy.core import Application, Image, IOType, Operator, OperatorSpec
 from monai.deploy.operators.monai_bundle_inference_operator import IOMapping, MonaiBundleInferenceOperator
 
 
 class VolumeSource(Operator):
-    """Emit a volume as the SDK has volumes: slices first, and the geometry beside it."""
+    """Emit a volume as the SDK has volumes: slices first, and beside it the geometry and what its values are."""
 
-    def __init__(self, fragment: Any, *args: Any, path: Path, **kwargs: Any) -> None:
+    def __init__(self, fragment: Any, *args: Any, path: Path, values: dict[str, str], **kwargs: Any) -> None:
         self.path = path
+        self.values = values
         super().__init__(fragment, *args, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
@@ -26,7 +29,7 @@ class VolumeSource(Operator):
             volume, affine = file["volume"], file["affine"]
         sizes = np.linalg.norm(affine[:3, :3], axis=0)
         names = ("row_pixel_spacing", "col_pixel_spacing", "depth_pixel_spacing")
-        metadata = {**dict(zip(names, sizes, strict=True)), "nifti_affine_transform": affine}
+        metadata = {**dict(zip(names, sizes, strict=True)), "nifti_affine_transform": affine, **self.values}
         op_output.emit(Image(volume.T, metadata), "image")
 
 
@@ -42,6 +45,13 @@ class ResultSink(Operator):
 
     def compute(self, op_input: Any, op_output: Any, context: Any) -> None:
         np.save(self.path, op_input.receive("pred").asnumpy().T)
+
+
+def values_of(bundle: Path) -> dict[str, str]:
+    """What the metadata of an image say of its values where a bundle has loaded it."""
+    sys.path.insert(0, str(bundle))
+    parser = ConfigParser(ConfigParser.load_config_file(bundle / "configs" / "inference.json"))
+    return dict(parser.get_parsed_content("preprocessing").transforms[0].values_entry)
 
 
 class OperatorAlone(Application):
@@ -61,7 +71,8 @@ class OperatorAlone(Application):
             bundle_path=bundle,
             name="operator",
         )
-        self.add_flow(VolumeSource(self, CountCondition(self, 1), path=source, name="source"), operator)
+        volume = VolumeSource(self, CountCondition(self, 1), path=source, values=values_of(bundle), name="source")
+        self.add_flow(volume, operator)
         self.add_flow(operator, ResultSink(self, path=result, name="sink"))
 
 
