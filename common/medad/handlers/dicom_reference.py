@@ -62,7 +62,11 @@ def referable(headers: Sequence[Any], where: str) -> list[Any]:
     if missing:
         raise cannot_refer(f"no {', '.join(missing)} in its headers", where)
     if int(headers[0].get("NumberOfFrames") or 1) > 1 and not has_frame_positions(headers[0]):
-        raise cannot_refer("several frames without positions", where)
+        raise cannot_refer("several frames without positions of their own", where)
+    if len({str(header.SeriesInstanceUID) for header in headers}) > 1:
+        raise cannot_refer("its slices have a series UID each", where)
+    if len(headers) > 1 and has_frame_positions(headers[0]):
+        raise cannot_refer("its slices are enhanced files of one frame each", where)
     return [_reduced(header) for header in headers]
 
 

@@ -11,6 +11,8 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_files import PLANTED, write_series
+from medad.errors import InputError
+from medad.handlers.dicom_reference import referable
 from pydicom.datadict import DicomDictionary
 
 VOLUME = np.random.default_rng(0).integers(0, 900, (5, 6, 4))
@@ -90,3 +92,30 @@ def test_a_result_carries_of_the_patient_what_dicom_asks_for_and_no_more(save: S
         assert dict(zip(PLANTED, told, strict=True)) == {
             name: name not in ("InstitutionName", "StudyDescription", "PatientComments") for name in PLANTED
         }
+
+
+def _headers(count: int, **tags: Any) -> list[pydicom.Dataset]:
+    headers = [pydicom.Dataset() for _ in range(count)]
+    for header in headers:
+        header.file_meta = pydicom.dataset.FileMetaDataset()
+        for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "FrameOfReferenceUID"):
+            setattr(header, name, "1.2.3")
+        for name, value in tags.items():
+            setattr(header, name, value)
+    return headers
+
+
+def test_slices_that_highdicom_cannot_refer_to_are_told() -> None:
+    frame, position = pydicom.Dataset(), pydicom.Dataset()
+    position.ImagePositionPatient = [0, 0, 0]
+    frame.PlanePositionSequence = [position]
+    split = _headers(3)
+    split[1].SeriesInstanceUID = "1.2.4"
+    for headers, reason in (
+        (split, "its slices have a series UID each"),
+        (_headers(3, PerFrameFunctionalGroupsSequence=[frame]), "enhanced files of one frame each"),
+        (_headers(1, NumberOfFrames=9), "several frames without positions of their own"),
+    ):
+        with pytest.raises(InputError, match=reason):
+            referable(headers, "series")
+    assert len(referable(_headers(3), "series")) == 3
