@@ -53,7 +53,7 @@ from monai.bundle import ConfigWorkflow
 data, out, *roots = sys.argv[1:]
 workflows = []
 for number, root in enumerate(roots):
-    paths = {"bundle_root": root, "dataset_dir": data, "output_dir": f"{out}/{number}"}
+    paths = {"bundle_root": root, "dataset_dir": data, "output_dir": f"{out}/{number}", "overwrite": True}
     config = f"{root}/configs/inference.json"
     workflow = ConfigWorkflow(config_file=config, workflow_type="infer", num_workers=2, **paths)
     workflow.initialize()

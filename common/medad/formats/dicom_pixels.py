@@ -15,6 +15,7 @@ from .dicom_display import as_displayed
 from .dicom_frames import frame_headers
 from .dicom_measured import as_measured
 from .dicom_padding import declared_padding
+from .dicom_silence import silent_headers
 from .padding import fill_padding
 
 pydicom, _ = optional_import("pydicom")
@@ -81,7 +82,8 @@ def _decode(file: str, display: bool) -> tuple[NDArray[np.float32], NDArray[np.b
     headers = frame_headers(data)
     try:
         if _syntax(data) in (*_PLAIN, *_DEFLATED_OR_RLE):
-            stored = pydicom.pixels.pixel_array(data)
+            with silent_headers():
+                stored = pydicom.pixels.pixel_array(data)
         else:
             stored = decode_compressed(data)
         channels = int(data.get("SamplesPerPixel") or 1)

@@ -10,6 +10,7 @@ from monai.utils import optional_import
 
 from ..errors import InputError, brief
 from .dicom_frames import FRAME_TAGS, frame_headers
+from .dicom_silence import silent_headers
 from .dicom_split_series import join_slices
 from .file_types import is_dicom
 from .paths import is_folder, require_openable
@@ -41,7 +42,8 @@ def read_header(path: str | Path, tags: tuple[str, ...] | None = None) -> Any:
     Returns:
         A ``pydicom.Dataset``.
     """
-    return pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(tags) if tags else None)
+    with silent_headers():
+        return pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(tags) if tags else None)
 
 
 def series_in_folder(folder: str | Path) -> dict[str, list[str]]:

@@ -35,15 +35,10 @@ def join_slices(files: Sequence[str]) -> list[list[str]]:
     """
     stacks: dict[Hashable, list[tuple[str, SlicePlane]]] = defaultdict(list)
     for file in files:
-        header = pydicom.dcmread(
-            file, stop_before_pixels=True, force=True, specific_tags=[*_COMMON, *FRAME_TAGS, "Rows", "Columns"]
-        )
-        try:
-            plane = plane_of(header)
-        except InputError:  # reading the slice says what is wrong
-            continue
-        if plane is not None and header.get("FrameOfReferenceUID"):
-            stacks[_grid(header, plane)].append((file, plane))
+        placed = _placed(file)
+        if placed is not None:
+            grid, plane = placed
+            stacks[grid].append((file, plane))
     volumes = []
     for stack in stacks.values():
         if len(stack) < _LEAST:
@@ -61,6 +56,18 @@ def join_slices(files: Sequence[str]) -> list[list[str]]:
         )
         volumes.append([file for file, _ in stack])
     return volumes
+
+
+def _placed(file: str) -> tuple[Hashable, SlicePlane] | None:
+    """Give grid and plane of a slice, where its header says them."""
+    try:
+        header = pydicom.dcmread(
+            file, stop_before_pixels=True, force=True, specific_tags=[*_COMMON, *FRAME_TAGS, "Rows", "Columns"]
+        )
+        plane = plane_of(header)
+        return None if plane is None or not header.get("FrameOfReferenceUID") else (_grid(header, plane), plane)
+    except Exception:  # pydicom raises many kinds for a damaged file; reading the slice says what is wrong
+        return None
 
 
 def _grid(header: Any, plane: SlicePlane) -> Hashable:

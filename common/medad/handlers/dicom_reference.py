@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DICOM references: headers made fit to be referred to, and what they say of the patient kept out of logs."""
+"""DICOM references: headers made fit to be referred to, with what DICOM asks for of patient and study."""
 
 import copy
-import logging
 import re
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from monai.utils import optional_import
@@ -92,19 +89,3 @@ def cannot_refer(what: str, where: str) -> InputError:
         expected="a DICOM image with geometry, patient and study as the standard asks for",
         remedy="The other files of the case are complete; set dicom_output to False to do without DICOM.",
     )
-
-
-@contextmanager
-def silent_headers() -> Iterator[None]:
-    """Let nothing be said about headers: pydicom and highdicom quote names and dates in their warnings."""
-    loggers = [logging.getLogger(name) for name in ("pydicom", "highdicom")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings(), pydicom.config.disable_value_validation():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL + 1)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, MedadError
 from ..formats import is_dicom_source, read_dicom_source
+from ..formats.dicom_silence import silent_headers
 from ..networks import weights_hash
 from .dicom_objects import Algorithm, parametric_map, segmentation
-from .dicom_reference import cannot_refer, referable, silent_headers
+from .dicom_reference import cannot_refer, referable
 
 _logger = logging.getLogger(__name__)
 

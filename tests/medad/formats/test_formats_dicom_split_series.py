@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
+import pydicom
 import pytest
 from medad.formats import MedicalImageReader
-from medad.formats.dicom_series import series_in_folder
+from medad.formats.dicom_series import series_files, series_in_folder
+from medad.formats.dicom_split_series import join_slices
+from pydicom.dataelem import DataElement
 
 SLICE = np.arange(12, dtype=np.uint16).reshape(4, 3)
 
@@ -52,3 +55,13 @@ def test_other_series_in_the_folder_stay_what_they_are(dicom, dicom_series, tmp_
         "s/scout.dcm", SLICE, series="1.2.99", FrameOfReferenceUID="1.2.7", ImageOrientationPatient=[0, 1, 0, 0, 0, 1]
     )
     assert sorted(len(files) for files in series_in_folder(tmp_path / "s").values()) == [1, 3, 4]
+
+
+def test_a_damaged_neighbor_does_not_matter(dicom, tmp_path):
+    """A position that is no number, in a slice that would be a series of its own."""
+    whole = dicom("good.dcm", np.arange(20, dtype=np.uint16).reshape(4, 5), series="1.2.7")
+    damaged = pydicom.dcmread(dicom("bad.dcm", np.zeros((4, 5), np.uint16), series="1.2.8"))
+    damaged.add(DataElement(0x00280030, "SH", ["a", "b"]))  # PixelSpacing
+    damaged.save_as(tmp_path / "bad.dcm")
+    assert join_slices([str(tmp_path / "bad.dcm"), whole]) == []
+    assert series_files(whole) == [whole]
