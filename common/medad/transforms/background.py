@@ -86,7 +86,7 @@ def _low_end(values: Tensor) -> Tensor:
 
 
 def _without_padding(image: Tensor) -> Tensor:
-    channels = image.numpy()
+    channels = image.cpu().numpy()
     filled = [without_padding(channel) for channel in channels]
     unchanged = all(after is before for after, before in zip(filled, channels, strict=True))
-    return image if unchanged else torch.from_numpy(np.stack(filled))
+    return image if unchanged else torch.from_numpy(np.stack(filled)).to(image.device)
