@@ -18,7 +18,8 @@ Mask = NDArray[np.bool_]
 _LOW, _HIGH = 0.01, 0.99
 _DARK = 0.1  # part of the robust range, as in the foreground mask
 _SHARE = 0.01  # of the image; fewer odd voxels do not move its robust ends
-_GAP, _FAR = 0.5, 2.0  # of the robust range
+_GAP, _FAR, _CLEARLY = 0.5, 2.0, 0.05  # of the robust range
+_MOST_OF_BORDER = 0.5
 _MOST = 3
 
 
@@ -47,12 +48,15 @@ def fill_padding(values: Values, padding: Mask, spatial_dims: int) -> Values:
 
 
 def without_padding(values: Values) -> Values:
-    """Give padding that no header declares the value of the background.
+    """Give padding that no header declares the value of the background: the low end of the rest.
 
-    It is known by four signs: at least 1 % of the voxels have one value, the lowest or highest of all; no other value
-    is nearer to it than half the robust range of the rest; the rest reaches both ends of the image along all axes but
-    one at most, as a field of view does; and its rim is dark, or the value lies twice the range away. Zero is never
-    padding: it is what most programs write where there is nothing.
+    A value far from all others is known by four signs: at least 1 % of the voxels have it, and it is the lowest or
+    highest of all; no other value is nearer to it than half the robust range of the rest; the rest reaches both ends of
+    the image along all axes but one at most, as a field of view does; and its rim is dark, or the value lies twice the
+    range away. Zero, which most programs write where there is nothing, is left as the low end that it is.
+
+    A value amid all others, such as the 0 around a brain whose values have mean 0, is known by two: more than half of
+    the voxels at the border of the image have it, and at least 1 % of all are darker, by a twentieth of the range.
 
     Args:
         values: ``(*spatial)``.
@@ -64,9 +68,25 @@ def without_padding(values: Values) -> Values:
         found = [odd for odd in (values.min(), values.max()) if odd != 0 and _is_padding(values, odd)]
         if not found:
             break
-        padding = values == found[0]
-        values = np.where(padding, _ends(values[~padding])[0], values)
-    return values
+        values = _filled(values, found[0])
+    amid = _amid(values)
+    return values if amid is None else _filled(values, amid)
+
+
+def _filled(values: Values, odd: np.float32) -> Values:
+    padding = values == odd
+    return np.where(padding, _ends(values[~padding])[0], values)
+
+
+def _amid(values: Values) -> np.float32 | None:
+    """Find a value that surrounds the object and is not its darkest one."""
+    axes = [axis for axis, size in enumerate(values.shape) if size > 1]
+    border = np.concatenate([values.take((0, -1), axis).ravel() for axis in axes] or [values.ravel()])
+    value = np.float32(np.median(border))
+    if (border == value).mean() <= _MOST_OF_BORDER or (values < value).mean() < _SHARE:
+        return None
+    low, high = _ends(values[values != value])
+    return value if (values < value - _CLEARLY * (high - low)).mean() >= _SHARE else None
 
 
 def _is_padding(values: Values, odd: np.float32) -> bool:

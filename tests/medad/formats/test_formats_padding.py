@@ -73,3 +73,22 @@ def test_nothing_measured_or_nothing_declared():
 def test_a_background_is_no_padding(values):
     values = values.astype(np.float32)
     assert without_padding(values) is values
+
+
+@pytest.mark.parametrize("spatial", [BODY.shape, BODY.shape[:2]])
+@pytest.mark.parametrize("surrounding", [0.0, 0.25])
+def test_a_value_around_the_object_amid_its_values_becomes_dark(spatial, surrounding):
+    """As where each image was brought to mean 0 and deviation 1 inside the object."""
+    inside = BODY[..., : spatial[2] if len(spatial) == 3 else 1].reshape(spatial)
+    values = np.where(inside, np.sin(np.arange(inside.size).reshape(spatial)) * 2, surrounding).astype(np.float32)
+    low = np.quantile(values[inside], 0.01, method="nearest")
+    np.testing.assert_array_equal(without_padding(values), np.where(inside, values, low))
+
+
+def test_a_few_dark_voxels_move_no_background():
+    values = np.where(BODY, 1 + np.sin(AXES[0] + AXES[1]) / 2, 0).astype(np.float32)
+    values[20:24, 20:24, 0] = -3  # an edge that rings
+    assert without_padding(values) is values
+    slightly = values.copy()
+    slightly[BODY & (AXES[0] % 5 == 0)] = -0.01
+    assert without_padding(slightly) is slightly
