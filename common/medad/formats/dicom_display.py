@@ -25,7 +25,8 @@ def as_displayed(values: NDArray[np.float32], header: Any) -> NDArray[np.float32
         Values of the same shape; color is not changed.
 
     Raises:
-        Exception: whatever pydicom raises at a window or table that cannot be applied.
+        Exception: whatever pydicom raises at a window or table that cannot be applied; ``ValueError`` where the header
+            contradicts itself.
 
     References:
         DICOM PS3.3, C.11.2 (VOI LUT) and C.7.6.3.1.2 (photometric interpretation).
@@ -33,6 +34,8 @@ def as_displayed(values: NDArray[np.float32], header: Any) -> NDArray[np.float32
     kind = str(header.get("PhotometricInterpretation", "")).strip()
     if kind not in _MONOCHROME:
         return values
+    if kind == "MONOCHROME2" and str(header.get("PresentationLUTShape", "")).strip() == "INVERSE":
+        raise ValueError("MONOCHROME2 beside the PresentationLUTShape INVERSE: bright and dark are exchanged, or not")
     table = header.get("VOILUTSequence")
     low, high = (0, highest_entry(table[0])) if table else _range(header)
     if table:

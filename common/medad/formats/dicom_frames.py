@@ -18,7 +18,7 @@ _GROUPS = {
 }
 _OF_FILE = (
     *("Rows", "Columns", "BitsAllocated", "BitsStored", "PixelRepresentation", "PhotometricInterpretation"),
-    *("ModalityLUTSequence", "VOILUTSequence"),
+    *("ModalityLUTSequence", "VOILUTSequence", "PresentationLUTShape"),
 )
 
 FRAME_TAGS = (_SHARED, _PER_FRAME, _OF_DETECTOR, *(name for names in _GROUPS.values() for name in names))

@@ -19,7 +19,7 @@ _LOW, _HIGH = 0.01, 0.99
 _DARK = 0.1  # part of the robust range, as in the foreground mask
 _SHARE = 0.01  # of the image; fewer odd voxels do not move its robust ends
 _GAP, _FAR, _CLEARLY = 0.5, 2.0, 0.05  # of the robust range
-_MOST_OF_BORDER = 0.5
+_MOST_OF_BORDER, _OF_CORNERS = 0.5, 0.5
 _MOST = 3
 
 
@@ -50,10 +50,11 @@ def fill_padding(values: Values, padding: Mask, spatial_dims: int) -> Values:
 def without_padding(values: Values) -> Values:
     """Give padding that no header declares the value of the background: the low end of the rest.
 
-    A value far from all others is known by four signs: at least 1 % of the voxels have it, and it is the lowest or
-    highest of all; no other value is nearer to it than half the robust range of the rest; the rest reaches both ends of
-    the image along all axes but one at most, as a field of view does; and its rim is dark, or the value lies twice the
-    range away. Zero, which most programs write where there is nothing, is left as the low end that it is.
+    A value far from all others is known by five signs: at least 1 % of the voxels have it, and it is the lowest or
+    highest of all; no other value is nearer to it than half the robust range of the rest; at least half of the corners
+    of the image have it, as nothing bright in an object does; the rest reaches both ends of the image along all axes
+    but one at most, as a field of view does; and its rim is dark, or the value lies twice the range away. Zero, which
+    most programs write where there is nothing, is left as the low end that it is.
 
     A value amid all others, such as the 0 around a brain whose values have mean 0, is known by two: more than half of
     the voxels at the border of the image have it, and at least 1 % of all are darker, by a twentieth of the range.
@@ -91,7 +92,7 @@ def _amid(values: Values) -> np.float32 | None:
 
 def _is_padding(values: Values, odd: np.float32) -> bool:
     padding = values == odd
-    if not _SHARE <= padding.mean() < 1:
+    if not _SHARE <= padding.mean() < 1 or _corners(padding).mean() < _OF_CORNERS:
         return False
     rest = values[~padding]
     low, high = _ends(rest)
@@ -110,6 +111,11 @@ def _rim_is_dark(values: Values, padding: Mask, dark: float, spatial_dims: int) 
     """Say whether most of the voxels that touch padding are dark."""
     touching = ndimage.binary_dilation(padding, neighborhood(padding.ndim, spatial_dims)) & ~padding
     return bool(touching.any() and np.median(values[touching]) <= dark)
+
+
+def _corners(inside: Mask) -> Mask:
+    ends = [(0, size - 1) for size in inside.shape]
+    return inside[np.ix_(*ends)]
 
 
 def _axes_reached(inside: Mask) -> int:

@@ -84,3 +84,12 @@ def test_an_impossible_window_is_named(dicom: Callable[..., str]) -> None:
     with pytest.raises(InputError, match=r"m\.dcm: its window or lookup table cannot be applied .*positive width"):
         _read(path)
     np.testing.assert_array_equal(_read(path, MedicalImageReader), STORED)
+
+
+def test_a_header_that_says_both_bright_and_dark_is_refused(dicom: Callable[..., str]) -> None:
+    path = dicom("m.dcm", STORED, PresentationLUTShape="INVERSE", **TAGS)
+    with pytest.raises(InputError, match="MONOCHROME2 beside the PresentationLUTShape INVERSE"):
+        _read(path)
+    np.testing.assert_array_equal(_read(path, MedicalImageReader), STORED)
+    both = dicom("i.dcm", STORED, PresentationLUTShape="INVERSE", PhotometricInterpretation="MONOCHROME1", **TAGS)
+    np.testing.assert_array_equal(_read(both), 4095 - STORED)
