@@ -12,12 +12,15 @@ from .dicom_frames import frame_headers
 _logger = logging.getLogger(__name__)
 
 _ACQUISITION = "AcquisitionNumber"
-_TELLING = (_ACQUISITION, "TemporalPositionIdentifier", "EchoNumbers", "EchoTime")
+_TELLING = (
+    *(_ACQUISITION, "TemporalPositionIdentifier", "EchoNumbers", "EchoTime", "InversionTime", "FlipAngle"),
+    *("DiffusionBValue", "ConvolutionKernel"),
+)
 _OVERLAP = 0.75  # of the thickness of a slice
 
 
 def require_one_acquisition(headers: Sequence[Any], step: float, where: str) -> None:
-    """Check that slices do not come in turns from several acquisitions, echoes or time points.
+    """Check that slices do not come in turns from several acquisitions, echoes, time points or reconstructions.
 
     Two stacks that are shifted by half a slice look like one with half the distance. Slices that were acquired in turns
     and do not overlap, as an MR sequence may do it, are one volume.
@@ -28,7 +31,7 @@ def require_one_acquisition(headers: Sequence[Any], step: float, where: str) -> 
         where: the series, named in errors.
 
     Raises:
-        InputError: if the slices of acquisitions overlap, or echoes or time points take turns.
+        InputError: if the slices of acquisitions overlap, or anything else takes turns.
     """
     for name in _TELLING:
         values = [str(header.get(name)) for header in headers]

@@ -20,10 +20,11 @@ def test_overlapping_acquisitions_in_turns_are_refused(dicom, tmp_path):
         load(dicom, tmp_path, [1, 2] * 4)
 
 
-@pytest.mark.parametrize("tag", ["EchoNumbers", "EchoTime", "TemporalPositionIdentifier"])
+@pytest.mark.parametrize("tag", ["EchoNumbers", "EchoTime", "TemporalPositionIdentifier", "ConvolutionKernel"])
 def test_echoes_and_times_in_turns_are_refused(dicom, tmp_path, tag):
+    values = ["a", "b", "c"] if tag == "ConvolutionKernel" else [1, 2, 3]
     with pytest.raises(InputError, match=f"mixed series: 3 values of {tag} take turns"):
-        load(dicom, tmp_path, [1, 2, 3] * 3, tag, step=3.0)
+        load(dicom, tmp_path, values * 3, tag, step=3.0)
 
 
 def test_acquisitions_in_turns_that_do_not_overlap_are_named(dicom, tmp_path, caplog):
