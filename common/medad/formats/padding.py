@@ -57,7 +57,8 @@ def without_padding(values: Values) -> Values:
     most programs write where there is nothing, is left as the low end that it is.
 
     A value amid all others, such as the 0 around a brain whose values have mean 0, is known by two: more than half of
-    the voxels at the border of the image have it, and at least 1 % of all are darker, by a twentieth of the range.
+    the voxels at the border of the image have it, and at least 1 % of all are darker, and 1 % brighter, by a twentieth
+    of the range.
 
     Args:
         values: ``(*spatial)``.
@@ -80,14 +81,16 @@ def _filled(values: Values, odd: np.float32) -> Values:
 
 
 def _amid(values: Values) -> np.float32 | None:
-    """Find a value that surrounds the object and is not its darkest one."""
+    """Find a value that surrounds the object and is neither its darkest nor its brightest."""
     axes = [axis for axis, size in enumerate(values.shape) if size > 1]
     border = np.concatenate([values.take((0, -1), axis).ravel() for axis in axes] or [values.ravel()])
     value = np.float32(np.median(border))
     if (border == value).mean() <= _MOST_OF_BORDER or (values < value).mean() < _SHARE:
         return None
     low, high = _ends(values[values != value])
-    return value if (values < value - _CLEARLY * (high - low)).mean() >= _SHARE else None
+    apart = _CLEARLY * (high - low)
+    shares = (values < value - apart).mean(), (values > value + apart).mean()
+    return value if min(shares) >= _SHARE else None
 
 
 def _is_padding(values: Values, odd: np.float32) -> bool:

@@ -68,6 +68,7 @@ def test_nothing_measured_or_nothing_declared():
         np.full((4, 4), -5.0),
         np.full((4, 4), 0.0),
         np.where(BODY, 5.0, -5.0),  # two values
+        np.where(BODY, chest(), 400),  # a bright background stays bright
         np.where(BODY, np.where(OUTSIDE | (np.abs(AXES[0] - 24) < 4), 1000, 90 + AXES[1] % 9), 0),  # a bright lesion
         np.where(BODY, np.where(np.abs(AXES[0] - 24) < 4, 3071, 40 + AXES[1] % 9), -1000),  # metal
     ],
