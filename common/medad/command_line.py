@@ -10,9 +10,12 @@ from typing import Any
 
 from .configuration import split_overrides
 from .errors import MedadError, print_any_text, unwrap_errors
+from .explanations import explain
 
 _LEVELS = {"medad": logging.INFO, "monai": logging.ERROR, "ignite": logging.CRITICAL, "torch.onnx": logging.ERROR}
 """MONAI and ignite say errors a second time."""
+_INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells expect it."""
 
 
 def door_parser(verb: str, description: str, keys_of: str | None = None, **kwargs: Any) -> argparse.ArgumentParser:
@@ -64,7 +67,7 @@ def door(*refusals: type[Exception]) -> Iterator[None]:
         refusals: further errors whose message is enough.
 
     Raises:
-        SystemExit: with ``error: ...`` and the status 1, for an error that a user can act on.
+        SystemExit: with ``error: ...`` and the status 1, for an error that a user can act on; 130 after Ctrl-C.
     """
     print_any_text()
     logging.basicConfig(format="%(message)s")
@@ -76,3 +79,11 @@ def door(*refusals: type[Exception]) -> Iterator[None]:
             yield
     except shown as error:
         sys.exit(f"error: {error}")
+    except BaseException as error:
+        message = explain(error)
+        if message is None:
+            raise
+        if isinstance(error, KeyboardInterrupt):
+            sys.stderr.write(f"\nerror: {message}\n")
+            sys.exit(_INTERRUPTED)
+        sys.exit(f"error: {message}")

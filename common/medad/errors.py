@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors that a user can act on: what was found, where, what was expected, what to do."""
 
-import re
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from types import TracebackType
 
-_EXTRAS = {"mlflow": "mlflow", "sqlalchemy": "mlflow"}  # optional package: extra of medad that brings it
+from .explanations import causes, explain
 
 
 class MedadError(Exception):
@@ -92,7 +92,7 @@ def reason(error: BaseException) -> str:
     known = find_medad_error(error)
     if known is not None:
         return str(known)
-    root = _chain(error)[-1]
+    root = causes(error)[-1]
     return f"{type(root).__name__}: {root}"
 
 
@@ -126,6 +126,7 @@ def plain_errors() -> None:
     Other exceptions keep their traceback, and the exit status is 1 either way.
     """
     sys.excepthook = _show
+    threading.excepthook = lambda hook: _show(hook.exc_type, hook.exc_value or hook.exc_type(), hook.exc_traceback)
     print_any_text()
 
 
@@ -137,34 +138,8 @@ def print_any_text() -> None:
 
 
 def _show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    message = find_medad_error(error) or _missing_package(error) or _unfit_value(error)
+    message = find_medad_error(error) or explain(error)
     if message is None:
         sys.__excepthook__(kind, error, traceback)
     else:
         sys.stderr.write(f"\nerror: {message}\n")
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """The exception and its causes, outermost first."""
-    chain: list[BaseException] = [error]
-    while (cause := chain[-1].__cause__) is not None and cause not in chain:
-        chain.append(cause)
-    return chain
-
-
-def _missing_package(error: BaseException) -> str | None:
-    """Name the extra that brings an optional package which MONAI asked for in vain."""
-    texts = [str(link) for link in _chain(error) if isinstance(link, ImportError)]
-    for name in re.findall(r"No module named '(\w+)", " ".join(texts)):
-        if name in _EXTRAS:
-            extra = _EXTRAS[name]
-            return f'the package {name} is not installed. Install it with pip install "medad[{extra}]".'
-    return None
-
-
-def _unfit_value(error: BaseException) -> str | None:
-    """Say which part of a configuration refused its values, and why, where MONAI says neither in one line."""
-    chain = _chain(error)
-    part = [re.search(r"Failed to instantiate component '([^']+)'", str(link)) for link in chain]
-    named = [match.group(1) for match in part if match]
-    return f"{named[-1]}: {chain[-1]}" if named and isinstance(chain[-1], ValueError) else None

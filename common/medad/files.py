@@ -11,6 +11,11 @@ from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
 
+from .errors import InputError
+from .explanations import is_full_disk
+
+_ROOM = 2**16
+
 
 @contextmanager
 def atomic_path(path: Path, many_writers: bool = False) -> Iterator[Path]:
@@ -25,13 +30,15 @@ def atomic_path(path: Path, many_writers: bool = False) -> Iterator[Path]:
         Temporary name in the same folder.
 
     Raises:
-        OSError: if something cannot be written, or another of many writers was first with a folder.
+        InputError: if the disk is full.
+        OSError: if something else cannot be written, or another of many writers was first with a folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if many_writers:
         partial = path.with_name(f".{path.name}.{uuid4().hex}.partial")
         try:
-            yield partial
+            with _full_disk_named(path):
+                yield partial
             partial.replace(path)
         finally:
             remove(partial)
@@ -40,13 +47,30 @@ def atomic_path(path: Path, many_writers: bool = False) -> Iterator[Path]:
     remove(partial)
     remove(replaced)
     try:
-        yield partial
+        with _full_disk_named(path):
+            yield partial
         if path.is_dir():  # cannot be replaced in one step, and must never stand there half deleted
             path.replace(replaced)
         partial.replace(path)
     finally:
         remove(partial)
         remove(replaced)
+
+
+@contextmanager
+def _full_disk_named(path: Path) -> Iterator[None]:
+    """Say which file there is no room for; the error of the system names none, and NumPy and torch hide it."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if not is_full_disk(error) and shutil.disk_usage(path.parent).free > _ROOM:
+            raise
+        raise InputError(
+            "the disk is full",
+            where=path,
+            expected="room for what is written there",
+            remedy="Make room, and resume the run: what is finished stays.",
+        ) from error
 
 
 def temporary_names(path: Path) -> tuple[Path, Path]:
@@ -78,7 +102,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, An
 
 def append_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Add rows to a CSV file; entries that are no column are left out."""
-    with open_table(path, "a") as file:
+    with _full_disk_named(path), open_table(path, "a") as file:
         csv.DictWriter(file, columns, extrasaction="ignore").writerows(rows)
 
 

@@ -12,6 +12,7 @@ PACKAGE = ROOT / "common" / "medad"
 ROOMS = (
     "__init__",
     "release_code",
+    "explanations",
     "errors",
     "keys",
     "checks",

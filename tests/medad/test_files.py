@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from medad.files import atomic_path, read_csv, write_csv, write_json
+from medad.errors import InputError
+from medad.files import append_csv, atomic_path, read_csv, write_csv, write_json
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -94,3 +97,36 @@ def test_a_row_that_was_cut_off_does_not_count(tmp_path: Path) -> None:
         found = read_csv(tmp_path / "t.csv")
         assert found == rows[: len(found)]
     assert found == rows
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError("4096 requested and 2016 written"),  # as NumPy says it
+        RuntimeError("unexpected pos 61824 vs 61712"),  # as torch does
+    ],
+)
+def test_a_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    path = tmp_path / "x.pt"
+    path.write_text("old")
+    monkeypatch.setattr("medad.files.shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
+    for many in (False, True):
+        with (
+            pytest.raises(InputError, match=rf"{path}: the disk is full\. .* resume"),
+            atomic_path(path, many) as partial,
+        ):
+            partial.write_text("new")
+            raise error
+    assert path.read_text() == "old" and [*tmp_path.iterdir()] == [path]
+
+
+def test_another_error_of_writing_is_itself(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="torn"), atomic_path(tmp_path / "x"):
+        raise OSError("torn")
+
+
+def test_rows_are_added_without_what_is_no_column(tmp_path: Path) -> None:
+    write_csv(tmp_path / "x.csv", ("a",), [{"a": 1, "b": 2}])
+    append_csv(tmp_path / "x.csv", ("a",), [{"a": "M\udcfc", "b": 3}])
+    assert read_csv(tmp_path / "x.csv") == [{"a": "1"}, {"a": "M\\udcfc"}]

@@ -118,6 +118,13 @@ def load_splits(
 
 def _read(path: Path, layout: str, recursive: bool) -> Splits:
     """Read all splits of one data set."""
+    if not os.path.lexists(path):
+        raise InputError(
+            "it does not exist",
+            where=path.absolute(),
+            expected="the folder or file with the images",
+            remedy="Correct dataset_dir.",
+        )
     if not is_file(path):  # a file that cannot be read costs its case only
         require_openable(path)
     path = path.resolve()

@@ -35,6 +35,8 @@ def name_datasets(dataset_dirs: DatasetDirs) -> dict[str, Path]:
     Raises:
         InputError: if there is none, one is given twice, or a name cannot be part of a file name.
     """
+    if not isinstance(dataset_dirs, (Mapping, Sequence)):  # an option without its value is True
+        raise _refusal(f"{dataset_dirs!r} given")
     given = list(dataset_dirs.values() if isinstance(dataset_dirs, Mapping) else dataset_dirs)
     if not given or not all(isinstance(path, (str, os.PathLike)) and str(path) for path in given):
         raise _refusal(f"{dataset_dirs!r} given")

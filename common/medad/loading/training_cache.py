@@ -5,7 +5,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing.pool import ThreadPool
 from typing import Any
 
 from monai.data import CacheDataset, get_track_meta, set_track_meta
@@ -20,6 +19,7 @@ from ..errors import InputError, unwrap_errors
 from ..keys import ABNORMAL, NORMAL
 from ..transforms import SlicesOfVolume
 from .batch_size import is_volume
+from .joined_threads import joined_threads
 
 _logger = logging.getLogger(__name__)
 
@@ -28,9 +28,17 @@ class TrainingCache(CacheDataset):
     """MONAI's ``CacheDataset``; its items, and what the random transforms make of them, carry no metadata.
 
     Every random transform would update affine and history of its image, and every batch collate them: more work than
-    the augmentation itself. The values are the same. MONAI's switch for metadata is global, so the items are to be
+    the augmentation itself. The values are the same. The threads that fill it have ended when it is full, or cannot be
+    filled. MONAI's switch for metadata is global, so the items are to be
     taken in one thread of a process, as data loaders do.
     """
+
+    def _fill_cache(self, indices: Sequence[int] | None = None) -> list[Any]:
+        if indices is None:
+            indices = range(self.cache_num)
+        with joined_threads(self.num_workers or 1) as pool:
+            items = pool.imap(self._load_cache_item, indices)
+            return list(tqdm(items, "training images", len(indices), disable=not self.progress or not indices))
 
     def _load_cache_item(self, idx: int) -> Any:
         return _without_metadata(super()._load_cache_item(idx))
@@ -91,7 +99,7 @@ def _sliced(
     last = next((number for number, step in enumerate(steps) if isinstance(step, SlicesOfVolume)), None)
     if last is None or steps[last].spatial_dims == 3:
         return list(items), transform
-    with ThreadPool(threads) as pool:
+    with joined_threads(threads) as pool:
         parts = pool.imap(Compose(steps[: last + 1]), map(dict, items))
         slices = [
             _without_metadata(each)
