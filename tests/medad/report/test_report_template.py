@@ -65,8 +65,8 @@ def test_a_copy_of_the_package_uses_its_own_template(tmp_path: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOM, copy / "report", ignore=ignored)
     (copy / "report" / "templates" / "report.html").write_text("copy of {{ title }}")
-    for name in ("__init__.py", "files.py"):
-        shutil.copyfile(ROOM.parent / name, copy / name)
+    for module in ROOM.parent.glob("*.py"):
+        shutil.copyfile(module, copy / module.name)
     code = "from scripts.medad.report.template import render; print(render(title='<b>'))"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "copy of &lt;b&gt;\n"
