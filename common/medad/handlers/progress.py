@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Progress bar, one for a whole run."""
 
+from contextlib import ExitStack
+
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from .run_end import at_the_end
 
@@ -11,7 +14,8 @@ from .run_end import at_the_end
 class ProgressBar:
     """Show iterations done, time left and, in training, the smoothed loss.
 
-    Ignite's bar starts anew with every epoch, which hides how long a run of many short epochs still takes.
+    Ignite's bar starts anew with every epoch, which hides how long a run of many short epochs still takes. What is
+    logged while the bar stands has lines of its own above it.
 
     Args:
         description: what is going on.
@@ -23,6 +27,7 @@ class ProgressBar:
         self.loss_key = loss_key
         self.loss: float | None = None
         self.bar: tqdm[object] | None = None
+        self.open = ExitStack()
 
     def attach(self, engine: Engine) -> None:
         """Follow one run."""
@@ -34,6 +39,7 @@ class ProgressBar:
         """Open the bar where the run starts or resumes."""
         total = (engine.state.epoch_length or 0) * (engine.state.max_epochs or 1)
         self.loss = None
+        self.open.enter_context(logging_redirect_tqdm())
         self.bar = tqdm(
             desc=self.description,
             total=total or None,
@@ -57,3 +63,4 @@ class ProgressBar:
         """Close the bar."""
         if self.bar is not None:
             self.bar.close()
+        self.open.close()

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-
-
+import io
+import logging
+import sys
 from typing import Any
 
 import pytest
 import torch
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 from medad.handlers import ProgressBar
 
 
@@ -58,3 +59,18 @@ def test_other_ranks_are_silent(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     monkeypatch.setattr("ignite.distributed.get_rank", lambda: 1)
     _train(ProgressBar("training"), [1.0])
     assert not capsys.readouterr().err
+
+
+def test_what_is_logged_has_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setattr(sys, "stderr", screen)
+    root, handler = logging.getLogger(), logging.StreamHandler(screen)
+    monkeypatch.setattr(root, "handlers", [handler])
+    bar, engine = ProgressBar("inference"), Engine(lambda engine, batch: None)
+    bar.attach(engine)
+    engine.add_event_handler(Events.ITERATION_COMPLETED, lambda: logging.getLogger("medad").warning("few normal images"))
+    engine.run([0, 0, 0])
+    seen = [line.rpartition("\r")[2] for line in screen.getvalue().split("\n")]
+    assert seen.count("few normal images") == 3
+    assert root.handlers == [handler]
