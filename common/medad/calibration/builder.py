@@ -11,8 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from .. import __version__
@@ -21,11 +19,10 @@ from ..errors import calibration_error
 from ..keys import Keys
 from .calibration import LOWEST_VOXEL_RATE, Calibration, voxel_rate_grid
 from .hashing import as_json_holds_it
+from .histogram import Histogram
+from .left_out import LeftOutRates
 
 _MANTISSA_BITS = 14
-_SHIFT = 23 - _MANTISSA_BITS
-_BINS = 0x7F800000 >> _SHIFT  # bit patterns of the finite floats from 0 on
-_SLACK = 1e-9
 
 
 def images_per_subject(items: Iterable[Mapping[str, Any]]) -> dict[str, int]:
@@ -43,10 +40,9 @@ def images_per_subject(items: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 class CalibrationBuilder:
     """Collect normal scores and maps; :meth:`merge` joins the builders of several processes.
 
-    Map values are counted in bins of equal bit patterns: non-negative floats are ordered as their bits are, and the
-    first 14 bits of the mantissa make bins at most ``2**-14`` (0.006 %) wide relative to their values. A threshold is
-    the largest float of its bin: too high by at most that, never too low, and the share of voxels above it is exact.
-    The histogram takes 33 MB however many images come.
+    Map values are counted in bins at most ``2**-14`` (0.006 %) wide relative to their values. A threshold is the largest
+    float of its bin: too high by at most that, never too low, and the share of voxels above it is exact. The histograms
+    take 44 MB however many images come.
 
     Args:
         images_per_subject: number of calibration images of every subject, over all processes (see
@@ -60,23 +56,10 @@ class CalibrationBuilder:
         self._scores: list[tuple[float, str]] = []
         self._seen: Counter[str] = Counter()
         self._axes: set[int] = set()
-        self._histogram = np.zeros(_BINS, dtype=np.float64)
+        self._histogram = Histogram(_MANTISSA_BITS)
+        self._left_out = LeftOutRates(self.images_per_subject)
         self._voxels = 0
         self._squared_weight = 0.0
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Travel between processes with the occupied bins only."""
-        state = self.__dict__.copy()
-        bins = np.flatnonzero(self._histogram)
-        state["_histogram"] = (bins, self._histogram[bins])
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Unfold the occupied bins."""
-        self.__dict__.update(state)
-        bins, weights = state["_histogram"]
-        self._histogram = np.zeros(_BINS, dtype=np.float64)
-        self._histogram[bins] = weights
 
     def update(
         self,
@@ -119,7 +102,8 @@ class CalibrationBuilder:
         self._axes.add(anomaly_map.ndim - 1)
         if values.numel():
             weight = 1.0 / (expected * values.numel())
-            _count(self._histogram, values, weight)
+            self._histogram.add(values, weight)
+            self._left_out.add(subject_id, values, weight)
             self._voxels += values.numel()
             self._squared_weight += values.numel() * weight**2
 
@@ -142,7 +126,8 @@ class CalibrationBuilder:
         self._seen = seen
         self._scores += other._scores
         self._axes |= other._axes
-        self._histogram += other._histogram
+        self._histogram.merge(other._histogram)
+        self._left_out.merge(other._left_out)
         self._voxels += other._voxels
         self._squared_weight += other._squared_weight
 
@@ -169,7 +154,7 @@ class CalibrationBuilder:
                 "Add a split 'calibration', or normal images (label 0) to 'validation'.",
             )
         pairs = sorted((score, images / (subjects * self._seen[subject])) for score, subject in self._scores)
-        total = float(self._histogram.sum())
+        total = self._histogram.total
         effective = float(f"{total**2 / self._squared_weight:.12g}") if self._voxels else 0.0
         lowest = max(LOWEST_VOXEL_RATE, 1.0 / (effective + 1.0))
         rates = [rate for rate in voxel_rate_grid() if rate > lowest] + [lowest] if self._voxels else []
@@ -180,37 +165,11 @@ class CalibrationBuilder:
             voxels=self._voxels,
             effective_voxels=effective,
             voxel_rates=tuple(rates),
-            voxel_thresholds=tuple(_thresholds(self._histogram, rates)),
+            voxel_thresholds=tuple(self._histogram.thresholds(rates)),
+            voxel_rates_left_out=tuple(float(f"{rate:.6g}") for rate in self._left_out.rates(rates)),
             data_sha256=data_sha256,
             weights_sha256=weights_sha256,
             settings=as_json_holds_it(settings or {}),
             axes=tuple(sorted(self._axes)),
             medad_version=__version__,
         )
-
-
-def _count(histogram: npt.NDArray[np.float64], values: torch.Tensor, weight: float) -> None:
-    """Add ``weight`` per value; the counts are whole numbers, so the order of the voxels does not matter."""
-    bits = (values + 0.0).contiguous().view(torch.int32)  # -0.0 + 0.0 = 0.0
-    bins = (bits >> _SHIFT).cpu().numpy()
-    if bins.size < 1 << 16:
-        occupied, counts = np.unique(bins, return_counts=True)
-        histogram[occupied] += counts * weight
-    else:
-        counts = np.bincount(bins)
-        histogram[: counts.size] += counts * weight
-
-
-def _thresholds(histogram: npt.NDArray[np.float64], rates: list[float]) -> list[float]:
-    occupied = np.flatnonzero(histogram)
-    if not occupied.size:
-        return []
-    weight = histogram[occupied]
-    above = np.append(np.cumsum(weight[::-1])[::-1][1:], 0.0) / weight.sum()  # share of the voxels in higher bins
-    allowed = np.asarray(rates) * (1 + _SLACK)
-    # `above` falls: the first bin whose share above it is small enough
-    first = np.searchsorted(-above, -allowed, side="left")
-    edges = ((occupied[first].astype(np.int64) + 1) << _SHIFT) - 1
-    edges[occupied[first] == 0] = 0
-    thresholds: list[float] = edges.astype(np.int32).view(np.float32).astype(np.float64).tolist()
-    return thresholds
