@@ -41,6 +41,8 @@ class Keys(StrEnum):
     """Conformal p-value of the score against the calibration normals."""
     DECISION = "decision"
     """0 normal, 1 abnormal, at the chosen image false-positive rate."""
+    NOTE = "note"
+    """What makes p-value, decision or mask less reliable than they look, in sentences; empty where nothing does."""
     DETECTIONS = "detections"
     """Points where something was found, with scores and sizes: ``Candidates`` on the grid of the file."""
     CIRCLES = "circles"

@@ -4,6 +4,7 @@
 from .builder import CalibrationBuilder, images_per_subject
 from .calibration import Calibration, voxel_rate_grid
 from .decision import Calibrated
+from .few_images import few_images, rough_threshold
 from .file import load_calibration
 from .grouped_builder import GroupedCalibrationBuilder
 from .hashing import as_json_holds_it, data_hash
@@ -25,8 +26,10 @@ __all__ = [
     "as_json_holds_it",
     "calibration_of_weights",
     "data_hash",
+    "few_images",
     "images_per_subject",
     "load_calibration",
+    "rough_threshold",
     "score_settings",
     "voxel_rate_grid",
 ]

@@ -40,9 +40,9 @@ def images_per_subject(items: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 class CalibrationBuilder:
     """Collect normal scores and maps; :meth:`merge` joins the builders of several processes.
 
-    Map values are counted in bins at most ``2**-14`` (0.006 %) wide relative to their values. A threshold is the largest
-    float of its bin: too high by at most that, never too low, and the share of voxels above it is exact. The histograms
-    take 44 MB however many images come.
+    Map values are counted in bins at most ``2**-14`` (0.006 %) wide relative to their values. A threshold is the
+    largest float of its bin: too high by at most that, never too low, and the share of voxels above it is exact. The
+    histograms take 44 MB however many images come.
 
     Args:
         images_per_subject: number of calibration images of every subject, over all processes (see

@@ -38,6 +38,16 @@ def voxel_rate_grid() -> tuple[float, ...]:
     return tuple(sorted({float(f"{rate:.6g}") for rate in spaced} | set(_USUAL_RATES), reverse=True))
 
 
+def images_needed(rate: float) -> int:
+    """Count the normal images without which no image can be called abnormal at a false-positive rate.
+
+    Example:
+        >>> images_needed(0.05)
+        19
+    """
+    return math.ceil(1.0 / rate * (1 - _SLACK)) - 1
+
+
 @dataclasses.dataclass(frozen=True)
 class Calibration:
     """Scores and voxel quantiles of held-out normal images; one JSON file.
@@ -177,7 +187,7 @@ class Calibration:
             ValueError: if the rate lies outside (0, 1).
         """
         check_within("(0, 1)", rate=rate)
-        needed = math.ceil(1.0 / rate * (1 - _SLACK)) - 1
+        needed = images_needed(rate)
         if self.images < needed:
             raise calibration_error(
                 self._where,
@@ -249,7 +259,7 @@ class Calibration:
         raise calibration_error(
             self._where,
             f"{self.effective_voxels:.0f} effective voxels cannot support a voxel false-positive rate of {rate:g}",
-            f"at least {math.ceil(1.0 / rate * (1 - _SLACK)) - 1} normal ones",
+            f"at least {images_needed(rate)} normal ones",
             f"{_RECALIBRATE}, raise voxel_false_positive_rate, or give --threshold.",
         )
 

@@ -11,6 +11,7 @@ from ..anomaly_map.grid import entry
 from ..errors import CalibrationError
 from ..keys import Keys
 from .calibration import Calibration
+from .few_images import rough_threshold
 from .stored import StoredCalibration
 
 logger = logging.getLogger(__name__)
@@ -22,16 +23,18 @@ class Calibrated(Transform):
     Nothing is read before the first case. With an explicit threshold the mask needs no calibration; where there is
     none then, or one of other weights, both are ``None``; where it has too few images for the rate, the decision is.
     A case of a ``dataset`` with a calibration of its own is judged by that one, any other case by the one over all
-    images; where other data sets have their own, a warning says so. Every reason is logged once.
+    images; where other data sets have their own, a note says so. What makes the results of a case less reliable is its
+    ``note``; each is logged once.
 
     Args:
         calibration: the calibration of the run, with its image false-positive rate; an explicit threshold of the map
             does not change the p-value.
         score_key: the score.
-        map_key: the map; a warning says once if it has other axes than the images of the calibration had.
+        map_key: the map; a note says if it has other axes than the images of the calibration had.
         p_value_key: where the p-value goes (float or ``None``).
         decision_key: where the decision goes (int or ``None``).
         result_key: where the three go together, by their keys.
+        note_key: where the note goes (text).
 
     Raises:
         CalibrationError: at a case, if there is no usable calibration and no threshold.
@@ -45,6 +48,7 @@ class Calibrated(Transform):
         p_value_key: str = Keys.P_VALUE,
         decision_key: str = Keys.DECISION,
         result_key: str = Keys.RESULT,
+        note_key: str = Keys.NOTE,
     ) -> None:
         self.calibration = calibration
         self.score_key = score_key
@@ -52,7 +56,8 @@ class Calibrated(Transform):
         self.p_value_key = p_value_key
         self.decision_key = decision_key
         self.result_key = result_key
-        self._warned: set[str] = set()
+        self.note_key = note_key
+        self._logged: set[str] = set()
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Judge the case."""
@@ -61,37 +66,49 @@ class Calibrated(Transform):
         decision: int | None = None
         try:
             calibration = self.calibration.load().of(data.get(Keys.DATASET))
-            self._check_dataset(calibration, data)
             p_value = calibration.p_value(score)
             decision = calibration.decision(score, self.calibration.image_false_positive_rate)
-            self._check_axes(calibration, data)
+            notes = self._notes(calibration, data)
         except CalibrationError as error:
             if self.calibration.threshold is None:
                 raise
-            self._warn_once(f"no decision: {error}")
+            notes = [f"no decision: {error}"]
+        for note in notes:
+            self._log_once(note)
         found: dict[Hashable, Any] = {str(self.p_value_key): p_value, str(self.decision_key): decision}
-        return {**data, **found, self.result_key: {str(self.score_key): score, **found}}
+        result = {str(self.score_key): score, **found}
+        return {**data, **found, self.note_key: " ".join(notes), self.result_key: result}
 
-    def _check_axes(self, calibration: Calibration, data: Mapping[Hashable, Any]) -> None:
-        axes = data[self.map_key].ndim - 1 if self.map_key in data else None
-        if axes and calibration.axes and axes not in calibration.axes:
-            calibrated = " and ".join(map(str, calibration.axes))
-            self._warn_once(
-                f"{self.calibration.path}: made from images with {calibrated} axes, this one has {axes}. Scores of "
-                "slices and of volumes differ, so that p-values and decisions are not reliable. Calibrate on what you "
-                "infer on."
-            )
+    def _notes(self, calibration: Calibration, data: Mapping[Hashable, Any]) -> list[str]:
+        asked = self.calibration
+        notes = (
+            _of_other_datasets(calibration, data.get(Keys.DATASET)),
+            _of_other_axes(calibration, data[self.map_key].ndim - 1) if self.map_key in data else None,
+            rough_threshold(calibration, asked.voxel_false_positive_rate) if asked.threshold is None else None,
+        )
+        return [note for note in notes if note is not None]
 
-    def _check_dataset(self, calibration: Calibration, data: Mapping[Hashable, Any]) -> None:
-        if calibration.groups:
-            name = data.get(Keys.DATASET)
-            self._warn_once(
-                f"{self.calibration.path}: it has calibrations of the data sets {', '.join(calibration.groups)}, these "
-                f"cases are of {name or 'none'}: judged by the one over all images, whose rates need "
-                "not hold here. Give dataset_dir as {name: path} with one of these names."
-            )
+    def _log_once(self, note: str) -> None:
+        if note not in self._logged:
+            logger.warning("%s: %s", self.calibration.path, note)
+        self._logged.add(note)
 
-    def _warn_once(self, text: str) -> None:
-        if text not in self._warned:
-            logger.warning(text)
-        self._warned.add(text)
+
+def _of_other_axes(calibration: Calibration, axes: int) -> str | None:
+    if not calibration.axes or axes in calibration.axes:
+        return None
+    return (
+        f"The calibration is made from images with {' and '.join(map(str, calibration.axes))} axes, this one has "
+        f"{axes}. Scores of slices and of volumes differ, so that p-value and decision are not reliable. Calibrate on "
+        "what you infer on."
+    )
+
+
+def _of_other_datasets(calibration: Calibration, dataset: str | None) -> str | None:
+    if not calibration.groups:
+        return None
+    return (
+        f"The calibration has parts for the data sets {', '.join(calibration.groups)}, this case is of "
+        f"{dataset or 'none'}: judged by all images together, whose rates need not hold here. Give dataset_dir as "
+        "{name: path} with one of these names."
+    )

@@ -13,7 +13,7 @@ from monai.inferers import Inferer
 from monai.transforms import Compose
 from torch import nn
 
-from ..calibration import Calibration, GroupedCalibrationBuilder, StoredCalibration
+from ..calibration import Calibration, GroupedCalibrationBuilder, StoredCalibration, few_images, rough_threshold
 from ..errors import InputError
 from ..keys import Keys
 from ..loading import CaseLoader
@@ -23,8 +23,6 @@ from ..networks.weights import load_weights
 from .evaluator import AnomalyEvaluator
 
 _logger = logging.getLogger(__name__)
-
-_FEW_SUBJECTS = 19  # what a rate of 5 % needs
 
 
 class Calibrator:
@@ -74,6 +72,7 @@ class Calibrator:
         self.datalist = datalist
         if calibration.path is None or calibration.weights_path is None:
             raise ValueError("calibration must name its file and the weights that it belongs to")
+        self.asked = calibration
         self.path, self.weights_path, self.settings = calibration.path, calibration.weights_path, calibration.settings
         self.network = unwrap_network(network)
         self.device = device
@@ -98,25 +97,23 @@ class Calibrator:
             calibration = reduce(_merged, builders).build(weights_hash(self.weights_path), self.settings)
             calibration.save(self.path)
             for name, group in calibration.groups.items():
-                _report(f"calibration of the data set {name}", group)
-            _report("calibration", calibration)
+                self._report(f"calibration of the data set {name}", group)
+            self._report("calibration", calibration)
             _logger.info("calibration: %s", self.path)
         idist.barrier()
+
+    def _report(self, what: str, calibration: Calibration) -> None:
+        _logger.info("%s: %d normal images of %d subjects", what, calibration.images, calibration.subjects)
+        for note in (
+            few_images(calibration.images, calibration.subjects, self.asked.image_false_positive_rate),
+            rough_threshold(calibration, self.asked.voxel_false_positive_rate),
+        ):
+            if note is not None:
+                _logger.warning("%s: %s", what, note)
 
     def _update(self, engine: Engine) -> None:
         for case in engine.state.output:
             self.builder.update(case)
-
-
-def _report(what: str, calibration: Calibration) -> None:
-    if calibration.subjects < _FEW_SUBJECTS:
-        _logger.warning(
-            "%s: only %d subjects; decisions at rates below %.2g are rough or refused",
-            what,
-            calibration.subjects,
-            1 / (calibration.subjects + 1),
-        )
-    _logger.info("%s: %d normal images of %d subjects", what, calibration.images, calibration.subjects)
 
 
 def _merged(first: GroupedCalibrationBuilder, second: GroupedCalibrationBuilder) -> GroupedCalibrationBuilder:

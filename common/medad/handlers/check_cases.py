@@ -2,13 +2,16 @@
 """Check of the validation images before training begins, not hours later."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
-from torch.utils.data import DataLoader
 
+from ..calibration import StoredCalibration, few_images, images_per_subject
 from ..errors import InputError
+from ..keys import ABNORMAL, Keys
+from ..loading import CaseLoader
 
 _logger = logging.getLogger(__name__)
 
@@ -20,11 +23,13 @@ class CheckCases:
     say; an image that is not would end the training at its first validation.
 
     Args:
-        dataloader: a :class:`medad.loading.CaseLoader`.
+        dataloader: of these cases.
+        calibration: what will be calibrated on the normal ones of them; a warning says if they are too few.
     """
 
-    def __init__(self, dataloader: DataLoader[Any]) -> None:
+    def __init__(self, dataloader: CaseLoader, calibration: StoredCalibration | None = None) -> None:
         self.dataloader = dataloader
+        self.calibration = calibration
 
     def attach(self, engine: Engine) -> None:
         """Check when the run starts."""
@@ -36,6 +41,8 @@ class CheckCases:
         Raises:
             InputError: if cases cannot be used.
         """
+        if self.calibration is not None and idist.get_rank() == 0:
+            _warn_of_few(self.dataloader.dataset.data, self.calibration.image_false_positive_rate)
         found = [failure for batch in self.dataloader for failure in batch["failures"]]
         failures = [failure for part in idist.all_gather(found) for failure in part]
         for failure in failures:
@@ -47,3 +54,13 @@ class CheckCases:
                 expected="images that can all be used, since the calibration is made with them",
                 remedy="Repair these images, or take them out of the data.",
             )
+
+
+def _warn_of_few(items: Sequence[Mapping[str, Any]], rate: float) -> None:
+    normal = [item for item in items if item.get(Keys.LABEL) != ABNORMAL]
+    names = dict.fromkeys(item[Keys.DATASET] for item in normal if Keys.DATASET in item)
+    groups = {f"data set {name}": [item for item in normal if item.get(Keys.DATASET) == name] for name in names}
+    for name, group in {**groups, "calibration": normal}.items():
+        note = few_images(len(group), len(images_per_subject(group)), rate)
+        if note is not None:
+            _logger.warning("%s: %s", name, note)

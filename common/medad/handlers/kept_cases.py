@@ -2,6 +2,7 @@
 """Kept cases: what the report of a resumed run shows of the cases that an earlier run has finished."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,10 @@ class KeptCases:
     def datasets(self) -> set[str | None]:
         """Names of the data sets that the cases come from."""
         return {row.get("dataset") or None for row in self.rows.values()}
+
+    def notes(self) -> Counter[str]:
+        """Notes on the cases, with the number of cases that have each."""
+        return Counter(row.get("note", "") for row in self.rows.values())
 
     def records(self) -> list[CaseRecord]:
         """The cases, not drawn."""

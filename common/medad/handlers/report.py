@@ -3,6 +3,7 @@
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -110,6 +111,7 @@ class ReportHandler:
         self.gallery = CaseGallery(self.max_cases, map_max=4 * threshold if threshold else self.map_white)
         self.scores: list[dict[str, Any]] = []
         self.datasets: set[str | None] = set()
+        self.notes: Counter[str] = Counter()
         if self.resume and idist.get_rank() == 0:
             self.kept = KeptCases(self.path.parent, engine.data_loader.dataset, self.pred_name)
 
@@ -120,6 +122,7 @@ class ReportHandler:
             p_value = None if case.get(Keys.P_VALUE) is None else float(case[Keys.P_VALUE])
             score = float(case[Keys.ANOMALY_SCORE])
             self.datasets.add(case.get(Keys.DATASET))
+            self.notes[str(case.get(Keys.NOTE, ""))] += 1
             self.scores.append({"anomaly_score": score, "label": label, "decision": decision})
             circles, detections = _marks(case)
             self.gallery.add(
@@ -139,6 +142,7 @@ class ReportHandler:
         scores = [row for part in idist.all_gather(self.scores) for row in part]
         failures = [row for part in idist.all_gather(engine.state.failures) for row in part]
         datasets = set().union(*idist.all_gather(self.datasets))
+        notes = sum(idist.all_gather(self.notes), Counter[str]())
         nothing_new = not scores and not failures and self.path.is_file()
         if idist.get_rank() != 0 or nothing_new:  # then the report of the earlier run stands
             return
@@ -146,6 +150,7 @@ class ReportHandler:
             records = self._with_pictures(select_cases([*records, *self.kept.records()], self.max_cases))
             scores += self.kept.scores()
             datasets |= self.kept.datasets()
+            notes += self.kept.notes()
         if len(datasets) == 1:
             self.calibration = self._summary(datasets.pop())
         write_report(
@@ -157,6 +162,7 @@ class ReportHandler:
             provenance=self._provenance(),
             calibration=self.calibration,
             failures=[(row["case"], row["failure"]) for row in failures],
+            notes=[(note, count) for note, count in notes.most_common() if note],
             max_cases=self.max_cases,
             froc_curve=getattr(engine.state, "froc_curve", ()),
         )

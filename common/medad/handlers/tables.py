@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of a run: ``scores.csv`` (case, score, p-value, decision, source) and ``failures.csv`` (case, reason)."""
+"""Tables of a run: ``scores.csv`` (case, score, p-value, decision, note ...) and ``failures.csv`` (case, reason)."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from ..files import append_csv, read_csv, write_csv
 from ..keys import Keys
 from ..report import redact_paths
 
-SCORE_COLUMNS = ("case", "score", "p_value", "decision", "source")
+SCORE_COLUMNS = ("case", "score", "p_value", "decision", "note", "source")
 FAILURE_COLUMNS = ("case", "failure")
 
 
@@ -29,6 +29,7 @@ def score_row(case: dict[str, Any]) -> dict[str, str]:
         "score": f"{float(case[Keys.ANOMALY_SCORE]):.9g}",
         "p_value": "" if p_value is None else f"{float(p_value):.6g}",
         "decision": "" if decision is None else str(int(decision)),
+        "note": redact_paths(str(case.get(Keys.NOTE, ""))),
         "source": str(case.get(Keys.SOURCE, "")),
     }
 

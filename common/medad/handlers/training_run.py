@@ -10,8 +10,9 @@ from ignite.engine import Engine
 from monai.handlers import TensorBoardStatsHandler, ValidationHandler, from_engine
 from monai.transforms import Randomizable
 from torch import nn
-from torch.utils.data import DataLoader
 
+from ..calibration import StoredCalibration
+from ..loading import CaseLoader
 from .check_cases import CheckCases
 from .model_saver import ModelSaver
 from .progress import ProgressBar
@@ -38,6 +39,7 @@ class TrainingRun:
         transform: random transforms of the training data, or ``None``.
         resume: whether to continue from ``state_path``.
         description: what is trained, as the progress bar says it.
+        calibration: what is calibrated on the validation images after the training, which are counted before it.
     """
 
     def __init__(
@@ -48,12 +50,13 @@ class TrainingRun:
         model_path: str | Path,
         model: nn.Module,
         validator: Any,
-        cases: DataLoader[Any],
+        cases: CaseLoader,
         interval: int,
         seed: int,
         transform: Randomizable | None = None,
         resume: bool = False,
         description: str = "training",
+        calibration: StoredCalibration | None = None,
     ) -> None:
         weights = Path(model_path)
         self.handlers: list[Any] = [
@@ -72,7 +75,11 @@ class TrainingRun:
                     output_transform=from_engine(["loss"], first=True),
                 )
             )
-        self.handlers += [ModelSaver(model_path, model), ProgressBar(description, "loss"), CheckCases(cases)]
+        self.handlers += [
+            ModelSaver(model_path, model),
+            ProgressBar(description, "loss"),
+            CheckCases(cases, calibration),
+        ]
 
     def attach(self, engine: Engine) -> None:
         """Follow one run."""

@@ -51,6 +51,7 @@ MAX_FACTS = 40
 MAX_GROUPS = 100
 MAX_METRICS = 100
 MAX_FAILURES = 200
+MAX_NOTES = 20
 
 
 class Fact(NamedTuple):
@@ -190,6 +191,11 @@ def outlines(records: Sequence[CaseRecord]) -> list[tuple[str, tuple[int, int, i
 def failure_rows(failures: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """List the cases that gave no result, and why."""
     return [(name, redact_paths(str(reason))) for name, reason in failures[:MAX_FAILURES]]
+
+
+def note_rows(notes: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    """List what makes results less reliable, and the number of cases."""
+    return [(redact_paths(note), count) for note, count in notes[:MAX_NOTES]]
 
 
 def _names_a_person(key: str) -> bool:

@@ -41,6 +41,7 @@ def write_report(
     provenance: Mapping[str, object],
     calibration: CalibrationSummary | None = None,
     failures: Sequence[tuple[str, str]] = (),
+    notes: Sequence[tuple[str, int]] = (),
     max_cases: int = 24,
     froc_curve: Sequence[Mapping[str, float]] = (),
 ) -> Path:
@@ -59,6 +60,7 @@ def write_report(
             ``calibration_sha256`` and others, printed with paths replaced.
         calibration: what the scores are compared with.
         failures: name and reason of cases without a result.
+        notes: what makes results less reliable than they look, and how many cases it holds for.
         max_cases: how many cases to show.
         froc_curve: rows of ``froc.csv``; the sensitivities read from it are in ``metrics`` under ``froc``.
 
@@ -87,6 +89,7 @@ def write_report(
         "charts": draw_charts(overall, table, calibration, froc_curve),
         "failures": content.failure_rows(failures),
         "failure_count": len(failures),
+        "notes": content.note_rows(notes),
         "window": WINDOW_PERCENTILES,
     }
     shown = _thin_out(chosen, MAX_BYTES - 100_000 - len(render(**values, groups=[]).encode()))

@@ -69,7 +69,9 @@ def test_what_is_logged_has_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(root, "handlers", [handler])
     bar, engine = ProgressBar("inference"), Engine(lambda engine, batch: None)
     bar.attach(engine)
-    engine.add_event_handler(Events.ITERATION_COMPLETED, lambda: logging.getLogger("medad").warning("few normal images"))
+    engine.add_event_handler(
+        Events.ITERATION_COMPLETED, lambda: logging.getLogger("medad").warning("few normal images")
+    )
     engine.run([0, 0, 0])
     seen = [line.rpartition("\r")[2] for line in screen.getvalue().split("\n")]
     assert seen.count("few normal images") == 3

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Too few calibration images: what cannot be promised from them, in sentences.
+
+A conformal p-value from ``n`` images is at least ``1 / (n + 1)``, so a false-positive rate ``r`` needs
+``n >= 1 / r - 1``. A voxel threshold from few subjects lets through more of another subject than of them, see
+:mod:`.left_out`.
+"""
+
+from ..errors import CalibrationError
+from .calibration import Calibration, images_needed
+
+_ROUGH = 1.5
+"""How many times the intended share of voxels may be expected of a new subject before it is said."""
+
+
+def few_images(images: int, subjects: int, rate: float) -> str | None:
+    """Say if decisions will be missing or rough.
+
+    Args:
+        images: number of normal images of a calibration.
+        subjects: number of their subjects.
+        rate: image false-positive rate that is asked of it.
+
+    Returns:
+        A sentence, or ``None`` where there are enough.
+    """
+    needed = images_needed(rate)
+    if images < needed:
+        return (
+            f"{images} normal images are too few to calibrate an image false-positive rate of {rate:g}: it needs "
+            f"{needed}, and inference gives no decision without them. Add normal images, or raise "
+            "image_false_positive_rate."
+        )
+    if subjects < needed:
+        return (
+            f"the {images} normal images are of only {subjects} subjects: an image false-positive rate of {rate:g} is "
+            f"rough, since images of one subject are alike. Add subjects; {needed} are enough."
+        )
+    return None
+
+
+def rough_threshold(calibration: Calibration, rate: float) -> str | None:
+    """Say how much of a normal image to expect in its mask where that is far more than what is asked for.
+
+    Args:
+        calibration: the one whose voxel threshold is used.
+        rate: voxel false-positive rate that is asked of it.
+
+    Returns:
+        A sentence, or ``None`` where the threshold holds about what it promises, or there is none.
+    """
+    try:
+        expected = calibration.voxel_rate_left_out(rate)
+    except CalibrationError:  # whoever makes the mask says so
+        return None
+    if expected is None:
+        return "The voxel threshold is made from one subject; how much of others lies in their masks is not known."
+    if expected <= _ROUGH * rate:
+        return None
+    return (
+        f"The voxel threshold is made from {calibration.subjects} subjects: expect about {100 * expected:.2g} % of a "
+        f"normal image in its mask, not {100 * rate:g} %. Calibrate on more subjects."
+    )
