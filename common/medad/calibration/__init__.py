@@ -4,13 +4,13 @@
 from .builder import CalibrationBuilder, images_per_subject
 from .calibration import Calibration, voxel_rate_grid
 from .decision import Calibrated
-from .few_images import few_images, rough_threshold
 from .file import load_calibration
 from .grouped_builder import GroupedCalibrationBuilder
 from .hashing import as_json_holds_it, data_hash
 from .heatmap import HeatmapPredd, ScoreBinPredd
 from .matching import calibration_of_weights
 from .settings import score_settings
+from .shortage import few_images, rough_threshold
 from .stored import StoredCalibration
 from .threshold import Thresholdd
 

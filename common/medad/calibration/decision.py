@@ -11,7 +11,7 @@ from ..anomaly_map.grid import entry
 from ..errors import CalibrationError
 from ..keys import Keys
 from .calibration import Calibration
-from .few_images import rough_threshold
+from .shortage import rough_threshold
 from .stored import StoredCalibration
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Calibrated(Transform):
         except CalibrationError as error:
             if self.calibration.threshold is None:
                 raise
-            notes = [f"no decision: {error}"]
+            notes = [f"{error} There is no decision."]
         for note in notes:
             self._log_once(note)
         found: dict[Hashable, Any] = {str(self.p_value_key): p_value, str(self.decision_key): decision}
@@ -90,7 +90,7 @@ class Calibrated(Transform):
 
     def _log_once(self, note: str) -> None:
         if note not in self._logged:
-            logger.warning("%s: %s", self.calibration.path, note)
+            logger.warning(note)
         self._logged.add(note)
 
 

@@ -13,6 +13,7 @@ import torch
 from medad.anomaly_map import AnomalyScored, SplitAnomalyMapd
 from medad.calibration import (
     Calibrated,
+    CalibrationBuilder,
     HeatmapPredd,
     ScoreBinPredd,
     StoredCalibration,
@@ -20,6 +21,7 @@ from medad.calibration import (
     load_calibration,
 )
 from medad.errors import CalibrationError, find_medad_error
+from medad.networks import weights_hash
 from monai.data import MetaTensor
 from monai.transforms import Compose
 
@@ -59,7 +61,7 @@ def test_explicit_threshold_needs_no_calibration(
             result = step(step(case))
         assert result["p_value"] is None and result["decision"] is None
         assert result["pred"].tolist() == [[[0, 1]]]
-        assert len(caplog.records) == 1
+        assert len(caplog.records) == 1 and result["note"].endswith("There is no decision.")
     # with a calibration, the threshold leaves p-value and decision as they are
     both = Compose(
         [Calibrated(StoredCalibration(**files, threshold=0.5)), Thresholdd(StoredCalibration(**files, threshold=0.5))]
@@ -76,9 +78,10 @@ def test_a_calibration_of_slices_warns_once_of_volumes(files: dict[str, str], ca
         assert judge(slice_)["decision"] == 0 and not caplog.records
         assert judge(volume)["decision"] == judge(volume)["decision"] == 0
     assert [record.message for record in caplog.records] == [
-        f"{files['path']}: made from images with 2 axes, this one has 3. Scores of slices and of volumes "
-        "differ, so that p-values and decisions are not reliable. Calibrate on what you infer on."
+        "The calibration is made from images with 2 axes, this one has 3. Scores of slices and of "
+        "volumes differ, so that p-value and decision are not reliable. Calibrate on what you infer on."
     ]
+    assert judge(slice_)["note"] == "" and caplog.records[0].message.endswith(judge(volume)["note"])
     content = json.loads(Path(files["path"]).read_text())
     assert content.pop("axes") == [2]  # a file of the first version does not say
     Path(files["path"]).write_text(json.dumps(content))
@@ -108,3 +111,16 @@ def test_whole_chain(files: dict[str, str]) -> None:
 def test_without_a_score_there_is_no_decision() -> None:
     with pytest.raises(KeyError, match="anomaly_score"):
         Calibrated(StoredCalibration(None))({"pred": 1})
+
+
+def test_a_threshold_from_few_subjects_is_noted(files: dict[str, str]) -> None:
+    """Of 40 subjects that are alike a new one has what is asked for; of 6 that are not it has far more."""
+    assert Calibrated(StoredCalibration(**files))({"anomaly_score": 3.0})["note"] == ""
+    builder = CalibrationBuilder({str(i): 1 for i in range(6)})
+    for i in range(6):
+        builder.update(float(i), torch.rand(1, 64, 64) * 2.0**i, None, str(i))
+    builder.build("d" * 64, weights_hash(files["weights_path"])).save(files["path"])
+    asked = {**files, "image_false_positive_rate": 0.2, "voxel_false_positive_rate": 0.01}
+    note = Calibrated(StoredCalibration(**asked))({"anomaly_score": 3.0})["note"]
+    assert note.startswith("The voxel threshold is made from 6 subjects: expect about ") and "not 1 %" in note
+    assert Calibrated(StoredCalibration(**asked, threshold=0.5))({"anomaly_score": 3.0})["note"] == ""

@@ -172,10 +172,12 @@ def test_the_pooled_one_is_never_taken_in_silence(path: Path, caplog: pytest.Log
             for name in COUNT:
                 judge({"anomaly_score": 0.1, "dataset": name})
         assert not caplog.records
+        assert judge({"anomaly_score": 0.1, "dataset": "dark"})["note"] == ""
+        assert "this case is of liver" in judge({"anomaly_score": 0.1, "dataset": "liver"})["note"]
         for _ in range(3):
             judge({"anomaly_score": 0.1, "dataset": "liver"})
             judge({"anomaly_score": 0.1})
-    assert [record.getMessage().split("these cases are of ")[1].split(":")[0] for record in caplog.records] == [
+    assert [record.getMessage().split("this case is of ")[1].split(":")[0] for record in caplog.records] == [
         "liver",
         "none",
     ]

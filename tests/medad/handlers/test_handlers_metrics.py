@@ -87,7 +87,7 @@ def test_a_set_without_masks_has_no_pixel_metrics_and_says_why(tmp_path: Path) -
 def test_a_single_data_set_is_as_it_was(tmp_path: Path) -> None:
     engine = run(without_dataset(make_cases()), MetricsHandler(tmp_path, bootstrap=50), ScoreTable(tmp_path))
     assert "datasets" not in engine.state.report
-    assert (tmp_path / "scores.csv").read_text().splitlines()[0] == "case,score,p_value,decision,source"
+    assert (tmp_path / "scores.csv").read_text().splitlines()[0] == "case,score,p_value,decision,note,source"
     assert measure([], tmp_path)["n"]["images"] == 0
 
 

@@ -74,3 +74,14 @@ def test_a_continued_run_without_new_cases_leaves_the_report(
     failures = [{"case": "broken", "failure": "no pixels"}]
     evaluate([], ReportHandler(tmp_path / "out", "Inference", bundle, calibration), failures=failures)
     assert "no pixels" in path.read_text()
+
+
+def test_notes_are_counted(
+    bundle: Path, calibration: StoredCalibration, judged: Any, evaluate: Callable[..., Any], tmp_path: Path
+) -> None:
+    cases = judged(count=4)
+    for case in cases[1:]:
+        case["note"] = "Made from <slices>."
+    evaluate(cases, ReportHandler(tmp_path / "out", "Inference", bundle, calibration))
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Read with care" in page and "Made from &lt;slices&gt;." in page and "3 cases" in page

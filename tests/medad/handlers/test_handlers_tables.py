@@ -60,7 +60,7 @@ def test_scores_name_the_data_set(tmp_path: Path) -> None:
     engine.run([cases[:5], [], cases[5:13], cases[13:]])
     assert lines == [6, 6, 14, 25]  # rows are there as soon as a case is done
     rows = (tmp_path / "scores.csv").read_text().splitlines()
-    assert rows[0] == "case,dataset,score,p_value,decision,source"
+    assert rows[0] == "case,dataset,score,p_value,decision,note,source"
     assert [row.split(",")[:2] for row in rows[1:]] == sorted([case["case"], case["dataset"]] for case in cases)
 
     (tmp_path / "scores.csv").write_text("\n".join(rows[:5]) + "\n")
@@ -74,7 +74,7 @@ def test_cases_with_and_without_a_data_set_share_a_table(tmp_path: Path) -> None
     (tmp_path / "scores.csv").write_text("case,score,p_value,decision,source\nold,0.5,,,old.png\n")
     run([*without_dataset(cases[:5]), *cases[5:7]], ScoreTable(tmp_path, resume=True))
     rows = [row.split(",") for row in (tmp_path / "scores.csv").read_text().splitlines()]
-    assert all(len(row) == 6 for row in rows)
+    assert all(len(row) == 7 for row in rows)
     assert {row[0]: row[1] for row in rows}["old"] == "" and {row[1] for row in rows[1:]} == {"", "brain"}
 
 
@@ -86,7 +86,7 @@ def test_a_rank_without_cases_still_writes_the_column(tmp_path: Path, monkeypatc
     table.start(engine)
     table.append(engine)
     table.finish(engine)
-    assert (tmp_path / "scores.csv").read_text().splitlines()[1] == "brain_1,brain,1,,,1.png"
+    assert (tmp_path / "scores.csv").read_text().splitlines()[1] == "brain_1,brain,1,,,,1.png"
 
 
 def test_sources_stand_beside_scores_unless_tables_are_anonymous(tmp_path: Path) -> None:
@@ -100,6 +100,13 @@ def test_sources_stand_beside_scores_unless_tables_are_anonymous(tmp_path: Path)
     FailureTable(tmp_path, anonymous=True).attach(engine)
     engine.run([0])
     assert (tmp_path / "failures.csv").read_text() == "case,failure\na,[file]: 3 channels found. Expected 1.\n"
+
+
+def test_notes_stand_beside_scores_without_paths(tmp_path: Path) -> None:
+    first, second = make_cases()[:2]
+    run([{**first, "note": "/data/Jane Doe/x.json: no file. Made from 5."}, second], ScoreTable(tmp_path))
+    rows = read_csv(tmp_path / "scores.csv")
+    assert [row["note"] for row in rows] == ["[file]: no file. Made from 5.", ""]
 
 
 def test_failures_are_added_and_sorted_at_the_end(tmp_path: Path) -> None:
