@@ -5,11 +5,13 @@ from .dicom_frames import has_frame_positions
 from .dicom_image import dicom_series_files
 from .dicom_source import DicomSource, is_dicom_source, read_dicom_source, series_behind
 from .file_types import has_geometry, is_dicom, is_nifti, is_raster, stem_of
+from .image_array import ORIENTED
 from .nifti_geometry import save_nifti
 from .padding import without_padding
 from .reader import DisplayedImageReader, MedicalImageReader
 
 __all__ = [
+    "ORIENTED",
     "DicomSource",
     "DisplayedImageReader",
     "MedicalImageReader",

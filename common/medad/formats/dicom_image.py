@@ -44,16 +44,16 @@ def read_dicom(path: str, display: bool = False) -> ImageArray:
         logger.warning("%s: MONOCHROME1, so low values are bright; values are used as they are stored", path)
     frames = int(header.get("NumberOfFrames") or 1)
     if frames > 1:
-        array, affine = _read_frames(path, files[0], header, display)
+        array, affine, oriented = _read_frames(path, files[0], header, display)
     else:
-        array, affine = _read_slices(path, files, headers, display)
+        array, affine, oriented = _read_slices(path, files, headers, display)
     has_channels = array.ndim == 4
     flat = len(files) == 1 and frames == 1
     array = array[0] if flat else array
     spatial = array.ndim - int(has_channels)
     order = (*reversed(range(spatial)), *range(spatial, array.ndim))
     series = f"{header.get('SeriesInstanceUID', '')}" if len(files) > 1 else files[0]
-    return ImageArray(np.ascontiguousarray(array.transpose(order)), path, has_channels, affine, series)
+    return ImageArray(np.ascontiguousarray(array.transpose(order)), path, has_channels, affine, series, oriented)
 
 
 def read_dicom_slices(files: Sequence[str], display: bool = False) -> NDArray[np.float32]:
@@ -104,12 +104,13 @@ def is_dicom_volume(path: str | Path) -> bool:
 
 def _read_slices(
     path: str, files: list[str], headers: list[Any], display: bool
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+) -> tuple[NDArray[np.float32], NDArray[np.float64], bool]:
     if len(files) > 1:
         order, affine = _volume(files, headers, path)
-        return decode_pixels([files[index] for index in order], display), affine
-    plane = plane_of(headers[0]) or _anywhere(headers[0], path)
-    return decode_pixels(files, display), order_and_affine([plane], path)[1]
+        return decode_pixels([files[index] for index in order], display), affine, True
+    plane = plane_of(headers[0])
+    affine = order_and_affine([plane or _anywhere(headers[0], path)], path)[1]
+    return decode_pixels(files, display), affine, plane is not None
 
 
 def _volume(files: list[str], headers: list[Any], path: str) -> tuple[list[int], NDArray[np.float64]]:
@@ -134,11 +135,13 @@ def _positioned_planes(files: list[str], headers: list[Any]) -> list[SlicePlane]
     return planes
 
 
-def _read_frames(path: str, file: str, header: Any, display: bool) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def _read_frames(
+    path: str, file: str, header: Any, display: bool
+) -> tuple[NDArray[np.float32], NDArray[np.float64], bool]:
     array = decode_pixels([file], display)
     planes = planes_of_frames(header)
     if planes is None:
         logger.warning("%s: its frames have no positions, so they are stacked 1 mm apart", path)
-        return array, order_and_affine([_anywhere(header, path)], path)[1]
+        return array, order_and_affine([_anywhere(header, path)], path)[1], False
     order, affine = order_and_affine(planes, path)
-    return array[order], affine
+    return array[order], affine, True

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 LPS_TO_RAS: NDArray[np.float64] = np.diag([-1.0, -1.0, 1.0, 1.0])
 """Affine of an image without geometry (PNG, TIFF): pixels of 1 mm, x to the left and y to the back, as in DICOM."""
+ORIENTED = "medad_oriented"
+"""Entry of an image's metadata: whether its file says how its axes lie in the body."""
 
 
 def _unit_affine() -> NDArray[np.float64]:
@@ -24,6 +26,7 @@ class ImageArray:
         has_channels: whether the last axis holds channels.
         affine: 4 x 4, voxel index to RAS in mm, also for 2D images.
         series: identifies the DICOM series, empty for other formats.
+        oriented: whether the file says how its axes lie in the body; else the affine is a convention.
     """
 
     array: NDArray[np.generic]
@@ -31,6 +34,7 @@ class ImageArray:
     has_channels: bool = False
     affine: NDArray[np.float64] = field(default_factory=_unit_affine)
     series: str = ""
+    oriented: bool = False
 
     @property
     def spatial_shape(self) -> tuple[int, ...]:

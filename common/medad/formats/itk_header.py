@@ -27,6 +27,7 @@ _NRRD_BITS = {
     32: r"(un)?signed int|u?int|u?int32(_t)?|float",
     64: r"((un)?signed )?long ?long( int)?|u?longlong|u?int64(_t)?|double",
 }
+_META_DIRECTIONS = ("TransformMatrix", "Rotation", "Orientation")
 _SMALLEST_AXES, _MOST_AXES = 2, 4
 _DAMAGED = "Export it again; it is damaged, or another kind of file."
 
@@ -40,19 +41,24 @@ class ItkHeader:
         bits: per value.
         packed: whether the values are compressed, or written as text.
         data: file that holds the values.
+        oriented: whether it says how the axes lie in the body.
     """
 
     shape: tuple[int, ...]
     bits: int
     packed: bool
     data: Path
+    oriented: bool
 
 
-def require_sound_header(path: str) -> None:
+def require_sound_header(path: str) -> ItkHeader:
     """Check that a file can hold what its header announces, and that its values lie beside it.
 
     Args:
         path: the file.
+
+    Returns:
+        Its header.
 
     Raises:
         InputError: if the header cannot be read, names a file elsewhere, or announces more than there is.
@@ -63,6 +69,7 @@ def require_sound_header(path: str) -> None:
             path, f"its values are said to be in {header.data.name}, which is not there", "Put that file beside it."
         )
     require_fitting_size(header.data, header.shape, header.bits, header.packed)
+    return header
 
 
 def values_of(path: Path) -> Path | None:
@@ -92,7 +99,8 @@ def _meta_image(path: Path, text: str) -> ItkHeader:
         raise ValueError(f"type {kind!r}")
     compressed = fields.get("CompressedData", "False").lower() == "true"
     data = _data_file(path, fields["ElementDataFile"])
-    return ItkHeader((*shape, channels), _META_BITS[kind], compressed, data)
+    oriented = any(name in fields for name in _META_DIRECTIONS)
+    return ItkHeader((*shape, channels), _META_BITS[kind], compressed, data, oriented)
 
 
 def _nrrd(path: Path, text: str) -> ItkHeader:
@@ -105,7 +113,7 @@ def _nrrd(path: Path, text: str) -> ItkHeader:
     if not bits:
         raise ValueError(f"type {fields['type']!r}")
     data = _data_file(path, fields.get("data file", fields.get("datafile", "LOCAL")))
-    return ItkHeader(shape, bits[0], fields["encoding"].lower() != "raw", data)
+    return ItkHeader(shape, bits[0], fields["encoding"].lower() != "raw", data, "space" in fields)
 
 
 def _fields(text: str, pattern: str, last: str | None = None) -> Mapping[str, str]:

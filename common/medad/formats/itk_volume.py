@@ -26,7 +26,7 @@ def read_itk_volume(path: str) -> ImageArray:
     Raises:
         InputError: if its header does not fit its contents, or it has more than three axes in space.
     """
-    require_sound_header(path)
+    header = require_sound_header(path)
     import itk
 
     with silent_itk():
@@ -51,7 +51,8 @@ def read_itk_volume(path: str) -> ImageArray:
     order = (*reversed(range(axes)), *range(axes, array.ndim))
     affine = _affine(image, axes)
     require_invertible(affine, path, "directions and spacing")
-    return ImageArray(np.ascontiguousarray(array.transpose(order)), path, has_channels, affine)
+    oriented = header.oriented and axes == 3  # a flat one lies on the plane of a page
+    return ImageArray(np.ascontiguousarray(array.transpose(order)), path, has_channels, affine, oriented=oriented)
 
 
 def _affine(image: Any, axes: int) -> NDArray[np.float64]:

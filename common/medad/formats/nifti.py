@@ -17,7 +17,7 @@ from ..errors import InputError, brief
 from .declared_size import is_suspicious, needed_bytes
 from .file_types import has_suffix
 from .image_array import ImageArray
-from .nifti_geometry import nifti_affine
+from .nifti_geometry import has_orientation, nifti_affine
 
 _CHUNK, _HUGE = 2**20, 2**30
 
@@ -44,7 +44,7 @@ def read_nifti(path: str) -> ImageArray:
     colors = array.dtype.names  # RGB24 or RGBA32: one record a voxel
     if colors:
         array = np.stack([array[color] for color in colors], axis=-1)
-    return ImageArray(array, path, array.ndim == 4 or bool(colors), affine)
+    return ImageArray(array, path, array.ndim == 4 or bool(colors), affine, oriented=has_orientation(image))
 
 
 def _opened(path: str) -> Any:

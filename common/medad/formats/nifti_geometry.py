@@ -64,6 +64,11 @@ def nifti_affine(image: Any, path: str) -> NDArray[np.float64]:
     return affine
 
 
+def has_orientation(image: Any) -> bool:
+    """Say whether the header of a NIfTI image tells how its axes lie: by an sform, or by a qform."""
+    return int(image.header["sform_code"]) > 0 or _qform(image.header) is not None
+
+
 def save_nifti(array: NDArray[Any], path: Path, affine: NDArray[np.float64], source: str) -> None:
     """Write a result on the grid of its image.
 

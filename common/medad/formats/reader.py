@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..errors import InputError, brief
 from .dicom_image import read_dicom
 from .file_types import NIFTI_PAIR_SUFFIXES, SUPPORTED_FORMATS, has_geometry, has_suffix, is_dicom, is_nifti, is_raster
-from .image_array import ImageArray
+from .image_array import ORIENTED, ImageArray
 from .itk_volume import read_itk_volume
 from .nifti import read_nifti
 from .nifti_pair import read_nifti_pair
@@ -82,6 +82,7 @@ class MedicalImageReader(ImageReader):
             MetaKeys.SPACE.value: SpaceKeys.RAS,
             MetaKeys.SPATIAL_SHAPE.value: np.asarray(first.spatial_shape),
             MetaKeys.ORIGINAL_CHANNEL_DIM.value: -1.0 if first.has_channels else stacked_dim,
+            ORIENTED: first.oriented,
         }
         return array, meta
 

@@ -12,11 +12,13 @@ from typing import Any
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
+from monai.data import MetaTensor
 from torch import Tensor
 
 from ..calibration import StoredCalibration
 from ..errors import CalibrationError
 from ..files import atomic_path
+from ..formats import ORIENTED
 from ..keys import Keys
 from ..report import (
     CalibrationSummary,
@@ -44,6 +46,13 @@ def spread_over_scores(records: Sequence[CaseRecord]) -> list[CaseRecord]:
         if group:
             chosen += [group[i] for i in sorted({0, len(group) // 2, len(group) - 1})]
     return chosen
+
+
+def _placed(image: Tensor) -> dict[str, Any]:
+    """How an image lies in the body, as far as its file says so."""
+    if not isinstance(image, MetaTensor):
+        return {}
+    return {"affine": image.affine, "oriented": bool(image.meta.get(ORIENTED, False))}
 
 
 def _marks(case: Mapping[str, Any]) -> tuple[Tensor | None, Tensor | None]:
@@ -108,7 +117,11 @@ class ReportHandler:
         """Fix the color scale, and note what an earlier run has finished."""
         self.calibration = self._summary(None)
         threshold = None if self.calibration is None else self.calibration.voxel_threshold
-        self.gallery = CaseGallery(self.max_cases, map_max=4 * threshold if threshold else self.map_white)
+        self.gallery = CaseGallery(
+            self.max_cases,
+            map_max=4 * threshold if threshold else self.map_white,
+            by_slices=getattr(getattr(engine, "inferer", None), "spatial_dims", None) == 2,
+        )
         self.scores: list[dict[str, Any]] = []
         self.datasets: set[str | None] = set()
         self.notes: Counter[str] = Counter()
@@ -128,6 +141,7 @@ class ReportHandler:
             self.gallery.add(
                 CaseRecord(str(case[Keys.CASE]), score, label, p_value, decision),
                 image=case[Keys.IMAGE],
+                **_placed(case[Keys.IMAGE]),
                 anomaly_map=case[Keys.ANOMALY_MAP],
                 reconstruction=case.get(Keys.RECONSTRUCTION),
                 mask=case.get(Keys.PRED),
@@ -147,16 +161,17 @@ class ReportHandler:
         if idist.get_rank() != 0 or nothing_new:  # then the report of the earlier run stands
             return
         if self.kept is not None:
-            records = self._with_pictures(select_cases([*records, *self.kept.records()], self.max_cases))
+            records += self.kept.records()
             scores += self.kept.scores()
             datasets |= self.kept.datasets()
             notes += self.kept.notes()
+        shown = [self._with_pictures(record) for record in select_cases(records, self.max_cases)]
         if len(datasets) == 1:
             self.calibration = self._summary(datasets.pop())
         write_report(
             self.path,
             title=self.title,
-            cases=records,
+            cases=shown,
             metrics=getattr(engine.state, "report", None),
             scores=scores,
             provenance=self._provenance(),
@@ -166,22 +181,21 @@ class ReportHandler:
             max_cases=self.max_cases,
             froc_curve=getattr(engine.state, "froc_curve", ()),
         )
-        if drawn := [record for record in records if record.panels]:
+        if drawn := [record for record in shown if record.views]:
             with atomic_path(self.path.with_name("cases.png")) as partial:
                 save_contact_sheet(partial, spread_over_scores(drawn))
         _logger.info("report: %s", self.path)
 
-    def _with_pictures(self, records: list[CaseRecord]) -> list[CaseRecord]:
-        """Draw those of the earlier run, as far as their files can be read."""
-        return [record if record.panels else self._drawn(record) for record in records]
-
-    def _drawn(self, record: CaseRecord) -> CaseRecord:
+    def _with_pictures(self, record: CaseRecord) -> CaseRecord:
+        """Draw a case of the earlier run, if its files can be read."""
+        if record.views:
+            return record
         arrays = None if self.kept is None else self.kept.arrays(record.name)
         if arrays is None:
             return replace(record, map_max=self.gallery.map_max)
         if arrays["detections"] is not None:
             arrays["detections"] = _round(arrays["detections"])
-        return self.gallery.draw(record, **arrays)
+        return self.gallery.draw(record, **arrays, **_placed(arrays["image"]))
 
     def _summary(self, dataset: str | None) -> CalibrationSummary | None:
         """Say what cases of a data set, or of all, were judged by."""

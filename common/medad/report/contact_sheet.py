@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write a PNG figure of a few cases for a README or a model card: one row per case, one column per panel."""
+"""Write a PNG figure of a few cases for a README or a model card: one row per view, one column per panel."""
 
 import io
 import os
@@ -24,7 +24,7 @@ def save_contact_sheet(path: str | os.PathLike[str], records: Iterable[CaseRecor
 
     Args:
         path: the PNG file; its folder is made if need be.
-        records: cases in the order of the rows, all drawn with the same ``map_max``; a column without any picture is
+        records: drawn cases in the order of the rows, all with the same ``map_max``; a column without any picture is
             left out, a missing picture leaves its place empty.
 
     Returns:
@@ -33,13 +33,14 @@ def save_contact_sheet(path: str | os.PathLike[str], records: Iterable[CaseRecor
     Raises:
         ValueError: if there are no cases or their color scales differ.
     """
-    rows = list(records)
-    if not rows:
+    cases = list(records)
+    if not cases:
         raise ValueError("A contact sheet needs at least one case.")
-    if len({record.map_max for record in rows}) > 1:
+    if len({record.map_max for record in cases}) > 1:
         raise ValueError("The cases were drawn with different map_max: their colors cannot be compared.")
-    columns = [name for name in PANEL_TITLES if any(name in record.panels for record in rows)]
-    pictures = [{name: _open(record.panels[name]) for name in columns if name in record.panels} for record in rows]
+    rows = [(record, view) for record in cases for view in record.views]
+    columns = [name for name in PANEL_TITLES if any(name in view.panels for _, view in rows)]
+    pictures = [{name: _open(view.panels[name]) for name in columns if name in view.panels} for _, view in rows]
     width = max(picture.width for row in pictures for picture in row.values())
     heights = [max(picture.height for picture in row.values()) for row in pictures]
 
@@ -51,13 +52,16 @@ def save_contact_sheet(path: str | os.PathLike[str], records: Iterable[CaseRecor
     for index, name in enumerate(columns):
         center = left + index * (width + GAP) + width // 2
         draw.text((center, MARGIN + 8), PANEL_TITLES[name], fill=INK, font=_font(15), anchor="mm")
-    for record, row, height in zip(rows, pictures, heights, strict=True):
-        _write_case(draw, (MARGIN, top), record)
+    for (record, view), row, height in zip(rows, pictures, heights, strict=True):
+        if view is record.views[0]:
+            _write_case(draw, (MARGIN, top), record)
+        where = [view.plane, "" if view.slice_index is None else f"slice {view.slice_index}"]
+        draw.text((MARGIN, top + height), ", ".join(filter(None, where)), fill=MUTED, font=_font(12), anchor="ld")
         for name, picture in row.items():
             place = left + columns.index(name) * (width + GAP) + (width - picture.width) // 2
             sheet.paste(picture, (place, top + (height - picture.height) // 2))
         top += height + GAP
-    _write_legend(sheet, left, top + 14, rows)
+    _write_legend(sheet, left, top + 14, cases)
 
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)

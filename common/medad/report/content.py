@@ -64,12 +64,12 @@ class Fact(NamedTuple):
 
 
 class ShownCase(NamedTuple):
-    """A case with its verdict and its pictures, each with its title."""
+    """A case with its verdict and its views: the title of each, and its pictures with theirs."""
 
     record: CaseRecord
     verdict: str
     tone: str
-    panels: list[tuple[str, bytes]]
+    views: list[tuple[str, list[tuple[str, bytes]]]]
 
 
 class ColorScale(NamedTuple):
@@ -184,7 +184,7 @@ def outlines(records: Sequence[CaseRecord]) -> list[tuple[str, tuple[int, int, i
         ("Truth", TRUTH_COLOR, any(record.has_truth for record in records)),
         ("Highest-scored detections", DETECTION_COLOR, any(record.has_detections for record in records)),
     )
-    is_outlined = any("contours" in record.panels for record in records)
+    is_outlined = any("contours" in view.panels for record in records for view in record.views)
     return [(name, color) for name, color, is_drawn in lines if is_drawn and is_outlined]
 
 
@@ -211,5 +211,8 @@ def _shown_case(record: CaseRecord) -> ShownCase:
     outlined = ["Mask", *(["truth"] if record.has_truth else []), *(["detections"] if record.has_detections else [])]
     *others, last = outlined
     titles = {**PANEL_TITLES, "contours": f"{', '.join(others)} and {last}" if others else last}
-    panels = [(title, record.panels[name]) for name, title in titles.items() if name in record.panels]
-    return ShownCase(record, *VERDICTS.get((record.label, record.decision), ("no decision", "plain")), panels)
+    views = [
+        (view.title, [(title, view.panels[name]) for name, title in titles.items() if name in view.panels])
+        for view in record.views
+    ]
+    return ShownCase(record, *VERDICTS.get((record.label, record.decision), ("no decision", "plain")), views)

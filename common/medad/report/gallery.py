@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from .panels import draw_case, encode_jpeg
-from .records import CaseRecord
+from .case_pictures import ViewPictures, draw_case
+from .panels import encode_jpeg
+from .records import CaseRecord, CaseView
 
 GROUPS = (1, 0, None)
 """Truth of the groups, in the order in which they are shown."""
@@ -47,12 +48,13 @@ class CaseGallery:
         max_cases: how many cases the report will show.
         map_max: map value of the brightest color, the same for all cases.
         panel_size: longer side of a panel in pixels.
+        by_slices: whether the network works on the axial slices of a volume; three of them are shown then.
 
     Raises:
         ValueError: if ``max_cases`` or ``map_max`` is not positive.
     """
 
-    def __init__(self, max_cases: int = 24, *, map_max: float, panel_size: int = 192) -> None:
+    def __init__(self, max_cases: int = 24, *, map_max: float, panel_size: int = 192, by_slices: bool = False) -> None:
         """Start empty; the arguments are explained at the class."""
         if max_cases < 1:
             raise ValueError(f"max_cases must be at least 1, got {max_cases}.")
@@ -61,6 +63,7 @@ class CaseGallery:
         self.max_cases = max_cases
         self.map_max = float(map_max)
         self.panel_size = panel_size
+        self.by_slices = by_slices
         self._kept: dict[int | None, list[CaseRecord]] = {label: [] for label in GROUPS}
 
     def add(self, record: CaseRecord, **arrays: Any) -> None:
@@ -92,15 +95,13 @@ class CaseGallery:
         Raises:
             ValueError: if the arrays do not fit.
         """
-        drawn = draw_case(**arrays, map_max=self.map_max, size=self.panel_size)
+        drawn = draw_case(**arrays, map_max=self.map_max, size=self.panel_size, by_slices=self.by_slices)
         return replace(
             record,
-            slice_index=drawn.slice_index,
-            slice_count=drawn.slice_count,
             has_truth=any(arrays.get(name) is not None for name in ("truth", "circles")),
             has_detections=arrays.get("detections") is not None,
             map_max=self.map_max,
-            panels={panel: encode_jpeg(picture) for panel, picture in drawn.images.items()},
+            views=tuple(map(_encoded, drawn)),
         )
 
     def records(self) -> list[CaseRecord]:
@@ -118,6 +119,11 @@ class CaseGallery:
             return None
         chosen = _choose([*group, record], record.label, self.max_cases)
         return chosen if any(other.name == record.name for other in chosen) else None
+
+
+def _encoded(view: ViewPictures) -> CaseView:
+    panels = {panel: encode_jpeg(picture) for panel, picture in view.images.items()}
+    return CaseView(panels, view.plane, view.slice_index, view.slice_count)
 
 
 def _choose(group: list[CaseRecord], label: int | None, count: int) -> list[CaseRecord]:

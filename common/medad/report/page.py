@@ -108,8 +108,10 @@ def write_report(
 
 
 def _thin_out(records: Sequence[CaseRecord], room: int) -> list[CaseRecord]:
-    """Leave out cases evenly over the list until all fit."""
+    """Leave out further views of all cases, and then cases evenly over the list, until all fit."""
     kept = list(records)
+    if sum(_size(record) for record in kept) > room:
+        kept = [replace(record, views=record.views[:1]) for record in kept]
     while kept and sum(_size(record) for record in kept) > room:
         count = len(kept) - max(1, len(kept) // 8)
         kept = [kept[index * len(kept) // count] for index in range(count)]
@@ -118,11 +120,12 @@ def _thin_out(records: Sequence[CaseRecord], room: int) -> list[CaseRecord]:
 
 def _size(record: CaseRecord) -> int:
     """Bytes of a record in the page: base64 takes 4 bytes for 3; 4 kB for its text."""
-    return sum(4 * (len(jpeg) + 2) // 3 for jpeg in record.panels.values()) + 4_000
+    return sum(4 * (len(jpeg) + 2) // 3 for view in record.views for jpeg in view.panels.values()) + 4_000
 
 
 def _shrink_panels(record: CaseRecord) -> CaseRecord:
-    return replace(record, panels={name: _shrink(jpeg) for name, jpeg in record.panels.items()})
+    views = [replace(view, panels={name: _shrink(jpeg) for name, jpeg in view.panels.items()}) for view in record.views]
+    return replace(record, views=views)
 
 
 def _shrink(jpeg: bytes) -> bytes:

@@ -12,7 +12,9 @@ _EXTENSION = (
 )
 _BEFORE_COLON = re.compile(r"^[^\n]*?[/\\][^\n]*?(?=: )")  # "{where}: {what}", the form of InputError
 _QUOTED = re.compile(r"(?<=(['\"`]))[^'\"`\[\]\n]*[/\\][^'\"`\[\]\n]*(?=\1)")
-_WITH_SPACES = re.compile(rf"(?<![^\s'\"=(\[])(?:[A-Za-z]:)?[/\\~][^\n'\"`,;]*?{_EXTENSION}", re.IGNORECASE)
+_WITH_SPACES = re.compile(
+    rf"(?<![^\s'\"=(\[])(?:[A-Za-z]:)?[/\\~][^\n'\"`,;]*?{_EXTENSION}(?:[/\\][^\s'\"`,;=\[\]()]*)?", re.IGNORECASE
+)
 _FILE_NAME = re.compile(rf"[^\s'\"`,;=\[\]()/\\]+{_EXTENSION}", re.IGNORECASE)
 _TOKEN = re.compile(r"[^\s'\"`,;=\[\]()]*[/\\][^\s'\"`,;=\[\]()]*")
 _HARMLESS = re.compile(
@@ -42,7 +44,7 @@ def redact_paths(text: str) -> str:
     if len(text) > LONGEST_TEXT:
         text = text[:LONGEST_TEXT] + "\u2026"
     text = _BEFORE_COLON.sub(FILE_PLACEHOLDER, text)
-    for pattern in (_QUOTED, _WITH_SPACES, _FILE_NAME, _TOKEN):
+    for pattern in (_QUOTED, _WITH_SPACES, _TOKEN, _FILE_NAME):  # a name last: it may end a path
         text = pattern.sub(_replace, text)
     return text
 

@@ -11,6 +11,36 @@ import numpy.typing as npt
 
 
 @dataclass(frozen=True)
+class CaseView:
+    """What is seen of a case in one plane.
+
+    Args:
+        panels: panel name (a key of ``PANEL_TITLES``) to a JPEG file.
+        plane: axial, coronal or sagittal; empty where that is not known.
+        slice_index: shown slice of a volume, counted from 0 along the axis of its file across the picture.
+        slice_count: number of those slices.
+    """
+
+    panels: Mapping[str, bytes] = field(repr=False)
+    plane: str = ""
+    slice_index: int | None = None
+    slice_count: int | None = None
+
+    @property
+    def title(self) -> str:
+        """Where it is.
+
+        Example:
+            >>> CaseView({}, "Axial", 12, 30).title
+            'Axial, slice 12 of 0\u201329'
+        """
+        if self.slice_index is None or self.slice_count is None:
+            return self.plane
+        place = f"slice {self.slice_index} of 0\u2013{self.slice_count - 1}"
+        return f"{self.plane}, {place}" if self.plane else place.capitalize()
+
+
+@dataclass(frozen=True)
 class CaseRecord:
     """One drawn case: a few small pictures and numbers, nothing that identifies a patient.
 
@@ -20,13 +50,11 @@ class CaseRecord:
         label: truth, 0 normal, 1 abnormal, ``None`` unknown.
         p_value: conformal p-value of the score.
         decision: 0 normal, 1 abnormal, ``None`` without calibration.
-        slice_index: shown slice of a volume, counted from 0.
-        slice_count: number of slices of a volume.
         has_truth: whether a true mask, or true circles, are drawn.
         has_detections: whether detections are drawn.
         reason: why this case is shown.
         map_max: map value of the brightest color.
-        panels: panel name (a key of ``PANEL_TITLES``) to a JPEG file; empty before the case is drawn.
+        views: its pictures, the most important view first; empty before the case is drawn.
     """
 
     name: str
@@ -34,13 +62,11 @@ class CaseRecord:
     label: int | None = None
     p_value: float | None = None
     decision: int | None = None
-    slice_index: int | None = None
-    slice_count: int | None = None
     has_truth: bool = False
     has_detections: bool = False
     reason: str = ""
     map_max: float = 1.0
-    panels: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    views: Sequence[CaseView] = ()
 
 
 @dataclass(frozen=True)

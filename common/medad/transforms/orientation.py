@@ -16,11 +16,9 @@ from nibabel.orientations import io_orientation
 from torch import Tensor
 
 from ..formats import has_geometry
+from ..planes import PLANE_AXES, UP_DOWN
 
 _LABELS = (("L", "R"), ("P", "A"), ("I", "S"))
-_AXIAL, _UPWARDS = "LPS", 2
-_OF_ONE_SLICE = {0: "PIL", 1: "LIP", _UPWARDS: _AXIAL}
-"""Axes of a single slice, by the axis of the body across it: the slice axis is always the last."""
 
 
 def slice_axis(volume: Tensor) -> int:
@@ -35,7 +33,7 @@ def slice_axis(volume: Tensor) -> int:
     thin = [axis for axis, size in enumerate(volume.shape[1:]) if size == 1]
     if len(thin) == 1:
         return thin[0]
-    return _axes_of_body(volume).index(_UPWARDS) if isinstance(volume, MetaTensor) else _UPWARDS
+    return _axes_of_body(volume).index(UP_DOWN) if isinstance(volume, MetaTensor) else UP_DOWN
 
 
 def _axes_of_body(volume: MetaTensor) -> list[int]:
@@ -61,7 +59,7 @@ class OrientVolumed(MapTransform, InvertibleTransform):
 
     def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
         super().__init__(keys, allow_missing_keys)
-        self._to = {axes: Orientation(axcodes=axes, labels=_LABELS) for axes in _OF_ONE_SLICE.values()}
+        self._to = {axes: Orientation(axcodes=axes, labels=_LABELS) for axes in PLANE_AXES.values()}
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Reorient the volumes and NIfTI files of one item.
@@ -92,7 +90,7 @@ class OrientVolumed(MapTransform, InvertibleTransform):
         """
         item = dict(data)
         for key in self.key_iterator(item):
-            image, invert = item[key], self._to[_AXIAL].inverse
+            image, invert = item[key], self._to[PLANE_AXES[UP_DOWN]].inverse
             history = getattr(image, "applied_operations", None) or [{}]
             if image.ndim == 4:
                 item[key] = invert(image)
@@ -102,6 +100,6 @@ class OrientVolumed(MapTransform, InvertibleTransform):
 
     def _oriented(self, volume: Any) -> Any:
         across = _axes_of_body(volume)[slice_axis(volume)]
-        oriented: Any = self._to[_OF_ONE_SLICE[across]](volume)
+        oriented: Any = self._to[PLANE_AXES[across]](volume)
         oriented.applied_operations[-1][TraceKeys.ID] = TraceKeys.NONE  # any instance may invert it
         return oriented

@@ -8,7 +8,7 @@ import itk
 import numpy as np
 import pytest
 from medad.errors import InputError
-from medad.formats import MedicalImageReader
+from medad.formats import ORIENTED, MedicalImageReader
 
 TURN = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
 NAMES = ["a.mha", "a.mhd", "a.nrrd", "a.nhdr"]
@@ -85,3 +85,16 @@ def test_an_affine_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.mha").write_bytes(content.replace(b"ElementSpacing = 0.5 2 3", b"ElementSpacing = 0.5 2 1e9"))
     with pytest.raises(InputError, match="voxel sizes"):
         load(str(tmp_path / "a.mha"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_orientation_is_known_where_the_header_tells_it(tmp_path: Path, name: str) -> None:
+    path = Path(write(tmp_path / name, np.zeros((2, 3, 4), np.float32)))
+    assert load(str(path))[1][ORIENTED]
+    header, *values = path.read_bytes().split(b"\n\n" if "n" in name else b"LOCAL", 1)
+    kept = [line for line in header.splitlines() if not line.startswith((b"space", b"TransformMatrix"))]
+    path.write_bytes((b"\n\n" if "n" in name else b"LOCAL").join([b"\n".join(kept) + b"\n" * (not values), *values]))
+    assert not load(str(path))[1][ORIENTED]
+    assert not load(write(tmp_path / name, np.zeros((3, 4), np.float32)))[1][
+        ORIENTED
+    ]  # a page, not a plane of the body

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 import torch
 from medad.errors import InputError
-from medad.formats import MedicalImageReader
+from medad.formats import ORIENTED, MedicalImageReader
 from medad.transforms import LoadImageFiled
 from monai.data import ITKReader
 from PIL import Image
@@ -161,3 +161,34 @@ def test_real_volumes_and_tiff(real_data):
     expected, _ = (lambda reader: reader.get_data(reader.read(path)))(ITKReader())
     assert image.shape == (3, 256, 256)
     np.testing.assert_array_equal(image.numpy(), expected.transpose(2, 0, 1))
+
+
+def test_what_a_file_says_of_its_orientation(png, nifti, dicom, dicom_series, enhanced, tmp_path):
+    """A convention about the axes of a picture, or of a header without directions, is no knowledge of them."""
+    slice_, volume = array(4, 3), array(3, 4, 5)
+    dicom_series("series")
+    uncoded = nib.Nifti1Image(volume, np.eye(4))
+    for code in (uncoded.set_sform, uncoded.set_qform):
+        code(np.eye(4), 0)
+    nib.save(uncoded, tmp_path / "uncoded.nii")
+    uncoded.set_qform(np.eye(4), 1)
+    nib.save(uncoded, tmp_path / "qform.nii")
+    tifffile.imwrite(tmp_path / "stack.tif", volume, photometric="minisblack")
+    known = [
+        nifti("a.nii", volume),
+        nifti("flat.nii", slice_),
+        str(tmp_path / "qform.nii"),
+        dicom("1/a.dcm", slice_),
+        str(tmp_path / "series"),
+        enhanced("2/a.dcm", array(2, 4, 3), (0.0, 4.0)),
+    ]
+    unknown = [
+        png("a.png"),
+        str(tmp_path / "stack.tif"),
+        str(tmp_path / "uncoded.nii"),
+        dicom("3/a.dcm", slice_, ImagePositionPatient=None, ImageOrientationPatient=None),
+        dicom("4/a.dcm", array(2, 4, 3), ImagePositionPatient=None, ImageOrientationPatient=None, NumberOfFrames=2),
+    ]
+    for path in known + unknown:
+        image = LoadImageFiled("image")({"image": path})["image"]
+        assert image.meta[ORIENTED] == (path in known), path

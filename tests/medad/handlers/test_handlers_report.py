@@ -1,18 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """The handler of the report: which cases are chosen, on which scale, and what it says of the calibration."""
 
+import io
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import nibabel
+import numpy as np
 import pytest
 import torch
+from ignite.engine import Engine
 from medad.anomaly_map import Candidates
+from medad.anomaly_map.file_grid import to_file_grid
 from medad.calibration import StoredCalibration
-from medad.handlers import ReportHandler
+from medad.handlers import ReportHandler, report
 from medad.handlers.report import MAX_DETECTIONS, _marks, spread_over_scores
 from medad.report import CaseRecord
+from medad.transforms import FitToGridd, LoadImageFiled, case_preprocessing
+from nibabel.orientations import axcodes2ornt, ornt_transform
+from numpy.typing import NDArray
+from PIL import Image
 
 
 def test_highest_middle_and_lowest_score_of_each_label() -> None:
@@ -85,3 +95,78 @@ def test_notes_are_counted(
     evaluate(cases, ReportHandler(tmp_path / "out", "Inference", bundle, calibration))
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Read with care" in page and "Made from &lt;slices&gt;." in page and "3 cases" in page
+
+
+class NetworkOfSlices:
+    """What the engine of a 2D bundle has."""
+
+    def attach(self, engine: Engine) -> None:
+        engine.inferer = SimpleNamespace(spatial_dims=2)
+
+
+def stored(tmp_path: Path, codes: str, depth: float) -> dict[str, Any]:
+    """One head in a file of other axes, judged on the grid of that file."""
+    i, j, k = np.indices((20, 24, 16))
+    head = ((i - 10) / 8) ** 2 + ((j - 12) / 10) ** 2 + ((k - 8) / 7) ** 2 < 1
+    volume = head * (100.0 + 7 * i + 3 * j + 11 * k)
+    volume[13:16, 6:9, 9:12] += 200  # left, front, up
+    lps = nibabel.Nifti1Image(volume.astype(np.float32), np.diag([-1.0, -1, depth, 1]))
+    turn = ornt_transform(axcodes2ornt("LPS"), axcodes2ornt(codes))
+    nibabel.save(lps.as_reoriented(turn), tmp_path / f"{codes}.nii.gz")
+    preprocessing = case_preprocessing(1, 3, [FitToGridd("image", (24, 24, 24), keep_aspect=True)])
+    item = preprocessing({"image": str(tmp_path / f"{codes}.nii.gz"), "case": "head"})
+    image = to_file_grid(preprocessing)({"image": item["image"]})["image"]
+    bright = LoadImageFiled("image")({"image": str(tmp_path / f"{codes}.nii.gz")})["image"]
+    result = bright.clone()
+    result.set_array((bright / bright.max()).as_tensor())
+    found = (bright > 380).as_tensor()
+    points = Candidates(found[0].nonzero().double().mean(dim=0)[None], torch.tensor([27]), torch.ones(1), torch.ones(1))
+    case = {"case": "head", "image": image, "anomaly_map": result, "mask": found, "pred": (bright > 350).as_tensor()}
+    return {**case, "detections": points, "anomaly_score": 0.5, "label": 1, "decision": 1, "p_value": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("depth", "handlers", "planes"),
+    [
+        (1.0, [], ["Axial", "Coronal", "Sagittal"]),
+        (4.0, [], ["Axial"] * 3),
+        (1.0, [NetworkOfSlices()], ["Axial"] * 3),
+    ],
+)
+def test_one_head_looks_the_same_however_it_is_stored(
+    depth: float, handlers: list[Any], planes: list[str], bundle: Path, calibration: StoredCalibration,
+    evaluate: Callable[..., Any], tmp_path: Path,
+) -> None:  # fmt: skip
+    seen = []
+    for codes in ("LPS", "RAS", "LAS", "SPL", "PSR", "AIR"):
+        handler = ReportHandler(tmp_path / codes, "Inference", bundle, calibration)
+        evaluate([stored(tmp_path, codes, depth)], *handlers, handler)
+        (record,) = handler.gallery.records()
+        assert [view.plane for view in record.views] == planes
+        seen.append([view.panels for view in record.views])
+        assert (tmp_path / codes / "cases.png").read_bytes() and planes[1] in (
+            tmp_path / codes / "report.html"
+        ).read_text()
+    for panels in seen[1:]:
+        for view, expected in zip(panels, seen[0], strict=True):
+            for name, jpeg in view.items():
+                difference = decoded(jpeg).astype(int) - decoded(expected[name])
+                assert np.abs(difference).max() <= (8 if name in ("input", "contours") else 0), name
+
+
+def decoded(jpeg: bytes) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(jpeg)))
+
+
+def test_picture_and_page_show_the_same_cases(
+    bundle: Path, calibration: StoredCalibration, judged: Any, evaluate: Callable[..., Any], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    pictured: list[CaseRecord] = []
+    save = report.save_contact_sheet
+    monkeypatch.setattr(report, "save_contact_sheet", lambda path, rows: pictured.extend(rows) or save(path, rows))
+    handler = ReportHandler(tmp_path / "out", "Inference", bundle, calibration, max_cases=4)
+    evaluate(judged(count=40), handler)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count("<article") == 4 and len(handler.gallery.records()) > 4
+    assert len(pictured) == 4 and all(f"<h4>{record.name}</h4>" in page for record in pictured)

@@ -32,6 +32,15 @@ def test_one_row_per_case(tmp_path: Path) -> None:
     assert sizes[1][1] - sizes[0][1] == 32 + 64 + 2 * 8  # one flat row, one square row, two gaps
 
 
+def test_one_row_per_view(tmp_path: Path) -> None:
+    (record,) = records(1)
+    heights = []
+    for views in (record.views, [replace(record.views[0], plane="Axial", slice_index=1, slice_count=2)] * 3):
+        with Image.open(save_contact_sheet(tmp_path / "a.png", [replace(record, views=views)])) as sheet:
+            heights.append(sheet.height)
+    assert heights[1] - heights[0] == 2 * (64 + 8)
+
+
 def test_column_without_pictures_is_left_out(tmp_path: Path) -> None:
     widths = []
     for with_reconstruction in (True, False):

@@ -2,7 +2,7 @@
 """The content of a report, before it is HTML."""
 
 import pytest
-from medad.report import CalibrationSummary, CaseRecord, content
+from medad.report import CalibrationSummary, CaseRecord, CaseView, content
 from medad.report.records import Scores
 
 SCORES = Scores.read([{"score": i / 8, "label": i % 2, "decision": int(i > 4)} for i in range(8)])
@@ -125,9 +125,10 @@ def test_cases_are_grouped_by_label() -> None:
     ],
 )
 def test_the_title_and_the_legend_say_what_is_outlined(drawn: dict[str, bool], title: str, lines: int) -> None:
-    record = CaseRecord("a", 1.0, panels={"contours": b"3", "input": b"1"}, **drawn)
+    view = CaseView({"contours": b"3", "input": b"1"}, "Axial")
+    record = CaseRecord("a", 1.0, views=[view], **drawn)
     ((_, _, (case,)),) = content.case_groups([record], SCORES)
-    assert case.panels == [("Input", b"1"), (title, b"3")]
+    assert case.views == [("Axial", [("Input", b"1"), (title, b"3")])]
     assert len(content.outlines([record])) == lines
     assert content.outlines([CaseRecord("a", 1.0, **drawn)]) == []
 

@@ -64,8 +64,9 @@ def test_bounded_and_complete() -> None:
     assert len(gallery.records()) <= 36
     assert len(chosen(gallery)) == 12
     for record in gallery.records():
-        assert set(record.panels) == {"input", "anomaly_map", "contours"}
-        assert all(jpeg.startswith(b"\xff\xd8") for jpeg in record.panels.values())
+        (view,) = record.views
+        assert set(view.panels) == {"input", "anomaly_map", "contours"}
+        assert all(jpeg.startswith(b"\xff\xd8") for jpeg in view.panels.values())
     assert len(pickle.dumps(gallery)) < 36 * 10_000
 
 
@@ -135,11 +136,23 @@ def test_bad_arguments(arguments: dict[str, float]) -> None:
         CaseGallery(**arguments)
 
 
-def test_volume_keeps_its_slice_and_truth() -> None:
+def test_volume_keeps_its_slices_and_truth() -> None:
     volume = np.zeros((1, 8, 8, 5), np.float32)
     volume[..., 3] = 1
     gallery = new_gallery()
     gallery.add(CaseRecord("v", 1.0), image=volume, anomaly_map=volume, truth=volume)
     (record,) = gallery.records()
-    assert (record.slice_index, record.slice_count, record.has_truth) == (3, 5, True)
+    assert [(view.plane, view.slice_index, view.slice_count) for view in record.views] == [
+        ("", index, 5) for index in (3, 2, 1)
+    ]
+    assert record.has_truth
     assert (record.p_value, record.decision, record.label) == (None, None, None)
+
+
+@pytest.mark.parametrize(("by_slices", "planes"), [(False, ["Axial", "Coronal", "Sagittal"]), (True, ["Axial"] * 3)])
+def test_views_are_those_that_the_network_has(by_slices: bool, planes: list[str]) -> None:
+    volume = np.random.default_rng(0).random((1, 8, 9, 10), dtype=np.float32)
+    gallery = CaseGallery(1, map_max=1.0, panel_size=64, by_slices=by_slices)
+    gallery.add(CaseRecord("v", 1.0), image=volume, anomaly_map=volume, affine=np.eye(4), oriented=True)
+    (record,) = gallery.records()
+    assert [view.plane for view in record.views] == planes

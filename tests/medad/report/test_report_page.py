@@ -13,7 +13,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from medad.report import CalibrationSummary, CaseGallery, CaseRecord, page, write_report
+from medad.report import CalibrationSummary, CaseGallery, CaseRecord, CaseView, page, write_report
 from medad.report.metric_names import METRIC_NAMES
 from medad.report.panels import encode_jpeg
 from PIL import Image
@@ -297,7 +297,7 @@ def test_size_limit_with_many_big_cases(tmp_path: Path) -> None:
     jpeg = encode_jpeg(noise, quality=95)
     panels = dict.fromkeys(("input", "reconstruction", "anomaly_map", "contours"), jpeg)
     big = [
-        CaseRecord(f"Case {i} " + "very long name " * 1000, float(i), label=i % 2, decision=1, panels=panels)
+        CaseRecord(f"Case {i} " + "very long name " * 1000, float(i), label=i % 2, decision=1, views=[CaseView(panels)])
         for i in range(40)
     ]
     assert 40 * 4 * len(jpeg) > 20e6
@@ -320,6 +320,18 @@ def test_size_limit_with_many_big_cases(tmp_path: Path) -> None:
     assert {"Abnormal", "Normal"} <= set(parsed.words.split())
 
 
+def test_further_views_are_left_out_before_cases_are(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (192, 192, 3), dtype=np.uint8)
+    panels = dict.fromkeys(("input", "anomaly_map"), encode_jpeg(noise))
+    views = [CaseView(panels, "Axial", index, 9) for index in (4, 7, 1)]
+    for count, shown in ((4, 3), (24, 1)):
+        cases = [CaseRecord(f"Case {i}", float(i), i % 2, views=views) for i in range(count)]
+        _, parsed = report(tmp_path, cases=cases, scores=[{"score": i, "label": i % 2} for i in range(count)])
+        assert parsed.count("article") == count and "left out" not in parsed.words
+        assert parsed.words.count("slice 4 of 0") == count and parsed.words.count("slice 7 of 0") == count * (shown > 1)
+        assert parsed.count("img") == 2 * count * shown
+
+
 def test_max_cases(tmp_path: Path) -> None:
     _, parsed = report(tmp_path, max_cases=4)
     assert parsed.count("article") == 4
@@ -332,13 +344,19 @@ def test_report_does_not_depend_on_the_order_of_the_cases(tmp_path: Path) -> Non
     assert forward == backward
 
 
-def test_volume_names_its_slice(tmp_path: Path) -> None:
+def test_volume_names_its_slices(tmp_path: Path) -> None:
     gallery = CaseGallery(1, map_max=1.0, panel_size=16)
     volume = np.zeros((1, 8, 8, 30), np.float32)
     volume[..., 12] = 1
     gallery.add(CaseRecord("v", 1.0), image=volume, anomaly_map=volume)
     _, parsed = report(tmp_path, cases=gallery.records(), scores=[{"anomaly_score": 1.0}], metrics=None)
     assert "Slice 12 of 0\u201329" in parsed.words
+    assert parsed.count("img") == 3 * 2
+    gallery = CaseGallery(1, map_max=1.0, panel_size=16)
+    gallery.add(CaseRecord("v", 1.0), image=volume, anomaly_map=volume, affine=np.diag([1, -1, -1, 1]), oriented=True)
+    document, parsed = report(tmp_path, cases=gallery.records(), scores=[{"anomaly_score": 1.0}], metrics=None)
+    for title in ("Axial, slice 12 of 0\u201329", "Coronal, slice 0 of 0\u20137", "Sagittal, slice 7 of 0\u20137"):
+        assert title in parsed.words and f'alt="v: Input, {title}"' in document
 
 
 def test_mixed_color_scales_are_an_error_and_leave_no_file(tmp_path: Path) -> None:

@@ -33,6 +33,21 @@ def test_names_are_replaced(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("run --ckpt_path models/model.pt --amp true", "run --ckpt_path [file] --amp true"),
+        ("--ckpt_path=./models/model.pt --resume true", "--ckpt_path=[file] --resume true"),
+        ("C:\\runs\\model.pt and ..\\model.pt", "[file] and [file]"),
+        ("data/Doe/scan.nii.gz: 3 channels", "[file]: 3 channels"),
+        ("see /data/Jane Doe.zip/scan.png", "see [file]"),
+        ("model.pt, a/b/c.png", "[file], [file]"),
+    ],
+)
+def test_a_path_is_replaced_as_a_whole(text: str, expected: str) -> None:
+    assert redact_paths(text) == expected
+
+
+@pytest.mark.parametrize(
     "text", ["x" * 10**6, "/" * 10**6, "'/" * 10**6, "/ " * 10**6, "a.png " * 10**6, "/: " * 10**6]
 )
 def test_long_text_takes_no_time(text: str) -> None:
