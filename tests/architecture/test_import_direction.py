@@ -18,6 +18,7 @@ ROOMS = (
     "checks",
     "files",
     "morphology",
+    "planes",
     "noise",
     "losses",
     "metrics",

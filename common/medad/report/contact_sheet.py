@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from .content import outlines
 from .panels import PANEL_TITLES, color_table
-from .records import CaseRecord
+from .records import CaseRecord, CaseView
 from .values import format_number, format_p_value
 
 INK, MUTED, PAPER = (28, 36, 48), (92, 102, 117), (255, 255, 255)
@@ -54,9 +54,9 @@ def save_contact_sheet(path: str | os.PathLike[str], records: Iterable[CaseRecor
         draw.text((center, MARGIN + 8), PANEL_TITLES[name], fill=INK, font=_font(15), anchor="mm")
     for (record, view), row, height in zip(rows, pictures, heights, strict=True):
         if view is record.views[0]:
-            _write_case(draw, (MARGIN, top), record)
-        where = [view.plane, "" if view.slice_index is None else f"slice {view.slice_index}"]
-        draw.text((MARGIN, top + height), ", ".join(filter(None, where)), fill=MUTED, font=_font(12), anchor="ld")
+            _write_case(draw, (MARGIN, top), record, _where(view))
+        else:
+            draw.text((MARGIN, top + 2), _where(view), fill=MUTED, font=_font(13))
         for name, picture in row.items():
             place = left + columns.index(name) * (width + GAP) + (width - picture.width) // 2
             sheet.paste(picture, (place, top + (height - picture.height) // 2))
@@ -69,13 +69,17 @@ def save_contact_sheet(path: str | os.PathLike[str], records: Iterable[CaseRecor
     return target
 
 
-def _write_case(draw: ImageDraw.ImageDraw, corner: tuple[int, int], record: CaseRecord) -> None:
+def _where(view: CaseView) -> str:
+    return ", ".join(filter(None, (view.plane, "" if view.slice_index is None else f"slice {view.slice_index}")))
+
+
+def _write_case(draw: ImageDraw.ImageDraw, corner: tuple[int, int], record: CaseRecord, where: str) -> None:
     x, y = corner
     name = record.name if len(record.name) <= 16 else record.name[:15] + "\u2026"
     lines = [LABEL_NAMES.get(record.label, ""), f"score {format_number(record.score)}"]
     if record.p_value is not None:
         lines.append(f"p {format_p_value(record.p_value)}")
-    lines.append(DECISION_NAMES.get(record.decision, ""))
+    lines += [DECISION_NAMES.get(record.decision, ""), where]
     draw.text((x, y + 2), name, fill=INK, font=_font(15))
     for index, line in enumerate(filter(None, lines)):
         draw.text((x, y + 26 + 18 * index), line, fill=MUTED, font=_font(13))

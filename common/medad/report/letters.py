@@ -12,7 +12,7 @@ RGB = npt.NDArray[np.uint8]
 
 LETTER_COLOR = (190, 200, 212)
 _MARGIN = 1 / 16
-_SMALLEST = 64
+_SMALLEST = 96
 
 
 def margin_of(size: int) -> int:

@@ -354,8 +354,8 @@ def test_voxels_are_as_large_as_they_are(
 
 def test_planes_of_a_case_have_one_scale() -> None:
     image, anomaly_map = arrays(20, 30, 10)
-    views = draw_case(image, anomaly_map, map_max=1.0, affine=LPS, oriented=True, size=60 + 2 * 4)
-    assert [view.images["input"].shape[:2] for view in views] == [(68, 48), (28, 48), (28, 68)]
+    views = draw_case(image, anomaly_map, map_max=1.0, affine=LPS, oriented=True, size=84 + 2 * 6)
+    assert [view.images["input"].shape[:2] for view in views] == [(96, 68), (40, 68), (40, 96)]
 
 
 def test_a_stack_of_unknown_orientation_is_shown_slice_by_slice_as_it_is() -> None:

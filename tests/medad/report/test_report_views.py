@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from medad.planes import PLANE_NAMES
 from medad.report.places import Evidence
-from medad.report.turn import Turn
 from medad.report.views import choose_views
 
 
@@ -48,11 +47,3 @@ def test_three_planes_go_through_one_voxel() -> None:
 
 def test_rounding_of_an_affine_is_no_anisotropy() -> None:
     assert planes((1.0, 1.0, 2.0 + 1e-9)) == "ACS"
-
-
-@pytest.mark.parametrize(
-    ("plane", "letters"), [(0, ("A", "P", "S", "I")), (1, ("R", "L", "S", "I")), (2, ("R", "L", "A", "P"))]
-)
-def test_letters(plane: int, letters: tuple[str, ...]) -> None:
-    """Of the left, right, upper and lower edge."""
-    assert Turn(np.eye(4), (2, 3, 4), plane).letters == letters
