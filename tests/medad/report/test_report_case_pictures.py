@@ -241,9 +241,7 @@ def test_pictures_do_not_depend_on_the_axes_of_the_file(
     options: dict[str, Any] = {"map_max": 1.0, "oriented": True, "by_slices": by_slices, "size": 96}
     expected = draw_case(**stored(head(), "LPS", spacing), **options)
     assert [view.plane for view in expected] == planes
-    assert all(
-        {MASK_COLOR, TRUTH_COLOR} <= set(map(tuple, view.images["contours"].reshape(-1, 3))) for view in expected[:1]
-    )
+    assert {MASK_COLOR, TRUTH_COLOR} <= set(map(tuple, expected[0].images["contours"].reshape(-1, 3)))
     for codes in CODES:
         views = draw_case(**stored(head(), codes, spacing), **options)
         assert [view.plane for view in views] == planes
@@ -324,15 +322,15 @@ def test_an_oblique_axis_counts_as_the_closest_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "spacing", "expected"),
+    ("shape", "spacing", "expected", "scale"),
     [
-        ((1, 30, 12), (3.0, 1.0, 5.0), (120, 60)),  # a sagittal slice: 30 mm deep, 60 mm high
-        ((20, 1, 10), (1.0, 2.0, 4.0), (120, 60)),
-        ((20, 30, 1), (2.0, 1.0, 9.0), (90, 120)),
+        ((1, 30, 12), (3.0, 1.0, 5.0), (120, 60), 2),  # a sagittal slice: 30 mm deep, 60 mm high
+        ((20, 1, 10), (1.0, 2.0, 4.0), (120, 60), 3),
+        ((20, 30, 1), (2.0, 1.0, 9.0), (90, 120), 3),
     ],
 )
 def test_voxels_are_as_large_as_they_are(
-    shape: tuple[int, ...], spacing: tuple[float, ...], expected: tuple[int, int]
+    shape: tuple[int, ...], spacing: tuple[float, ...], expected: tuple[int, int], scale: int
 ) -> None:
     image, anomaly_map = arrays(*shape)
     truth = np.zeros_like(image)
@@ -342,12 +340,6 @@ def test_voxels_are_as_large_as_they_are(
     assert {picture.shape[:2] for picture in drawn.values()} == {expected}
     rows, columns = (drawn["contours"] == TRUTH_COLOR).all(-1).nonzero()
     columns_mm, rows_mm = {0: spacing[1:], 1: spacing[::2], 2: spacing[:2]}[shape.index(1)]
-    scale = (
-        120
-        / max(expected[0] * 1.0, expected[1] * 1.0)
-        * max(expected)
-        / max(np.array(shape) * spacing * (np.array(shape) > 1))
-    )
     assert np.ptp(columns) == pytest.approx(4 * columns_mm * scale, abs=2)
     assert np.ptp(rows) == pytest.approx(4 * rows_mm * scale, abs=2)
 
