@@ -108,10 +108,12 @@ def write_report(
 
 
 def _thin_out(records: Sequence[CaseRecord], room: int) -> list[CaseRecord]:
-    """Leave out further views of all cases, and then cases evenly over the list, until all fit."""
+    """Leave out the last views of all cases, and then cases evenly over the list, until all fit."""
     kept = list(records)
-    if sum(_size(record) for record in kept) > room:
-        kept = [replace(record, views=record.views[:1]) for record in kept]
+    for count in range(max((len(record.views) for record in kept), default=0), 0, -1):
+        kept = [replace(record, views=record.views[:count]) for record in kept]
+        if sum(_size(record) for record in kept) <= room:
+            return kept
     while kept and sum(_size(record) for record in kept) > room:
         count = len(kept) - max(1, len(kept) // 8)
         kept = [kept[index * len(kept) // count] for index in range(count)]
