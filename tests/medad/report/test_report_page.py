@@ -324,11 +324,9 @@ def test_further_views_are_left_out_before_cases_are(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (192, 192, 3), dtype=np.uint8)
     panels = dict.fromkeys(("input", "anomaly_map"), encode_jpeg(noise))
     views = [CaseView(panels, "Axial", index, 9) for index in (4, 7, 1)]
-    for count, shown in ((4, 3), (16, 2), (30, 1)):
+    for count, shown in ((4, 3), (12, 2), (24, 1)):
         cases = [CaseRecord(f"Case {i}", float(i), i % 2, views=views) for i in range(count)]
-        _, parsed = report(
-            tmp_path, cases=cases, max_cases=40, scores=[{"score": i, "label": i % 2} for i in range(count)]
-        )
+        _, parsed = report(tmp_path, cases=cases, scores=[{"score": i, "label": i % 2} for i in range(count)])
         assert parsed.count("article") == count and "left out" not in parsed.words
         assert parsed.words.count("slice 4 of 0") == count and parsed.words.count("slice 7 of 0") == count * (shown > 1)
         assert parsed.count("img") == 2 * count * shown
