@@ -3,6 +3,7 @@
 
 import argparse
 import logging
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ _LEVELS = {"medad": logging.INFO, "monai": logging.ERROR, "ignite": logging.CRIT
 """MONAI and ignite say errors a second time."""
 _INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells expect it."""
+_NUMBER = re.compile(r"-[\d.].*")
 
 
 def door_parser(verb: str, description: str, keys_of: str | None = None, **kwargs: Any) -> argparse.ArgumentParser:
@@ -44,6 +46,8 @@ def parse_with_keys(
 ) -> tuple[argparse.Namespace, dict[str, Any]]:
     """Parse a command line that may set keys of a configuration, too.
 
+    What begins with one dash and is no option is a path: doors have short options for help alone.
+
     Args:
         parser: of the door.
         arguments: the command line; that of the process if it is None.
@@ -55,8 +59,14 @@ def parse_with_keys(
         InputError: if a key has no value.
     """
     given = sys.argv[1:] if arguments is None else arguments
-    own, overrides = split_overrides(given, tuple(parser._option_string_actions))
-    return parser.parse_args(own), overrides
+    options = tuple(parser._option_string_actions)
+    own, overrides = split_overrides(given, options)
+    return parser.parse_args([each if each in options else _as_path(each) for each in own]), overrides
+
+
+def _as_path(argument: str) -> str:
+    is_path = re.match("-[^-]", argument) and not _NUMBER.fullmatch(argument)
+    return f"./{argument}" if is_path else argument
 
 
 @contextmanager

@@ -42,3 +42,14 @@ def test_errors_end_in_one_line_and_others_keep_their_traceback() -> None:
         raise ValueError("a bug")
     with pytest.raises(SystemExit, match=r"^error: size is 0$"), door(ValueError):
         raise ValueError("size is 0")
+
+
+def test_what_begins_with_a_dash_and_is_no_option_is_a_path() -> None:
+    parser = door_parser("verb", "One line.")
+    parser.add_argument("input")
+    parser.add_argument("--out")
+    parser.add_argument("--seed", type=int)
+    given, keys = parse_with_keys(parser, ["-dash", "--out", "-x", "--seed", "-1", "--low", "-0.5"])
+    assert (given.input, given.out, given.seed, keys) == ("./-dash", "./-x", -1, {"low": -0.5})
+    with pytest.raises(SystemExit, match="0"):
+        parse_with_keys(parser, ["-h"])

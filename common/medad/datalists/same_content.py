@@ -1,31 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Same content: an image that lies in two splits under two names is a leak, as the same image in both is.
+"""Same content: an image that lies in two splits under two names is a leak, as the same image in both is."""
 
-Sizes are compared first, then samples, and whole files only where both are equal: most data sets are never read.
-"""
-
-import hashlib
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import InputError
 from ..formats.npz_reference import is_npz_reference
 from ..formats.paths import is_folder
+from .content import copies_among
 from .items import INFERENCE, TRAINING, TRAINING_ABNORMAL, Splits, image_paths
 
 _logger = logging.getLogger(__name__)
-
-_SAMPLE, _CHUNK = 2**14, 2**20
 
 
 def check_contents_apart(splits: Splits, where: str | Path, fixed: bool = False) -> None:
     """Check that no file has a copy in another split; ``training`` and ``training_abnormal`` count as one.
 
-    A folder of a DICOM series is compared by its first file, images of an archive not at all. What is only inferred may
-    be known.
+    A folder of a DICOM series is compared by its first file. What is only inferred may be known.
 
     Args:
         splits: named items with absolute paths.
@@ -66,7 +58,7 @@ def check_sets_apart(datasets: Mapping[str, Splits]) -> None:
                 raise _leak(found, ", ".join(datasets))
 
 
-def _homes(splits: Splits) -> dict[Path, str]:
+def _homes(splits: Splits) -> dict[str, str]:
     return {
         file: TRAINING if name == TRAINING_ABNORMAL else name
         for name, items in splits.items()
@@ -77,7 +69,7 @@ def _homes(splits: Splits) -> dict[Path, str]:
     }
 
 
-def _differing(same: list[Path], home: Mapping[Path, str]) -> tuple[Path, Path] | None:
+def _differing(same: list[str], home: Mapping[str, str]) -> tuple[str, str] | None:
     other = next((file for file in same if home[file] != home[same[0]]), None)
     return None if other is None else (same[0], other)
 
@@ -91,61 +83,15 @@ def _leak(found: str, where: str | Path) -> InputError:
     )
 
 
-def _first_file(path: str) -> Path | None:
-    if is_npz_reference(path):
-        return None
-    if not is_folder(path):
-        return Path(path)
+def _first_file(path: str) -> str | None:
+    if is_npz_reference(path) or not is_folder(path):
+        return path
     try:
-        return min((file for file in Path(path).iterdir() if not file.name.startswith(".")), default=None)
+        return min((str(file) for file in Path(path).iterdir() if not file.name.startswith(".")), default=None)
     except OSError:  # it may not be searched
         return None
 
 
-def _alike(home: Mapping[Path, str]) -> Iterable[list[Path]]:
-    """Files of equal content that do not all lie in one split."""
-    groups: list[list[Path]] = [list(home)] if len(set(home.values())) > 1 else []
-    for key in (_size, _sample, _whole):
-        groups = [part for group in groups for part in _parted(group, key) if len({home[file] for file in part}) > 1]
-    return groups
-
-
-def _parted(files: Iterable[Path], key: Callable[[Path], Hashable]) -> Iterable[list[Path]]:
-    parts: dict[Hashable, list[Path]] = defaultdict(list)
-    for file in files:
-        value = key(file)
-        if value:  # an empty or unreadable file is a copy of nothing
-            parts[value].append(file)
-    return parts.values()
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size if file.is_file() else 0
-    except (OSError, ValueError):
-        return 0
-
-
-def _sample(file: Path) -> bytes:
-    return _digest(file, file.stat().st_mtime_ns, whole=False)
-
-
-def _whole(file: Path) -> bytes:
-    return _digest(file, file.stat().st_mtime_ns, whole=True)
-
-
-@lru_cache(maxsize=2**16)
-def _digest(path: Path, modified: int, whole: bool) -> bytes:
-    del modified  # part of the cache key only: every split of a data set is asked for on its own
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            if not whole:
-                file.seek(max(0, (path.stat().st_size - _SAMPLE) // 2))  # the beginning is a header, the end background
-                digest.update(file.read(_SAMPLE))
-            else:
-                while chunk := file.read(_CHUNK):
-                    digest.update(chunk)
-    except OSError:
-        return b""
-    return digest.digest()
+def _alike(home: Mapping[str, str]) -> list[list[str]]:
+    """Images of equal content that do not all lie in one split."""
+    return copies_among(home, lambda names: len({home[name] for name in names}) > 1)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """File types: suffixes and magic bytes, stems, and names that mark annotations."""
 
+import gzip
+import zlib
 from pathlib import Path
 
 from .paths import is_file
@@ -15,13 +17,33 @@ SUPPORTED_FORMATS = (
     "NIfTI, MetaImage, NRRD, DICOM, PNG, JPEG, TIFF, BMP, WebP, JPEG 2000 (.jp2), GIF or a MedMNIST .npz"
 )
 UNREAD_SUFFIXES = (
-    *(".nii.bz2", ".nii.zip", ".nii.zst", ".img.gz", ".hdr.gz", ".mha.gz", ".nrrd.gz", ".dcm.gz", ".gipl", ".gipl.gz"),
+    *(
+        ".nii.bz2",
+        ".nii.xz",
+        ".nii.zip",
+        ".nii.zst",
+        ".img.gz",
+        ".hdr.gz",
+        ".mha.gz",
+        ".nrrd.gz",
+        ".dcm.gz",
+        ".gipl",
+        ".gipl.gz",
+    ),
     *(".mgz", ".mgh", ".mnc", ".vtk", ".vti", ".par", ".rec", ".raw", ".zraw", ".npy", ".npz", ".mat", ".h5", ".hdf5"),
     *(".j2k", ".jpx", ".jxl", ".jls", ".avif", ".heic", ".heif", ".pgm", ".ppm", ".pbm", ".pnm", ".tga", ".exr"),
+    *(".dib", ".eps", ".fits", ".ico", ".pcx"),
     *(".svs", ".ndpi", ".mrxs", ".scn", ".czi", ".lif", ".vsi"),
     *(".zip", ".bz2", ".tar", ".tgz", ".tar.gz", ".7z", ".rar"),
 )
 """What holds images, or may hold them, and is not read; a folder with such files says so."""
+_STARTS = (
+    *(b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"GIF87a", b"GIF89a"),
+    *(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51", b"\x93NUMPY", b"\x89HDF\r\n", b"NRRD000", b"ObjectType = "),
+)
+_NIFTI_STARTS = ((344, (b"n+1\0", b"ni1\0")), (4, (b"n+2\0", b"ni2\0")))
+_GZIP_START = b"\x1f\x8b"
+_HEAD = 352
 
 _SUFFIXES = (
     *NIFTI_SUFFIXES,
@@ -73,6 +95,21 @@ def is_dicom(path: str | Path) -> bool:
             return file.read(len(_DICOM_MAGIC)) == _DICOM_MAGIC
     except OSError:
         return False
+
+
+def holds_unread_image(path: str | Path) -> bool:
+    """Say whether a file begins like an image, and has a name by which none of the readers is chosen."""
+    if is_image_file(path) or not is_file(path):
+        return False
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(_HEAD)
+        if head.startswith(_GZIP_START):
+            with gzip.open(path) as unpacked:
+                head = unpacked.read(_HEAD)
+    except (OSError, EOFError, zlib.error):
+        return False
+    return head.startswith(_STARTS) or any(head[place:].startswith(magic) for place, magic in _NIFTI_STARTS)
 
 
 def stem_of(path: str | Path) -> str:

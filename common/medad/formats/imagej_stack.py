@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """ImageJ stacks: TIFF files of more than 4 GB have one directory for all slices, and some programs write all so.
 
-The slices follow each other behind the first; any other reader sees one picture and passes the rest over.
+The slices follow each other behind the first; any other reader sees one picture and passes the rest over. A hyperstack
+has further axes, channels or times: its pages are not the slices of one volume.
 """
 
 import re
@@ -20,6 +21,7 @@ tifffile, _ = optional_import("tifffile")
 
 _DESCRIPTION = 270
 _COUNT = re.compile(r"^images=(\d{1,9})\s*$", re.MULTILINE)
+_AXES = re.compile(r"^(slices|channels|frames)=(\d{1,9})\s*$", re.MULTILINE)
 
 
 def count_slices(image: Any) -> int:
@@ -31,11 +33,34 @@ def count_slices(image: Any) -> int:
     Returns:
         Their number; 1 for a file that is not from ImageJ.
     """
-    if image.format != "TIFF":
-        return 1
-    text = str(image.tag_v2.get(_DESCRIPTION, ""))
-    found = _COUNT.search(text) if text.startswith("ImageJ=") else None
+    found = _COUNT.search(_description(image))
     return int(found[1]) if found else 1
+
+
+def require_one_axis(image: Any, path: str) -> None:
+    """Check that the pages of an ImageJ file are slices, or channels, or times, and no mixture of them.
+
+    Args:
+        image: the file, opened by Pillow.
+        path: named in errors.
+
+    Raises:
+        InputError: if ImageJ says that they are a mixture.
+    """
+    axes = [f"{count} {name}" for name, count in _AXES.findall(_description(image)) if int(count) > 1]
+    if len(axes) > 1:
+        raise InputError(
+            f"an ImageJ hyperstack of {' and '.join(axes)}",
+            where=path,
+            expected="a stack of slices",
+            remedy="Save each channel and time as a stack of its own.",
+        )
+
+
+def _description(image: Any) -> str:
+    """What ImageJ says of a file; nothing for a file of another program."""
+    text = str(image.tag_v2.get(_DESCRIPTION, "")) if image.format == "TIFF" else ""
+    return text if text.startswith("ImageJ=") else ""
 
 
 def read_slices(path: str, count: int) -> NDArray[np.generic]:

@@ -102,7 +102,7 @@ def _qform(header: Any) -> NDArray[np.float64] | None:
     """Read the qform; ``None`` if there is none, or none that means something."""
     try:
         qform = header.get_qform(coded=True)[0]
-    except HeaderDataError:
+    except (HeaderDataError, ValueError):  # the second for a quaternion that is none
         return None
     return None if qform is None or not np.isfinite(qform).all() else np.asarray(qform, dtype=np.float64)
 

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reference to one image of a MedMNIST archive, written as ``<path>.npz#<array>[<index>]``."""
 
+import hashlib
+import math
 import re
+import zipfile
 from functools import lru_cache
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +76,44 @@ def read_npz_reference(reference: str) -> ImageArray:
     if image.ndim == 3 and image.shape[-1] == _COLORS:
         return ImageArray(np.ascontiguousarray(image.transpose(1, 0, 2)), reference, has_channels=True)
     return ImageArray(np.ascontiguousarray(image.T), reference)
+
+
+def npz_digest(reference: str) -> bytes | None:
+    """Hash the values of one image of an archive; ``None`` if they cannot be read.
+
+    The images of an array are hashed together, one after the other, so that no array need fit into memory.
+    """
+    match = _match(reference)
+    path, index = Path(match["path"]), int(match["index"])
+    digests = _digests(path, path.stat().st_mtime_ns, match["name"]) if path.is_file() else []
+    return digests[index] if index < len(digests) else None
+
+
+@lru_cache(maxsize=16)
+def _digests(path: Path, modified: int, name: str) -> list[bytes]:
+    del modified  # part of the cache key only
+    try:
+        return _read_digests(path, name)
+    except Exception:  # reading the images says what is wrong
+        return []
+
+
+def _read_digests(path: Path, name: str) -> list[bytes]:
+    with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
+        (count, *shape), in_columns, dtype = _header(file)
+        if in_columns or dtype.hasobject:
+            raise ValueError("images do not lie one behind the other")
+        size = math.prod(shape) * dtype.itemsize
+        if not 0 < count * size <= archive.getinfo(f"{name}.npy").file_size:
+            raise ValueError("not all images are there")
+        return [hashlib.sha256(file.read(size)).digest() for _ in range(count)]
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, Any]:
+    form = np.lib.format
+    read = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}[form.read_magic(file)]
+    shape, in_columns, dtype = read(file)
+    return shape, in_columns, dtype
 
 
 def _match(reference: str) -> re.Match[str]:

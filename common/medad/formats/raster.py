@@ -12,7 +12,7 @@ from ..errors import InputError
 from .declared_size import require_fitting_size
 from .file_types import has_suffix
 from .image_array import ImageArray
-from .imagej_stack import count_slices, read_slices
+from .imagej_stack import count_slices, read_slices, require_one_axis
 from .itk_silence import silent_itk
 from .paths import is_file
 from .tiff_pages import TIFF_BYTE_ORDERS, count_tiff_pages, first_tag
@@ -21,6 +21,7 @@ from .tiff_photometric import PHOTOMETRIC, bright_is_high
 pil_image, _ = optional_import("PIL.Image")
 image_ops, _ = optional_import("PIL.ImageOps")
 image_mode, _ = optional_import("PIL.ImageMode")
+tifffile, _ = optional_import("tifffile")
 
 _PILLOW_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "JPEG2000", "GIF")
 
@@ -28,7 +29,8 @@ _PLAIN_MODES = ("L", "LA", "I", "F", "RGB", "RGBA")
 _TURNED_OVER_BY_PILLOW = ("1", "L")
 _CONVERTED_MODES = {"1": "L", "P": "RGB", "PA": "RGBA", "YCbCr": "RGB"}
 _TIFF_BITS, _TIFF_SAMPLES, _TIFF_FORMAT = 258, 277, 339
-_TIFF_UNSIGNED = 1
+_TIFF_UNSIGNED, _TIFF_SIGNED = 1, 2
+_READ_BY_ITK = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32")
 _TIFF_COMPRESSION, _TIFF_ORIENTATION = 259, 274
 _PLAIN, _ON_ITS_SIDE = 1, (5, 6, 7, 8)
 _PNG_BITS_AT, _PNG_COLOR_AT = 24, 25
@@ -41,9 +43,9 @@ _JPEG2000_START, _JPEG2000_SAMPLES_AT = b"\xff\x4f\xff\x51", 42
 def read_raster(path: str) -> ImageArray:
     """Read one PNG, JPEG, TIFF, BMP, WebP, JPEG 2000 or GIF file.
 
-    Pillow reads it, except where Pillow would drop bits (color with more than 8 bits, unsigned 32 bits): there ITK
-    does. A palette becomes RGB, one bit becomes 0 and 255, gray stays gray; bright is high, and up is up, also where
-    the file says that white is zero or that the camera was turned.
+    Pillow reads it, except where Pillow would drop bits or signs (color with more than 8 bits, unsigned 32 bits, signed
+    8 bits): there ITK does. A palette becomes RGB, one bit becomes 0 and 255, gray stays gray; bright is high, and up
+    is up, also where the file says that white is zero or that the camera was turned.
 
     Args:
         path: the file.
@@ -56,6 +58,8 @@ def read_raster(path: str) -> ImageArray:
     """
     image = _opened(path)
     if image is None or _pillow_would_lose_bits(path, image):
+        if image is None or image.format == "TIFF":
+            _require_samples_of_itk(path)
         return _with_axes_reversed(*_read_with_itk(path), path)
     with image:
         _require_samples_kept(path, image)
@@ -63,6 +67,7 @@ def read_raster(path: str) -> ImageArray:
         slices = count_slices(image)
         if count == 1 < slices:
             return _with_axes_reversed(read_slices(path, slices), False, path)
+        require_one_axis(image, path)
         require_fitting_size(path, (count, *image.size), _bits_per_pixel(image), packed=True)
         pages = [_page(image, index, path) for index in range(count)]
     if len({page.shape for page in pages}) > 1:
@@ -171,9 +176,23 @@ def _pillow_would_lose_bits(path: str, image: Any) -> bool:
         return header[_PNG_BITS_AT] > 8 and header[_PNG_COLOR_AT] in _PNG_COLOR_TYPES
     if image.format == "TIFF":
         bits = max(image.tag_v2.get(_TIFF_BITS, (1,)))
-        unsigned = _TIFF_UNSIGNED in image.tag_v2.get(_TIFF_FORMAT, (_TIFF_UNSIGNED,))
-        return bool(bits > 8 and image.tag_v2.get(_TIFF_SAMPLES, 1) > 1) or bool(bits == 32 and unsigned)
+        kinds = image.tag_v2.get(_TIFF_FORMAT, (_TIFF_UNSIGNED,))
+        lost = (bits == 32 and _TIFF_UNSIGNED in kinds) or (bits == 8 and _TIFF_SIGNED in kinds)
+        return bool(bits > 8 and image.tag_v2.get(_TIFF_SAMPLES, 1) > 1) or lost
     return False
+
+
+def _require_samples_of_itk(path: str) -> None:
+    """Refuse samples that ITK takes for others: of a real number in 16 bits it reads the bits of a whole one."""
+    with tifffile.TiffFile(Path(path)) as file:
+        kind = file.pages[0].dtype
+    if kind is not None and kind.name not in _READ_BY_ITK:
+        raise InputError(
+            f"samples of type {kind.name} found",
+            where=path,
+            expected=f"one of {', '.join(_READ_BY_ITK)}",
+            remedy="Save the file again with one of these, such as float32.",
+        )
 
 
 def _require_samples_kept(path: str, image: Any) -> None:

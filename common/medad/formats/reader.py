@@ -128,6 +128,7 @@ def _read(path: str, display: bool) -> ImageArray:
             remedy="Open it in a viewer to see whether it is damaged, and export it again.",
         ) from error
     _require_real_numbers(image)
+    _require_float32(image)
     return image
 
 
@@ -138,6 +139,21 @@ def _require_real_numbers(image: ImageArray) -> None:
             where=image.path,
             expected="integers or real numbers",
             remedy="Save the magnitude of complex data, or the color planes as separate channels.",
+        )
+
+
+def _require_float32(image: ImageArray) -> None:
+    """Refuse finite values that would become infinite: everything after the file is float32."""
+    if image.array.dtype.kind != "f" or image.array.dtype.itemsize <= 4:
+        return
+    with np.errstate(over="ignore"):
+        lost = np.isinf(image.array.astype(np.float32)) & np.isfinite(image.array)
+    if lost.any():
+        raise InputError(
+            f"values of up to {np.abs(image.array[lost]).max():.3g} found",
+            where=image.path,
+            expected=f"values up to {np.finfo(np.float32).max:.3g}, the largest that float32 holds",
+            remedy="Divide them by a number that fits, or repair the file.",
         )
 
 

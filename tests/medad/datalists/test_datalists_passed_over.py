@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What lies in a data set and is not read is named, and folders and masks say what they count as."""
 
+import gzip
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import itk
+import nibabel as nib
 import numpy as np
 import pytest
 from medad.datalists import load_datalist
 from medad.errors import InputError
+from PIL import Image
 
 
 @pytest.fixture
@@ -89,7 +93,10 @@ def labels(root: Path, split: str = "test") -> dict[str, int]:
 
 @pytest.mark.parametrize(
     "name",
-    ["Normal", "NORMALS", "healthy", "Healthy_Controls", "good", "control", "Negative", "No Finding", "no_tumor", "ok"],
+    [
+        *("Normal", "NORMALS", "healthy", "Healthy_Controls", "good", "control", "Negative", "No Finding", "no_tumor"),
+        *("ok", "norm", "HC", "normal_images", "Healthy Subjects", "without_lesion", "NoTumour"),
+    ],
 )
 def test_the_usual_words_mean_normal(touch: Callable[..., Path], caplog: pytest.LogCaptureFixture, name: str) -> None:
     caplog.set_level("INFO")
@@ -146,3 +153,25 @@ def test_images_too_deep_in_a_labeled_folder_are_named(
     root = touch("test/normal/a.png", "test/tumor/b.png", "test/tumor/patient_7/c.png")
     assert len(load_datalist(root, "test")) == 2
     assert "1 images are not part of the data: test/tumor/patient_7/c.png" in caplog.text
+
+
+def test_images_of_any_name_are_known_by_their_first_bytes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pixels = np.zeros((3, 4, 5), dtype=np.uint8)
+    nib.save(nib.Nifti1Image(pixels, np.eye(4)), tmp_path / "a.nii.gz")
+    for name in ("scan", "b.nii.gz.part", "c.nii.gz~"):
+        shutil.copy(tmp_path / "a.nii.gz", tmp_path / name)
+    for name, form in (("p.jfif", "JPEG"), ("q.apng", "PNG"), ("r.tif.bak", "TIFF"), ("s.jpf", "JPEG2000")):
+        Image.fromarray(pixels[0]).save(tmp_path / name, form)
+    (tmp_path / "notes").write_text("nothing")
+    (tmp_path / "table.csv.gz").write_bytes(gzip.compress(b"a,b\n" * 100))
+    (tmp_path / "broken.gz").write_bytes(b"\x1f\x8bno")
+    assert cases(tmp_path) == ["a"]
+    assert "7 files are not read" in caplog.text and "1 without suffix (scan)" in caplog.text
+    assert "notes" not in caplog.text and "csv" not in caplog.text
+
+
+def test_a_folder_without_normal_images_is_told(touch: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
+    root = touch("train/normal/a.png", "test/gesund/b.png", "test/krank/c.png")
+    assert set(labels(root).values()) == {1}
+    assert "test: no folder in it is called normal, so all its images count as abnormal" in caplog.text
+    assert "train: no folder" not in caplog.text

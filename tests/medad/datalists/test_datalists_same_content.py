@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An image that lies in two splits under two names is a leak."""
 
+import gzip
 import json
 import shutil
 from collections.abc import Callable
@@ -85,3 +86,42 @@ def test_copies_in_other_splits_of_another_data_set_are_refused(png: Callable[..
     write_list(tmp_path / "two", training=["t.png"], test=["two.png"])
     with pytest.raises(InputError, match=r"one\.png in training and .*two\.png in test are the same image"):
         load_datalist([tmp_path / "one", tmp_path / "two"], "test")
+
+
+def packed(path: Path, content: bytes, time: int) -> None:
+    with path.open("wb") as file, gzip.GzipFile(path.name, "wb", 1 + time, file, mtime=time) as writer:
+        writer.write(content)
+
+
+def test_a_volume_that_was_packed_again_is_a_copy(nifti: Callable[..., str], tmp_path: Path) -> None:
+    content = Path(nifti("plain.nii", np.random.default_rng(0).normal(size=(9, 8, 7)))).read_bytes()
+    other = Path(nifti("other.nii", np.random.default_rng(1).normal(size=(9, 8, 7)))).read_bytes()
+    assert len(content) == len(other)
+    for number, (name, unpacked) in enumerate({"a": content, "b": content, "c": other}.items()):
+        packed(tmp_path / f"{name}.nii.gz", unpacked, time=number)
+    assert (tmp_path / "a.nii.gz").read_bytes() != (tmp_path / "b.nii.gz").read_bytes()
+    for first, second in (("a.nii.gz", "b.nii.gz"), ("plain.nii", "a.nii.gz"), ("a.nii.gz", "plain.nii")):
+        with pytest.raises(InputError, match=f"{first} in training and .*{second} in test are the same image"):
+            load_datalist(write_list(tmp_path, training=[first, "other.nii"], test=[second]), "test")
+    for first, second in (("a.nii.gz", "c.nii.gz"), ("plain.nii", "c.nii.gz")):
+        assert load_datalist(write_list(tmp_path, training=[first], test=[second]), "test")
+
+
+def test_images_of_archives_are_compared_by_their_values(
+    png: Callable[..., str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (3, 8, 9), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", images=images)
+    np.savez_compressed(tmp_path / "b.npz", others=images[::-1].copy())
+    root = write_list(tmp_path, training=["a.npz#images[0]"], test=["b.npz#others[2]"])
+    with pytest.raises(
+        InputError, match=r"a\.npz#images\[0\] in training and .*b\.npz#others\[2\] in test are the same"
+    ):
+        load_datalist(root, "test")
+    assert load_datalist(write_list(tmp_path, training=["a.npz#images[0]"], test=["b.npz#others[0]"]), "test")
+    labels = np.zeros((3, 1), np.uint8)
+    parts = {"train": images, "test": np.concatenate([images[:1], images[:2] // 2])}
+    np.savez(tmp_path / "m.npz", **{f"{name}_images": part for name, part in parts.items()}, train_labels=labels,
+             test_labels=labels)  # fmt: skip
+    assert len(load_datalist(tmp_path / "m.npz", "test")) == 3  # published
+    assert "1 images are in two splits" in caplog.text

@@ -50,3 +50,10 @@ def test_channels_and_times_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.ones((2, 3, 4, 5), dtype=np.uint8), imagej=True, metadata={"axes": "TZYX"})
     with pytest.raises(InputError, match="with one directory for 6 slices"):
         MedicalImageReader().read(with_one_directory(tmp_path / "a.tif"))
+
+
+@pytest.mark.parametrize("axes", ["TZYX", "ZCYX", "TCYX"])
+def test_pages_of_several_kinds_are_no_volume(tmp_path: Path, axes: str) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.ones((2, 3, 4, 5), dtype=np.uint8), imagej=True, metadata={"axes": axes})
+    with pytest.raises(InputError, match=r"an ImageJ hyperstack of . [a-z]+ and . [a-z]+"):
+        MedicalImageReader().read(str(tmp_path / "a.tif"))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import logging
 import re
+import struct
 from pathlib import Path
 
 import itk
@@ -127,3 +128,13 @@ def test_the_grid_of_another_format_stands_in_both_forms(tmp_path):
         np.testing.assert_allclose(matrix, LPS)
         assert code == 1
     assert header.get_xyzt_units()[0] == "mm"
+
+
+def test_a_quaternion_that_is_none_does_not_matter_beside_a_sform(tmp_path):
+    path = Path(write(tmp_path / "a.nii", LPS, LPS))
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<3f", content, 256, 0.9, 0.9, 0.9)
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read_nifti(str(path)).affine, LPS)
+    save_nifti(np.zeros((6, 5, 4), np.float32), tmp_path / "b.nii", LPS, str(path))
+    np.testing.assert_array_equal(nib.load(tmp_path / "b.nii").affine, LPS)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from medad.errors import InputError
 from medad.formats import MedicalImageReader
+from medad.formats.npz_reference import npz_digest
 
 
 def load(path):
@@ -32,3 +33,14 @@ def test_archive_reference(tmp_path):
 
 def absent(path: Path) -> Path:
     return path / "absent.png"
+
+
+def test_the_digest_of_an_image_is_that_of_its_values(tmp_path):
+    images = np.random.default_rng(0).integers(0, 255, (3, 4, 5), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", images=images)
+    np.savez_compressed(tmp_path / "b.npz", others=images[::-1].copy(), columns=np.asfortranarray(images))
+    first = [npz_digest(f"{tmp_path}/a.npz#images[{index}]") for index in range(3)]
+    assert None not in first and len(set(first)) == 3
+    assert [npz_digest(f"{tmp_path}/b.npz#others[{index}]") for index in range(3)] == first[::-1]
+    for reference in ("a.npz#images[3]", "a.npz#other[0]", "gone.npz#images[0]", "b.npz#columns[0]"):
+        assert npz_digest(f"{tmp_path}/{reference}") is None

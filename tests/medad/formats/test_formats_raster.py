@@ -127,3 +127,18 @@ def test_a_tiff_whose_rows_would_be_mixed_up_is_refused(tmp_path):
     Image.fromarray(np.zeros((3, 4), np.uint8)).save(tmp_path / "a.tif", exif=exif)
     with pytest.raises(InputError, match="lies on its side"):
         read_raster(str(tmp_path / "a.tif"))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.uint64, np.int64])
+def test_samples_that_would_be_read_as_others_are_refused(tmp_path, dtype):
+    tifffile.imwrite(tmp_path / "a.tif", array(7, 5).astype(dtype))
+    with pytest.raises(InputError, match=f"samples of type {np.dtype(dtype).name} found"):
+        read_raster(str(tmp_path / "a.tif"))
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32])
+def test_signs_are_kept(tmp_path, dtype):
+    pixels = array(7, 5).view(np.int16).astype(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    assert pixels.min() < 0
+    np.testing.assert_array_equal(read_raster(str(tmp_path / "a.tif")).array, pixels.T)

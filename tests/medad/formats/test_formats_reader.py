@@ -121,7 +121,7 @@ BAD_FILES = [
     (pages_of_two_shapes, "different shapes"),
     (cmyk, "color mode CMYK"),
     (planar_color, "8 bits"),
-    (double_tiff, "cannot be read"),
+    (double_tiff, "samples of type float64 found"),
     (complex_nifti, "complex64"),
     (five_dimensions, "5D array"),
     (singular_affine, "singular"),
@@ -192,3 +192,10 @@ def test_what_a_file_says_of_its_orientation(png, nifti, dicom, dicom_series, en
     for path in known + unknown:
         image = LoadImageFiled("image")({"image": path})["image"]
         assert image.meta[ORIENTED] == (path in known), path
+
+
+def test_values_that_float32_does_not_hold_are_no_infinity(tmp_path):
+    path = tmp_path / "a.nii"
+    nib.save(nib.Nifti1Image(np.full((3, 4, 5), -1e41), np.eye(4)), path)
+    with pytest.raises(InputError, match=r"values of up to 1e\+41 found"):
+        MedicalImageReader().read(str(path))

@@ -13,8 +13,19 @@ SPLIT_NAMES = {
 }
 MASKS = ("masks", "mask")
 
-_NORMAL = {"normal", "normals", "good", "ok", "healthy", "control", "controls", "negative", "negatives", "neg"}
-_NOTHING_FOUND = {"nofinding", "nofindings", "notumor", "nolesion", "nolesions", "nodisease"}
+_NORMAL = {
+    *("normal", "normals", "norm", "good", "ok", "healthy", "unremarkable", "negative", "negatives", "neg"),
+    *("control", "controls", "hc", "cn"),  # healthy controls, cognitively normal
+}
+_NEUTRAL = {
+    *("image", "images", "scan", "scans", "slice", "slices", "case", "cases", "subject", "subjects", "volunteers"),
+}
+_NOTHING = ("no", "without")
+_FINDINGS = (
+    *("finding", "findings", "tumor", "tumors", "tumour", "tumours", "lesion", "lesions", "disease", "pathology"),
+    *("anomaly", "anomalies", "abnormality", "abnormalities", "defect", "defects"),
+)
+_NOTHING_FOUND = {f"{nothing}{finding}" for nothing in _NOTHING for finding in _FINDINGS}
 
 
 def split_of(name: str) -> str | None:
@@ -28,8 +39,10 @@ def is_normal(name: str) -> bool:
     Example:
         >>> [is_normal(name) for name in ("Normal", "healthy_controls", "No Finding", "abnormal", "not_normal")]
         [True, True, True, False, False]
+        >>> [is_normal(name) for name in ("normal images", "without_lesions", "NoTumor", "no", "images")]
+        [True, True, True, False, False]
     """
-    words = _words(name)
+    words = [word for word in _words(name) if word not in _NEUTRAL]
     return "".join(words) in _NOTHING_FOUND or (bool(words) and _NORMAL.issuperset(words))
 
 

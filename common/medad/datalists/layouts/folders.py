@@ -74,6 +74,8 @@ def tell_labels(folder: Path, kinds: list[Path]) -> None:
     normal = [kind.name for kind in kinds if is_normal(kind.name)]
     abnormal = [kind.name for kind in kinds if not is_normal(kind.name)]
     _logger.info("%s: normal: %s; abnormal: %s", folder, ", ".join(normal) or "-", ", ".join(abnormal) or "-")
+    if abnormal and not normal:
+        _logger.warning("%s: no folder in it is called normal, so all its images count as abnormal", folder)
     unclear = [name for name in abnormal if sounds_normal(name)]
     if unclear:
         _logger.warning("%s: %s counts as abnormal; call a folder of normal images normal", folder, ", ".join(unclear))

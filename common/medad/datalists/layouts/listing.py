@@ -6,7 +6,15 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...formats.dicom_series import damaged_in_folder, series_in_folder
-from ...formats.file_types import UNREAD_SUFFIXES, has_suffix, is_annotation, is_dicom, is_image_file, stem_of
+from ...formats.file_types import (
+    UNREAD_SUFFIXES,
+    has_suffix,
+    holds_unread_image,
+    is_annotation,
+    is_dicom,
+    is_image_file,
+    stem_of,
+)
 from ...formats.itk_header import values_of
 from ...formats.nifti_pair import has_pair_image
 from ...formats.paths import is_folder, is_searchable
@@ -52,9 +60,10 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def unread_files(folder: Path) -> list[tuple[str, Path]]:
-    """List the files of a folder that hold images, or may hold some, in formats that are not read, with their suffix.
+    """List the files of a folder that hold images, or may hold some, and are not read, with their suffix.
 
-    The values that belong to a header which is read are none of them.
+    Formats that are not read are known by their name, images of any format with another name by their first bytes. The
+    values that belong to a header which is read are none of them.
     """
     files = entries(folder)
     values = {values_of(path) for path in files if has_suffix(path, (".mhd", ".nhdr"))}
@@ -62,6 +71,8 @@ def unread_files(folder: Path) -> list[tuple[str, Path]]:
     for path in files:
         name = path.name.lower()
         suffix = next((suffix for suffix in UNREAD_SUFFIXES if name.endswith(suffix)), None)
+        if suffix is None and holds_unread_image(path):
+            suffix = path.suffix.lower() or "without suffix"
         if suffix is not None and path not in values:
             found.append((suffix, path))
     return found

@@ -50,7 +50,7 @@ def known_layouts(recursive: bool = False) -> list[Layout]:
             manifest.matches,
             manifest.read,
         ),
-        Layout("medmnist", "a MedMNIST .npz archive", medmnist.matches, medmnist.read),
+        Layout("medmnist", "a MedMNIST .npz archive", medmnist.matches, medmnist.read, fixed=True),
         Layout(
             "medianomaly",
             "a MedIAnomaly data set (data.json with images/, BraTS2021, Camelyon16 or ISIC2018)",
