@@ -17,7 +17,7 @@ _LEVELS = {"medad": logging.INFO, "monai": logging.ERROR, "ignite": logging.CRIT
 """MONAI and ignite say errors a second time."""
 _INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells expect it."""
-_NUMBER = re.compile(r"-[\d.].*")
+_NUMBER = re.compile(r"-\d+|-\d*\.\d+")  # as argparse means it
 
 
 def door_parser(verb: str, description: str, keys_of: str | None = None, **kwargs: Any) -> argparse.ArgumentParser:

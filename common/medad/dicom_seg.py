@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .command_line import door, door_parser
 from .errors import InputError
+from .files import user_path
 from .formats import is_dicom_source, read_dicom_source, stem_of
 from .formats.dicom_series import read_header
 from .handlers import DicomResults
@@ -40,15 +41,15 @@ def write_segmentation(mask: str | Path, series: str | Path, bundle: str | Path,
         InputError: if the bundle is none or has no weights, highdicom is missing, the mask does not fit the series, the
             series cannot be referred to, or the file cannot be written or was made from another series.
     """
-    root, source = Path(bundle).expanduser(), Path(series).expanduser().resolve()
+    root, source = user_path(bundle), user_path(series).resolve()
     results = _results_of(root)
     if not is_dicom_source(str(source)):
         raise InputError(
             "it is no DICOM", where=source, expected="a folder with one DICOM series", remedy="Correct --series."
         )
     volume = LoadImageFiled("image")({"image": str(source)})["image"]
-    array = on_grid(Path(mask).expanduser(), np.asarray(volume.affine, dtype=np.float64), tuple(volume.shape[1:]))
-    stem = Path(out).expanduser() / stem_of(source)
+    array = on_grid(user_path(mask), np.asarray(volume.affine, dtype=np.float64), tuple(volume.shape[1:]))
+    stem = user_path(out) / stem_of(source)
     path = stem.with_name(f"{stem.name}_mask.dcm")
     _require_made_from(path, source)
     try:

@@ -4,6 +4,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -71,6 +72,14 @@ def _full_disk_named(path: Path) -> Iterator[None]:
             expected="room for what is written there",
             remedy="Make room, and resume the run: what is finished stays.",
         ) from error
+
+
+def user_path(path: str | os.PathLike[str]) -> Path:
+    """Read a path as a shell does, with ``~`` for a home folder, unless it is the name of what exists."""
+    try:
+        return Path(path) if os.path.lexists(path) else Path(path).expanduser()
+    except RuntimeError:  # there is no such user
+        return Path(path)
 
 
 def temporary_names(path: Path) -> tuple[Path, Path]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fuzz_doors
 import numpy as np
 import pytest
 import torch
@@ -17,9 +18,13 @@ from bundle_tools import KINDS, ROOT, SmokeModel, build, fails_with, of_each_kin
 from malformed import write_good, write_malformed
 from medad.engines import CohortError
 from medad.errors import CalibrationError, InputError
+from medad.predict.__main__ import main as predict
 from PIL import Image
+from planted import PLANTED, write_planted
 
 ROBUSTNESS = ROOT / "tests" / "robustness"
+FEW = {"names": 30, "lists": 12, "calibrations": 12}
+"""How many strange inputs `make test` tries of each kind: what takes a run of its own takes half a second."""
 Infer = Callable[..., Path]
 
 
@@ -192,3 +197,32 @@ def test_a_malformed_calibration_leaves_maps_and_scores(
     scores = _cases(tmp_path / "out" / "scores.csv")
     assert len(scores) == 6 and not any(row["decision"] for row in scores.values())
     assert (tmp_path / "out" / "report.html").is_file()
+
+
+@pytest.mark.parametrize("name", ["names", "lists", "calibrations"])
+@pytest.mark.parametrize("count", [None, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.one_bundle
+def test_strange_names_lists_and_calibrations(
+    smoke_model: SmokeModel, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, count: int | None
+) -> None:
+    """A right result, or one clear error; what can be judged is judged, and nothing is run."""
+    faults = fuzz_doors.main(name, count or FEW[name], 2, smoke_model.models, tmp_path / "fuzz")
+    assert not faults, capsys.readouterr().out
+
+
+@pytest.mark.one_bundle
+def test_results_of_refused_dicom_files_quote_no_header(
+    smoke_model: SmokeModel, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_planted(tmp_path / "images", every=9)
+    arguments = ["--bundle", str(smoke_model.bundle), "--overlay", "smoke", "--num_workers", "0", "--recursive", "true"]
+    paths = {key: path for key, path in smoke_model.paths.items() if key != "dataset_dir"}
+    arguments += [part for key, value in paths.items() for part in (f"--{key}", value)]
+    capfd.readouterr(), caplog.clear()
+    with pytest.raises(SystemExit, match="cases failed"):
+        predict([str(tmp_path / "images"), "--out", str(tmp_path / "out"), *arguments])
+    assert len(_cases(tmp_path / "out" / "failures.csv")) > 5
+    tables = [path for path in (tmp_path / "out").iterdir() if path.is_file()]
+    assert {"report.html", "run.json", "failures.csv", "scores.csv"} <= {path.name for path in tables}
+    said = [*capfd.readouterr(), caplog.text, *(path.read_text(errors="replace") for path in tables)]
+    assert not [text for text in said if PLANTED in text]

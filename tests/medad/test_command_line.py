@@ -51,5 +51,6 @@ def test_what_begins_with_a_dash_and_is_no_option_is_a_path() -> None:
     parser.add_argument("--seed", type=int)
     given, keys = parse_with_keys(parser, ["-dash", "--out", "-x", "--seed", "-1", "--low", "-0.5"])
     assert (given.input, given.out, given.seed, keys) == ("./-dash", "./-x", -1, {"low": -0.5})
+    assert parse_with_keys(parser, ["-01_a"])[0].input == "./-01_a"
     with pytest.raises(SystemExit, match="0"):
         parse_with_keys(parser, ["-h"])

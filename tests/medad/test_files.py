@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from medad.errors import InputError
-from medad.files import append_csv, atomic_path, read_csv, write_csv, write_json
+from medad.files import append_csv, atomic_path, read_csv, user_path, write_csv, write_json
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -130,3 +130,13 @@ def test_rows_are_added_without_what_is_no_column(tmp_path: Path) -> None:
     write_csv(tmp_path / "x.csv", ("a",), [{"a": 1, "b": 2}])
     append_csv(tmp_path / "x.csv", ("a",), [{"a": "M\udcfc", "b": 3}])
     assert read_csv(tmp_path / "x.csv") == [{"a": "1"}, {"a": "M\\udcfc"}]
+
+
+def test_a_home_folder_is_found_and_what_exists_is_taken_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/a")
+    assert (user_path("~/b"), user_path("~nobody at all")) == (Path("/home/a/b"), Path("~nobody at all"))
+    Path("~").mkdir()
+    assert user_path("~") == Path("~")

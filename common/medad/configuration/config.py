@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from monai.bundle import ConfigParser, ReferenceResolver
 
 from ..errors import InputError, MedadError, reason, unwrap_errors
+from ..files import user_path
 from .data_values import as_data, data_overrides
 
 PathLike: TypeAlias = str | os.PathLike[str]
@@ -38,12 +39,12 @@ def config_files(bundle: PathLike, base: str, overlays: Sequence[PathLike] = ())
     Raises:
         InputError: if the folder is no bundle, or it has no such overlay.
     """
-    configs = Path(bundle).expanduser() / "configs"
+    configs = user_path(bundle) / "configs"
     file = configs / f"{base}.json"
     if not file.is_file():
         raise InputError(
             f"no bundle there: it has no configs/{base}.json",
-            where=Path(bundle).expanduser().resolve(),
+            where=user_path(bundle).resolve(),
             expected="the folder of a bundle, such as bundles/<name>",
             remedy="Correct the path of the bundle.",
         )
@@ -82,7 +83,7 @@ def read_config(
         ) from error
     for key in overrides:
         _require_key(config, key, f"{base}.json")
-    config.update({**data_overrides(overrides), "bundle_root": as_data(Path(bundle).expanduser())})
+    config.update({**data_overrides(overrides), "bundle_root": as_data(user_path(bundle))})
     return config
 
 
@@ -129,7 +130,7 @@ def is_overlay_of(base: str, overlay: PathLike) -> bool:
 
 def _overlay(configs: Path, base: str, overlay: str) -> str:
     known = {path.stem: path for path in sorted(configs.glob("*.json")) if is_overlay_of(base, path.stem)}
-    path = known.get(overlay.removesuffix(".json"), Path(overlay).expanduser())
+    path = known.get(overlay.removesuffix(".json"), user_path(overlay))
     if not path.is_file():
         raise InputError(
             f"there is no overlay {overlay!r}",

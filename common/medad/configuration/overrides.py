@@ -3,6 +3,7 @@
 
 import ast
 import json
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -65,11 +66,11 @@ def parse_paths(text: str) -> Any:
         text: as given on the command line.
 
     Returns:
-        List or dictionary; any other text is a path and stays as it is.
+        List or dictionary; any other text, and the name of what exists, is a path and stays as it is.
 
     Example:
         >>> [parse_paths(text) for text in ("2024", "['a', 'b']", "{'brain': 'a'}")]
         ['2024', ['a', 'b'], {'brain': 'a'}]
     """
-    value = parse_value(text)
+    value = text if os.path.lexists(text) else parse_value(text)
     return value if isinstance(value, (list, dict)) else text

@@ -3,11 +3,11 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigWorkflow
 
+from ..files import user_path
 from .config import PathLike, config_files, read_config
 from .data_values import as_data, data_overrides
 
@@ -32,7 +32,7 @@ def open_workflow(
     read_config(
         bundle, base, overlays, overrides or {}
     )  # a misspelled key ends here; MONAI would add it and not use it
-    root = Path(bundle).expanduser()
+    root = user_path(bundle)
     # MONAI warns that it was asked not to set up logging
     logging.getLogger("monai.bundle.workflows").setLevel(logging.ERROR)
     workflow = ConfigWorkflow(

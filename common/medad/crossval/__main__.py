@@ -9,6 +9,7 @@ from typing import Any
 
 from ..command_line import door, door_parser, parse_with_keys
 from ..configuration import parse_paths
+from ..files import user_path
 from .fold import Recipe
 from .validation import CrossValidation, cross_validate
 
@@ -74,7 +75,7 @@ def run(arguments: Sequence[str] | None = None) -> CrossValidation:
         MedadError: if the command line, the bundle or the data cannot be used.
     """
     given, overrides = parse_with_keys(_parser(), arguments)
-    recipe = Recipe(given.bundle.expanduser(), given.overlay, given.stage, overrides, maps=not given.without_maps)
+    recipe = Recipe(user_path(given.bundle), given.overlay, given.stage, overrides, maps=not given.without_maps)
     found = cross_validate(
         recipe,
         given.dataset_dir,

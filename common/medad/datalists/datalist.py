@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from ..errors import InputError
+from ..files import user_path
 from ..formats.paths import is_file, require_openable
 from .case_names import name_cases
 from .checks import check_files_exist, check_splits, mark_normals_without_mask
@@ -81,7 +82,7 @@ def load_datalist(
     if holdout_fraction:
         datasets = {name: _held_out(splits, holdout_fraction, seed) for name, splits in datasets.items()}
     if isinstance(dataset_dir, (str, os.PathLike)):
-        return _checked(datasets[SINGLE], split, normals_only, str(Path(dataset_dir).expanduser().resolve()))
+        return _checked(datasets[SINGLE], split, normals_only, str(user_path(dataset_dir).resolve()))
     paths = name_datasets(dataset_dir)
     return join_datasets(
         {
@@ -109,7 +110,7 @@ def load_splits(
         InputError: if a data set cannot be used, or an image is in two of them.
     """
     if isinstance(dataset_dir, (str, os.PathLike)):
-        return {SINGLE: _read(Path(dataset_dir).expanduser(), layout, recursive)}
+        return {SINGLE: _read(user_path(dataset_dir), layout, recursive)}
     datasets = {name: _read(path, layout, recursive) for name, path in name_datasets(dataset_dir).items()}
     check_images_apart(datasets)
     check_sets_apart(datasets)

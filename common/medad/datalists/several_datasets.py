@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ..errors import InputError
+from ..files import user_path
 from ..formats.file_types import stem_of
 from .case_names import safe_name, untaken
 from .items import CASE, DATASET, SUBJECT_ID, Item, Splits, image_paths
@@ -40,7 +41,7 @@ def name_datasets(dataset_dirs: DatasetDirs) -> dict[str, Path]:
     given = list(dataset_dirs.values() if isinstance(dataset_dirs, Mapping) else dataset_dirs)
     if not given or not all(isinstance(path, (str, os.PathLike)) and str(path) for path in given):
         raise _refusal(f"{dataset_dirs!r} given")
-    paths = [Path(path).expanduser().absolute() for path in given]
+    paths = [user_path(path).absolute() for path in given]
     names = list(dataset_dirs) if isinstance(dataset_dirs, Mapping) else _names(paths)
     twice = [path for path, count in Counter(path.resolve() for path in paths).items() if count > 1]
     if twice:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..configuration import PathLike, config_files, is_overlay_of
 from ..errors import InputError
+from ..files import user_path
 
 BASES = ("train", "inference")
 RELEASE_CODE = "$runpy.run_path(@bundle_root + '/scripts/medad/release_code.py')['use_release_code'](@bundle_root)"
@@ -41,7 +42,7 @@ def require_bakeable(bundle: Path, overlays: Sequence[PathLike]) -> None:
             what = f"{name}.json cannot become part of a release"
             remedy = f"Leave {name} out here"
             remedy += "; the release has it, to be named when it is run." if name in _NAMED_AT_A_RUN else "."
-        elif name in bakeable or Path(overlay).expanduser().is_file():
+        elif name in bakeable or user_path(overlay).is_file():
             continue
         else:
             what, remedy = f"there is no overlay {str(overlay)!r}", "Correct the name of the overlay."

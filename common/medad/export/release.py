@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..configuration import PathLike, build
 from ..errors import InputError
-from ..files import atomic_path
+from ..files import atomic_path, user_path
 from .archive import write_zip
 from .configs import read_json, release_configs
 from .destination import require_outside, require_replaceable, writing_to
@@ -92,10 +92,10 @@ def export_bundle(
     """
     if without_weights and (weights is not None or calibration is not None):
         raise ValueError(f"weights={weights}, calibration={calibration}: must be None where without_weights is set.")
-    root = Path(bundle).expanduser().resolve()
-    folder = Path(out).expanduser().resolve() / root.name
+    root = user_path(bundle).resolve()
+    folder = user_path(out).resolve() / root.name
     require_outside(folder, root)
-    weights, calibration = (None if file is None else Path(file).expanduser() for file in (weights, calibration))
+    weights, calibration = (None if file is None else user_path(file) for file in (weights, calibration))
     source = open_source(root, overlays, weights, calibration, without_weights)
     if onnx:
         require_onnx_can(build(source.config, "inferer"))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..command_line import door, door_parser
+from ..files import user_path
 from .fetch import fetch_weights
 from .sources import published_channels
 
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the file if it exists")
     given = parser.parse_args(arguments)
-    path = given.out.expanduser().resolve()
+    path = user_path(given.out).resolve()
     with door(ValueError):  # names the backbones that there are
         sha256 = fetch_weights(given.name, path, given.spatial_dims, given.overwrite)
     print(f"{path}\nSHA-256 {sha256}\n\nUse it with\n{usage(given.name, path, sha256)}")

@@ -13,6 +13,9 @@ import numpy as np
 from monai.utils import optional_import
 from numpy.typing import NDArray
 
+from ..errors import brief
+from .dicom_fault import DicomFault
+
 pydicom, _ = optional_import("pydicom")
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -30,8 +33,8 @@ def decode_compressed(data: Any) -> NDArray[np.generic]:
         Stored values ``(frame, row, column)`` or ``(frame, row, column, channel)``, as real numbers.
 
     Raises:
-        ValueError: if the attributes that describe the pixels contradict each other, or fragments are damaged.
-        RuntimeError: if GDCM cannot decode them.
+        DicomFault: if the attributes that describe the pixels contradict each other, or GDCM cannot decode them.
+        ValueError: if fragments are damaged.
     """
     import itk
 
@@ -48,11 +51,20 @@ def decode_compressed(data: Any) -> NDArray[np.generic]:
             path = Path(folder) / "frame.dcm"
             for frame in frames:
                 _write(path, frame, data.file_meta.TransferSyntaxUID, attributes)
-                image = itk.imread(str(path), pixel)  # a name of its own: the array is copied from its memory
+                image = _image(path, pixel)  # a name of its own: the array is copied from its memory
                 decoded.append(itk.array_from_image(image).reshape(shape))
     finally:
         itk.Object.SetGlobalWarningDisplay(display)
     return np.stack(decoded)
+
+
+def _image(path: Path, pixel: Any) -> Any:
+    import itk
+
+    try:
+        return itk.imread(str(path), pixel)
+    except RuntimeError as error:  # it speaks of the header that it was given, which is ours
+        raise DicomFault(brief(error)) from error
 
 
 def _pixel_attributes(data: Any) -> dict[str, Any]:
@@ -61,9 +73,10 @@ def _pixel_attributes(data: Any) -> dict[str, Any]:
     stored, sign = int(data.get("BitsStored") or bits), int(data.get("PixelRepresentation") or 0)
     colors = str(data.get("PhotometricInterpretation", ""))
     if colors not in {1: _GRAY, 3: _COLOR}.get(samples, ()):
-        raise ValueError(f"{samples} samples per pixel do not fit the color space {colors!r}")
+        shown = colors if colors in (*_GRAY, *_COLOR) else "that is none"
+        raise DicomFault(f"{samples} samples per pixel do not fit the color space {shown}")
     if bits not in (8, 16, 32) or not 1 <= stored <= bits or sign not in (0, 1):
-        raise ValueError(f"{bits} bits allocated, {stored} bits stored and pixel representation {sign} do not fit")
+        raise DicomFault(f"{bits} bits allocated, {stored} bits stored and pixel representation {sign} do not fit")
     attributes = {
         "SamplesPerPixel": samples,
         "PhotometricInterpretation": "MONOCHROME2" if samples == 1 else colors,  # indices of a palette stay indices

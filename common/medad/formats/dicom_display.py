@@ -7,6 +7,7 @@ import numpy as np
 from monai.utils import optional_import
 from numpy.typing import NDArray
 
+from .dicom_fault import DicomFault
 from .dicom_table import apply_table, highest_entry
 
 pydicom, _ = optional_import("pydicom")
@@ -25,7 +26,7 @@ def as_displayed(values: NDArray[np.float32], header: Any) -> NDArray[np.float32
         Values of the same shape; color is not changed.
 
     Raises:
-        Exception: whatever pydicom raises at a window or table that cannot be applied; ``ValueError`` where the header
+        Exception: whatever pydicom raises at a window or table that cannot be applied; ``DicomFault`` where the header
             contradicts itself.
 
     References:
@@ -35,7 +36,7 @@ def as_displayed(values: NDArray[np.float32], header: Any) -> NDArray[np.float32
     if kind not in _MONOCHROME:
         return values
     if kind == "MONOCHROME2" and str(header.get("PresentationLUTShape", "")).strip() == "INVERSE":
-        raise ValueError("MONOCHROME2 beside the PresentationLUTShape INVERSE: bright and dark are exchanged, or not")
+        raise DicomFault("MONOCHROME2 beside the PresentationLUTShape INVERSE: bright and dark are exchanged, or not")
     table = header.get("VOILUTSequence")
     low, high = (0, highest_entry(table[0])) if table else _range(header)
     if table:

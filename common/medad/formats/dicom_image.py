@@ -14,6 +14,7 @@ from .dicom_geometry import order_and_affine
 from .dicom_pixels import decode_pixels, require_pixels
 from .dicom_planes import SlicePlane, plane_of, planes_of_frames
 from .dicom_series import read_header, series_files
+from .dicom_silence import silent_headers
 from .image_array import ImageArray
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 _SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 
 
+@silent_headers()
 def read_dicom(path: str, display: bool = False) -> ImageArray:
     """Read the series that a DICOM file or folder stands for.
 
@@ -56,6 +58,7 @@ def read_dicom(path: str, display: bool = False) -> ImageArray:
     return ImageArray(np.ascontiguousarray(array.transpose(order)), path, has_channels, affine, series, oriented)
 
 
+@silent_headers()
 def read_dicom_slices(files: Sequence[str], display: bool = False) -> NDArray[np.float32]:
     """Read the values of slices that another program has put in order.
 
@@ -77,6 +80,7 @@ def read_dicom_slices(files: Sequence[str], display: bool = False) -> NDArray[np
     return decode_pixels(files, display)
 
 
+@silent_headers()
 def dicom_series_files(path: str | Path) -> list[str]:
     """List the files of the series that ``path`` stands for, in the order of the volume's slices.
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, brief
+from ..errors import InputError
+from .dicom_fault import fault_of
 from .dicom_table import apply_table
 
 
@@ -36,7 +37,7 @@ def as_measured(stored: NDArray[Any], header: Any, where: str) -> NDArray[np.flo
         return apply_table(stored, tables[0], header)
     except Exception as error:  # a damaged header gives many kinds
         raise InputError(
-            f"its Modality LUT cannot be applied ({brief(error)})",
+            f"its Modality LUT cannot be applied ({fault_of(error)})",
             where=where,
             expected="a complete lookup table",
             remedy="Export the file again; its header is damaged.",

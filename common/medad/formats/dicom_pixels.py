@@ -8,10 +8,11 @@ import numpy as np
 from monai.utils import optional_import
 from numpy.typing import NDArray
 
-from ..errors import InputError, brief
+from ..errors import InputError
 from .declared_size import require_fitting_size
 from .dicom_compressed import decode_compressed
 from .dicom_display import as_displayed
+from .dicom_fault import fault_of, name_of_uid
 from .dicom_frames import frame_headers
 from .dicom_measured import as_measured
 from .dicom_padding import declared_padding
@@ -39,7 +40,7 @@ def require_pixels(file: str, header: Any) -> None:
     sizes |= {name: header.get(name) or 1 for name in ("NumberOfFrames", "SamplesPerPixel")}
     if not all(isinstance(value, int) and value > 0 for value in sizes.values()):
         raise InputError(
-            f"pixels without a size: {', '.join(f'{name} {value!r}' for name, value in sizes.items())}",
+            f"pixels without a size: {', '.join(f'{name} {_shown(value)}' for name, value in sizes.items())}",
             where=file,
             expected="positive whole numbers",
             remedy="Export the file again; its header is damaged.",
@@ -93,7 +94,7 @@ def _decode(file: str, display: bool) -> tuple[NDArray[np.float32], NDArray[np.b
         stored = stored.reshape(-1, data.Rows, data.Columns, *([channels] if channels > 1 else []))
     except Exception as error:  # each decoder raises its own kinds
         raise InputError(
-            f"the pixels cannot be decoded (transfer syntax {data.file_meta.TransferSyntaxUID.name}; {brief(error)})",
+            f"the pixels cannot be decoded (transfer syntax {name_of_uid(_syntax(data))}; {fault_of(error)})",
             where=file,
             expected="complete pixels, uncompressed or compressed by RLE, JPEG, JPEG-LS or JPEG 2000",
             remedy="Decompress the file with a DICOM tool, or export it again.",
@@ -116,11 +117,15 @@ def _decode(file: str, display: bool) -> tuple[NDArray[np.float32], NDArray[np.b
         return np.stack(shown), padding
     except Exception as error:  # pydicom raises several kinds
         raise InputError(
-            f"its window or lookup table cannot be applied ({brief(error)})",
+            f"its window or lookup table cannot be applied ({fault_of(error)})",
             where=file,
             expected="a window of positive width, or a complete lookup table, or neither",
             remedy="Export the file again, or remove WindowCenter, WindowWidth and VOILUTSequence.",
         ) from error
+
+
+def _shown(value: Any) -> str:
+    return str(value) if isinstance(value, int) else "no number"
 
 
 def _syntax(header: Any) -> str:

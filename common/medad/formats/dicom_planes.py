@@ -91,9 +91,9 @@ def _plane(frame: Any, header: Any) -> SlicePlane | None:
     thickness = frame.get("SpacingBetweenSlices") or frame.get("SliceThickness") or 1.0
     vectors = (("position", position, 3), ("orientation", orientation, 6), ("spacing", spacing, 2))
     for name, values, length in vectors:
-        if not isinstance(values, Sequence) or len(values) != length or not np.isfinite(list(map(float, values))).all():
+        if not _are_numbers(values, length):
             raise InputError(
-                f"{name} {values} of a slice found",
+                f"a {name} of a slice that is none",
                 where=_name(header),
                 expected=f"{length} finite numbers",
                 remedy="Export the file again; its header is damaged.",
@@ -105,6 +105,15 @@ def _plane(frame: Any, header: Any) -> SlicePlane | None:
         abs(float(thickness)),
         (int(frame.Rows), int(frame.Columns)),
     )
+
+
+def _are_numbers(values: Any, length: int) -> bool:
+    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence) or len(values) != length:
+        return False
+    try:
+        return bool(np.isfinite(list(map(float, values))).all())
+    except (TypeError, ValueError):
+        return False
 
 
 def _name(header: Any) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from monai.utils import optional_import
 
-from ..errors import InputError, brief
+from ..errors import InputError
+from .dicom_fault import fault_of, name_of_uid
 from .dicom_frames import FRAME_TAGS, frame_headers
 from .dicom_silence import silent_headers
 from .dicom_split_series import join_slices
@@ -71,6 +72,7 @@ def damaged_in_folder(folder: str | Path) -> list[str]:
     return list(_grouped(str(path), path.stat().st_mtime_ns)[1])
 
 
+@silent_headers()
 def series_files(path: str | Path) -> list[str]:
     """List the files that a DICOM file or folder stands for, sorted by name.
 
@@ -126,17 +128,17 @@ def _series_key(path: Path) -> str:
         alone = not uid or int(frames or 1) != 1 or not _is_placed(header)
         kind = pydicom.uid.UID(str(kind or "unknown kind"), validation_mode=pydicom.config.IGNORE)
     except Exception as error:  # pydicom raises many kinds for a damaged file
-        raise _damaged(path, f"no readable DICOM header found ({brief(error)})") from error
+        raise _damaged(path, f"no readable DICOM header found ({fault_of(error)})") from error
     is_known = kind.name != kind or (kind.is_valid and kind.is_private)
     if kind in _DERIVED or (not rows and is_known and "Image Storage" not in kind.name):
         raise _OtherObjectError(
-            f"a DICOM {_DERIVED[kind]} found" if rows else f"no image in this DICOM file ({kind.name})",
+            f"a DICOM {_DERIVED[kind]} found" if rows else f"no image in this DICOM file ({name_of_uid(kind)})",
             where=path,
             expected="a DICOM image",
             remedy="Give the image series instead.",
         )
     if not rows:
-        raise _damaged(path, f"no image in this DICOM file ({kind.name})")
+        raise _damaged(path, f"no image in this DICOM file ({name_of_uid(kind)})")
     return f"{uid or ''}{_ALONE}{path.name}" if alone else str(uid)
 
 
@@ -151,6 +153,7 @@ def _damaged(path: Path, what: str) -> InputError:
 
 
 @lru_cache(maxsize=64)
+@silent_headers()
 def _grouped(folder: str, modified: int) -> tuple[tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...]]:
     """Group the DICOM files of a folder: the series in it, and the damaged files."""
     del modified  # part of the cache key only

@@ -12,6 +12,7 @@ from ..errors import InputError
 from .dicom_frames import FRAME_TAGS
 from .dicom_geometry import order_and_affine
 from .dicom_planes import SlicePlane, plane_of
+from .dicom_silence import silent_headers
 
 pydicom, _ = optional_import("pydicom")
 _logger = logging.getLogger(__name__)
@@ -61,9 +62,10 @@ def join_slices(files: Sequence[str]) -> list[list[str]]:
 def _placed(file: str) -> tuple[Hashable, SlicePlane] | None:
     """Give grid and plane of a slice, where its header says them."""
     try:
-        header = pydicom.dcmread(
-            file, stop_before_pixels=True, force=True, specific_tags=[*_COMMON, *FRAME_TAGS, "Rows", "Columns"]
-        )
+        with silent_headers():
+            header = pydicom.dcmread(
+                file, stop_before_pixels=True, force=True, specific_tags=[*_COMMON, *FRAME_TAGS, "Rows", "Columns"]
+            )
         plane = plane_of(header)
         return None if plane is None or not header.get("FrameOfReferenceUID") else (_grid(header, plane), plane)
     except Exception:  # pydicom raises many kinds for a damaged file; reading the slice says what is wrong

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .dicom_fault import DicomFault
+
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 
 
@@ -24,7 +26,7 @@ def apply_table(values: NDArray[Any], table: Any, header: Any) -> NDArray[np.flo
         Array of the same shape.
 
     Raises:
-        ValueError: if the table has fewer entries than it announces.
+        DicomFault: if the table has fewer entries than it announces.
 
     References:
         DICOM PS3.3, C.11.1.1 and C.11.2.1.1 (LUT Descriptor and LUT Data).
@@ -33,7 +35,7 @@ def apply_table(values: NDArray[Any], table: Any, header: Any) -> NDArray[np.flo
     count = count or 2**16
     entries = _entries(table.LUTData, count, header)
     if len(entries) < count:
-        raise ValueError(f"a lookup table of {len(entries)} entries that announces {count}")
+        raise DicomFault(f"a lookup table of {len(entries)} entries that announces {count}")
     if first >= 2**15 and values.max() < first:  # without an explicit VR, -1024 comes as 64512
         first -= 2**16
     return entries[np.clip(np.rint(values).astype(np.int64) - first, 0, count - 1)].astype(np.float32)

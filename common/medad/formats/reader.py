@@ -12,6 +12,7 @@ from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
 from numpy.typing import NDArray
 
 from ..errors import InputError, brief
+from .dicom_fault import fault_of
 from .dicom_image import read_dicom
 from .file_types import NIFTI_PAIR_SUFFIXES, SUPPORTED_FORMATS, has_geometry, has_suffix, is_dicom, is_nifti, is_raster
 from .image_array import ORIENTED, ImageArray
@@ -122,7 +123,7 @@ def _read(path: str, display: bool) -> ImageArray:
         raise
     except Exception as error:  # each library raises its own kinds for a damaged file
         raise InputError(
-            f"the file cannot be read ({brief(error)})",
+            f"the file cannot be read ({_told(error, path)})",
             where=path,
             expected=f"an intact file: {SUPPORTED_FORMATS}",
             remedy="Open it in a viewer to see whether it is damaged, and export it again.",
@@ -130,6 +131,10 @@ def _read(path: str, display: bool) -> ImageArray:
     _require_real_numbers(image)
     _require_float32(image)
     return image
+
+
+def _told(error: Exception, path: str) -> str:
+    return fault_of(error) if is_folder(path) or is_dicom(path) else brief(error)
 
 
 def _require_real_numbers(image: ImageArray) -> None:

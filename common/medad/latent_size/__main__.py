@@ -9,7 +9,7 @@ from typing import Any
 from ..command_line import door, door_parser, parse_with_keys
 from ..configuration import parse_paths
 from ..errors import InputError
-from ..files import write_csv
+from ..files import user_path, write_csv
 from .knee_point import knee
 from .plot import save_plot
 from .trials import Trial, sweep
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with door():
         given, overrides = parse_with_keys(parser, arguments)
         overrides["resume"] = given.resume
-        _, chosen = run(given.bundle.expanduser(), given.dataset_dir, given.out, given.sizes, given.overlay, overrides)
+        _, chosen = run(user_path(given.bundle), given.dataset_dir, given.out, given.sizes, given.overlay, overrides)
     if chosen in (given.sizes[0], given.sizes[-1]):
         print("\nThe curve has no bend between these sizes: look at the plot, and widen --sizes.")
     print(f"\nKnee: --latent_size {chosen}\nTable and plot: {given.out.resolve() / 'latent_size.csv'}, latent_size.png")

@@ -14,7 +14,7 @@ from ..command_line import door, door_parser, parse_with_keys
 from ..configuration import build, open_workflow, parse_paths, read_config
 from ..engines import CohortError
 from ..errors import CalibrationError, InputError, MedadError, unwrap_errors
-from ..files import read_csv
+from ..files import read_csv, user_path
 
 _SAID_BY = {"dataset_dir": "INPUT", "output_dir": "--out", "bundle_root": "--bundle"}
 
@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # releases until 0.1 have no such keys
         overrides |= {name: True for name in ("overwrite", "anonymous") if getattr(given, name)}
         overrides |= {"device": given.device} if given.device else {}
-        missing = run(given.bundle.expanduser(), given.overlay, overrides)
+        missing = run(user_path(given.bundle), given.overlay, overrides)
     print(summary(given.out))
     if missing is not None:
         sys.exit(f"error: {missing}")

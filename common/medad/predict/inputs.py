@@ -3,7 +3,6 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from ..configuration import PathLike
 from ..errors import InputError
+from ..files import user_path
 from ..formats import has_geometry, stem_of
 from ..keys import Keys
 from .arrays import AxisOrder, image_from_array
@@ -40,7 +40,7 @@ def item_of_image(
         tensor, order = image_from_array(image, channel_axis, affine)
         return {Keys.IMAGE: tensor, Keys.CASE: "array"}, order
     given = image if isinstance(image, (list, tuple)) else [image]
-    paths = [str(Path(path).expanduser()) for path in given if isinstance(path, (str, os.PathLike))]
+    paths = [str(user_path(path)) for path in given if isinstance(path, (str, os.PathLike))]
     if not paths or len(paths) < len(given):
         raise InputError(
             f"{type(image).__name__} found",

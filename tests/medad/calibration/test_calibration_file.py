@@ -121,3 +121,27 @@ def test_what_is_no_calibration_is_one_error(tmp_path: Path, content: bytes) -> 
     (tmp_path / "calibration.json").write_bytes(content)
     with pytest.raises(CalibrationError, match="cannot be read as a calibration"):
         load_calibration(tmp_path / "calibration.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"voxel_rates": None}, "voxel_rates must not be None"),
+        ({"subjects": True}, "subjects must not be True"),
+        ({"voxels": 10**400}, "voxels must be a number of things, got a huge number"),
+        ({"effective_voxels": float("nan")}, "effective_voxels must be a number of things, got nan"),
+        ({"voxels": -1}, "voxels must be a number of things, got -1"),
+        ({"scores": [10**400]}, "scores must hold finite numbers"),
+        ({"axes": [7]}, "axes must be 2 and 3 at most"),
+        ({"groups": ["a"]}, "groups must be a JSON object"),
+        ({"groups": {"a": None}}, "a must be a JSON object, got None"),
+        ({"groups": {"a": {}}}, "it has no entry subjects"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+    path = tmp_path / "calibration.json"
+    make(0.1, 0.2).save(path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(CalibrationError, match=f"cannot be read as a calibration .*{told}") as caught:
+        load_calibration(path)
+    assert "Error" not in str(caught.value)

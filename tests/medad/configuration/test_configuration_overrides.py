@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,3 +51,11 @@ def test_values(text: str, value: Any) -> None:
 )
 def test_a_path_stays_text(text: str, value: Any) -> None:
     assert parse_paths(text) == value
+
+
+def test_the_name_of_what_exists_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("[1]", "{'a':'b'}"):
+        assert not isinstance(parse_paths(name), str)
+        (tmp_path / name).mkdir()
+        assert parse_paths(name) == name
