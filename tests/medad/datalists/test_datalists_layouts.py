@@ -261,7 +261,13 @@ def test_dicom_nested_deeper_needs_recursive(dicom_series, tmp_path):
     assert [item["case"] for item in load_datalist(tmp_path / "set", "inference", recursive=True)] == ["series"]
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"test": 1}', '{"test": [{"mask": "a"}]}', '{"test": ["a.png"]}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("{", "[]", '{"test": 1}', '{"test": [{"mask": "a"}]}', '{"test": ["a.png"]}'),
+        '{"test": [{"image": "a.png", "mask": ["a.png", "b.png"]}]}',
+    ],
+)
 def test_malformed_json(tmp_path, content):
     (tmp_path / "datalist.json").write_text(content)
     with pytest.raises(InputError, match="Correct the file"):

@@ -24,6 +24,7 @@ from ..items import (
 )
 
 _NAME = "datalist.json"
+_LONGEST = 100
 _PATH_KEYS = (IMAGE, MASK, FOREGROUND)
 _RESULTS = {*map(str, Keys), FAILURE} - {IMAGE, LABEL, MASK, FOREGROUND, SUBJECT_ID, CASE, SOURCE, str(Keys.CIRCLES)}
 """What a run adds to a case; where a data list has entries of these names, they are not what a run makes of them."""
@@ -75,16 +76,17 @@ def _item(row: Any, file: Path, name: str, index: int) -> Item:
     item = {key: value for key, value in row.items() if value is not None and key not in _RESULTS}
     for key in _PATH_KEYS:
         if item.get(key):
-            if not _is_path(item[key]):
-                raise _malformed(file, f"{key} {item[key]!r} in entry {index} of {name} is no path")
+            if not _is_path(item[key], several=key == IMAGE):
+                raise _malformed(file, f"{key} {repr(item[key])[:_LONGEST]} in entry {index} of {name} is no path")
             item[key] = _absolute(item[key], file.parent)
     if name in _IMPLIED_LABELS:
         item.setdefault(LABEL, _IMPLIED_LABELS[name])
     return item
 
 
-def _is_path(value: Any) -> bool:
-    return all(isinstance(path, str) and path for path in (value if isinstance(value, list) else [value]))
+def _is_path(value: Any, several: bool) -> bool:
+    paths = value if isinstance(value, list) else [value]
+    return (several or len(paths) == 1) and all(isinstance(path, str) and path for path in paths)
 
 
 def _absolute(value: Any, root: Path) -> Any:
