@@ -11,3 +11,22 @@ PLANE_NAMES = {LEFT_RIGHT: "Sagittal", FRONT_BACK: "Coronal", UP_DOWN: "Axial"}
 """Name of a plane, by the axis of the body across it."""
 PLANE_AXES = {LEFT_RIGHT: "PIL", FRONT_BACK: "LIP", UP_DOWN: "LPS"}
 """Where the columns, the rows and the slices of a picture run to, by the axis of the body across it."""
+
+
+def axis_across(plane: str) -> int:
+    """Give the axis of the body across a plane.
+
+    Args:
+        plane: ``"axial"``, ``"coronal"`` or ``"sagittal"``.
+
+    Raises:
+        ValueError: if it is another word.
+
+    Example:
+        >>> axis_across("coronal")
+        1
+    """
+    names = {name.lower(): axis for axis, name in PLANE_NAMES.items()}
+    if plane not in names:
+        raise ValueError(f"the plane of slices must be one of {', '.join(names)}, got {plane!r}")
+    return names[plane]

@@ -17,7 +17,7 @@ from ..files import atomic_path
 
 SKELETONS = Path(__file__).parent / "skeletons"
 METHOD = "method.json"
-_LINE = 120
+_LINE = 140
 _BASES = ("train", "inference")
 _ON_INFERENCE = ("output_", "inference_")
 _ON_TRAIN = ("evaluate", "calibrate", "multi_gpu_", "train_")

@@ -22,6 +22,7 @@ def case_preprocessing(
     display: bool = False,
     lesions: bool = False,
     intensity_window: Sequence[float] | None = None,
+    slice_plane: str = "axial",
 ) -> Compose:
     """Load, check and orient the image of a case, make 0 its background, then apply the transforms of a method.
 
@@ -34,6 +35,7 @@ def case_preprocessing(
             file, as evaluation needs it.
         intensity_window: lowest and highest value that count, in the unit of the images, see
             :class:`BackgroundToZerod`; without it their own low end becomes 0.
+        slice_plane: in which the slices lie that a 2D network sees of volumes, see :class:`OrientVolumed`.
 
     Returns:
         All of them in one list, each of which can be inverted if it changes the grid.
@@ -46,7 +48,7 @@ def case_preprocessing(
             LoadMaskd([Keys.MASK, Keys.FOREGROUND]),
             *([DrawCirclesd()] if lesions else []),
             BackgroundToZerod(Keys.IMAGE, intensity_window),
-            OrientVolumed(oriented, allow_missing_keys=True),
+            OrientVolumed(oriented, allow_missing_keys=True, plane=slice_plane),
             *transforms,
         ]
     )

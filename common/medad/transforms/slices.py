@@ -11,7 +11,7 @@ from torch import Tensor
 from ..checks import check_spatial_dims, check_within
 from ..errors import InputError
 from ..keys import ABNORMAL, NORMAL, Keys
-from .orientation import OrientVolumed
+from .orientation import OrientVolumed, slice_plane
 
 Case = Mapping[Hashable, Any]
 
@@ -21,7 +21,7 @@ IMAGE, FOREGROUND, MASK, LABEL, CASE = (
 
 
 class SlicesOfVolume(Transform):
-    """Turn a preprocessed volume into its axial slices, if the network has two axes; other images stay as they are.
+    """Turn a preprocessed volume into its slices, if the network has two axes; other images stay as they are.
 
     In inference a 2D network meets a volume slice by slice, after the same preprocessing: so it is trained on what it
     will see. Slices near the ends of the object, in which there is little of it, and empty ones are left out.
@@ -44,7 +44,6 @@ class SlicesOfVolume(Transform):
         check_within("[0, 1]", min_foreground=min_foreground)
         self.spatial_dims = spatial_dims
         self.min_foreground = min_foreground
-        self._orient = OrientVolumed(MASK, allow_missing_keys=True)
 
     def __call__(self, data: Case) -> dict[Hashable, Any] | list[dict[Hashable, Any]]:
         """Give the slices of a volume, or the item itself.
@@ -68,7 +67,7 @@ class SlicesOfVolume(Transform):
                 expected="a mask, which says in which of its slices the anomaly is",
                 remedy="Give masks, give single slices with labels of their own, or train a 3D network.",
             )
-        item = self._orient(item)
+        item = OrientVolumed(MASK, allow_missing_keys=True, plane=slice_plane(item[IMAGE]))(item)
         return [self._slice(item, number) for number in self._chosen(item)]
 
     def _chosen(self, item: Case) -> list[int]:

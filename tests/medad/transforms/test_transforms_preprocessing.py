@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from medad.errors import InputError, unwrap_errors
-from medad.transforms import FitToGridd, case_preprocessing
+from medad.transforms import FitToGridd, LoadImageFiled, SlicesOfVolume, case_preprocessing, slice_axis
 from monai.data import MetaTensor
 from monai.transforms import Invertd, Lambdad
 
@@ -64,3 +64,34 @@ def test_channels_and_axes_must_be_those_of_the_network(
     preprocessing = case_preprocessing(in_channels, spatial_dims, [])
     with pytest.raises(InputError, match=message), unwrap_errors():
         preprocessing({"image": png("a.png"), "case": "a"})
+
+
+@pytest.mark.parametrize(("plane", "axes", "columns"), [("coronal", "LIP", (0, 2, 1)), ("sagittal", "PIL", (1, 2, 0))])
+@pytest.mark.parametrize("file_axes", ["LPS", "RAS", "PSR"])
+def test_slices_of_another_plane_are_those_of_a_volume_turned_that_way(
+    nifti: Any, plane: str, axes: str, columns: tuple[int, ...], file_axes: str
+) -> None:
+    image = nibabel.Nifti1Image(VOLUME, np.diag([-1.0, -1.0, 1.0, 1.0]))
+    stored = nibabel.orientations.ornt_transform(
+        nibabel.io_orientation(image.affine), nibabel.orientations.axcodes2ornt(file_axes)
+    )
+    image = image.as_reoriented(stored)
+    item = {"image": nifti("a.nii", np.asarray(image.dataobj), image.affine), "case": "a"}
+    steps = case_preprocessing(1, 2, [], slice_plane=plane)
+    case = steps(dict(item))
+    assert nibabel.aff2axcodes(case["image"].affine) == tuple(axes)
+    expected = VOLUME.transpose(columns)[:, ::-1]  # a picture runs from the head down
+    np.testing.assert_array_equal(case["image"][0].numpy(), expected.astype(np.float32))
+    assert slice_axis(case["image"]) == 2
+    slices = SlicesOfVolume(2, 0.0)({**case, "mask": LoadImageFiled("image")(dict(item))["image"]})
+    assert isinstance(slices, list) and slices[0]["image"].shape[1:] == expected.shape[:2]
+    assert all(torch.equal(each["image"], each["mask"]) for each in slices)
+    back = Invertd("anomaly_map", steps, "image")({**case, "anomaly_map": case["image"].clone()})["anomaly_map"]
+    np.testing.assert_array_equal(back[0].numpy(), np.asarray(image.dataobj).astype(np.float32))
+    across = {"coronal": "PA", "sagittal": "LR"}[plane]
+    assert nibabel.aff2axcodes(back.affine)[slice_axis(back)] in across  # where small components are looked for
+
+
+def test_a_plane_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(ValueError, match="one of sagittal, coronal, axial, got 'oblique'"):
+        case_preprocessing(1, 2, [], slice_plane="oblique")
