@@ -158,6 +158,7 @@ class CalibrationBuilder:
         effective = float(f"{total**2 / self._squared_weight:.12g}") if self._voxels else 0.0
         lowest = max(LOWEST_VOXEL_RATE, 1.0 / (effective + 1.0))
         rates = [rate for rate in voxel_rate_grid() if rate > lowest] + [lowest] if self._voxels else []
+        left_out = self._left_out.rates(rates)
         return Calibration(
             scores=tuple(score for score, _ in pairs),
             score_weights=tuple(weight for _, weight in pairs),
@@ -166,7 +167,8 @@ class CalibrationBuilder:
             effective_voxels=effective,
             voxel_rates=tuple(rates),
             voxel_thresholds=tuple(self._histogram.thresholds(rates)),
-            voxel_rates_left_out=tuple(float(f"{rate:.6g}") for rate in self._left_out.rates(rates)),
+            voxel_rates_expected=left_out.expected,
+            voxel_rates_at_most=left_out.at_most,
             data_sha256=data_sha256,
             weights_sha256=weights_sha256,
             settings=as_json_holds_it(settings or {}),

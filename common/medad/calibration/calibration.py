@@ -25,7 +25,10 @@ from ..files import atomic_path
 FORMAT = "medad.calibration/1"
 HIGHEST_VOXEL_RATE, LOWEST_VOXEL_RATE = 0.5, 1e-5
 _USUAL_RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5)
-LISTS = ("scores", "score_weights", "voxel_rates", "voxel_thresholds", "voxel_rates_left_out")
+LISTS = (
+    *("scores", "score_weights", "voxel_rates", "voxel_thresholds"),
+    *("voxel_rates_expected", "voxel_rates_at_most"),
+)
 SHARED = ("format", "medad_version", "weights_sha256", "settings")
 """Entries that the calibrations of single data sets have in common with that of all of them; written once."""
 _SLACK = 1e-12
@@ -64,8 +67,9 @@ class Calibration:
         voxel_rates: tabulated voxel false-positive rates, falling.
         voxel_thresholds: for each rate the threshold ``t`` such that at most this share of the normal foreground voxels
             (every subject weighing the same) is above ``t``; rising.
-        voxel_rates_left_out: for each rate the share above such a threshold in subjects that it was made without (see
-            :mod:`.left_out`); empty where all images are of one subject.
+        voxel_rates_expected: for each rate the share to expect above such a threshold in a new subject, from subjects
+            that it was made without (see :mod:`.left_out`); empty where all images are of one subject.
+        voxel_rates_at_most: the same, two standard errors higher.
         data_sha256: :func:`~.hashing.data_hash` of the normal images.
         weights_sha256: :func:`medad.networks.weights_hash` of the network's weights.
         medad_version: version of medad that wrote it.
@@ -95,7 +99,8 @@ class Calibration:
     data_sha256: str
     weights_sha256: str
     medad_version: str
-    voxel_rates_left_out: tuple[float, ...] = ()
+    voxel_rates_expected: tuple[float, ...] = ()
+    voxel_rates_at_most: tuple[float, ...] = ()
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     axes: tuple[int, ...] = ()
     groups: Mapping[str, "Calibration"] = dataclasses.field(default_factory=dict)
@@ -111,8 +116,9 @@ class Calibration:
             raise ValueError("scores and score_weights must be of one length, at least 1")
         if len(self.voxel_rates) != len(self.voxel_thresholds):
             raise ValueError("voxel_rates and voxel_thresholds must be of one length")
-        if len(self.voxel_rates_left_out) not in (0, len(self.voxel_rates)):
-            raise ValueError("voxel_rates_left_out must be empty or as long as voxel_rates")
+        lengths = {len(self.voxel_rates_expected), len(self.voxel_rates_at_most)}
+        if lengths not in ({0}, {len(self.voxel_rates)}):
+            raise ValueError("voxel_rates_expected and voxel_rates_at_most must be empty or as long as voxel_rates")
         if not 1 <= self.subjects <= self.images:
             raise ValueError(f"subjects must lie in [1, {self.images}], got {self.subjects}")
         if min(self.score_weights) <= 0 or abs(sum(self.score_weights) - self.images) > 1e-6 * self.images:
@@ -228,20 +234,23 @@ class Calibration:
         """
         return self.voxel_thresholds[self._tabulated(rate)]
 
-    def voxel_rate_left_out(self, rate: float) -> float | None:
-        """Give the share of a new normal subject to expect above the threshold for a rate.
+    def new_subjects(self, rate: float) -> tuple[float, float] | None:
+        """Give the share of new normal subjects above the threshold for a rate.
 
         Args:
             rate: voxel false-positive rate.
 
         Returns:
-            The cross-validated share, or ``None`` where all calibration images are of one subject.
+            The share to expect and one that few thresholds exceed, or ``None`` where all calibration images are of one
+            subject.
 
         Raises:
             CalibrationError: see :meth:`voxel_threshold`.
         """
         place = self._tabulated(rate)
-        return self.voxel_rates_left_out[place] if self.voxel_rates_left_out else None
+        return (
+            (self.voxel_rates_expected[place], self.voxel_rates_at_most[place]) if self.voxel_rates_expected else None
+        )
 
     def _tabulated(self, rate: float) -> int:
         """Place of the highest tabulated rate that is not above another."""

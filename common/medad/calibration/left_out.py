@@ -2,13 +2,15 @@
 """Cross-validated voxel rates: how much of a new subject lies above a threshold that was made without it.
 
 A threshold ``t(r)`` leaves the share ``r`` of the voxels of the subjects it was made from above it. Another subject has
-more: the fewer subjects, the more. ``r'(r) = sum_f W_f(above t_f(r)) / W`` tells how much, where ``t_f`` is the
-threshold of all subjects but those of fold ``f``, and ``W_f`` the weight of the voxels in that fold.
+more on average: the fewer subjects, the more. With the threshold ``t_f`` of all subjects but those of fold ``f``, and
+the share ``s_f`` of the voxels of that fold above it, ``r' = sum_f w_f s_f`` tells how much, and its standard error
+``e = sqrt(F / (F - 1) * sum_f w_f^2 (s_f - r')^2)`` how sure that is (``F`` folds of weight ``w_f``, 1 in all).
 """
 
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +20,19 @@ from .histogram import Histogram
 FOLDS = 20
 """Up to so many subjects each is left out by itself."""
 _MANTISSA_BITS = 8
+_ERRORS = 2.0
+
+
+class LeftOut(NamedTuple):
+    """Shares of new subjects above thresholds, one for each rate.
+
+    Args:
+        expected: ``r'``.
+        at_most: ``r' + 2 e``, which few thresholds exceed.
+    """
+
+    expected: tuple[float, ...]
+    at_most: tuple[float, ...]
 
 
 class LeftOutRates:
@@ -45,25 +60,31 @@ class LeftOutRates:
         for fold, histogram in other._histograms.items():
             self._histograms[fold].merge(histogram)
 
-    def rates(self, rates: Sequence[float]) -> list[float]:
+    def rates(self, rates: Sequence[float]) -> LeftOut:
         """Give for each rate the share of the voxels above the threshold that was made without their subject.
 
         Args:
             rates: intended shares, in (0, 1).
 
         Returns:
-            A share for each; none if all voxels are of one fold.
+            Two shares for each; none if all voxels are of one fold.
         """
-        if len(self._histograms) < 2:
-            return []
+        folds = len(self._histograms)
+        if folds < 2:
+            return LeftOut((), ())
         everything = _histogram()
         for histogram in self._histograms.values():
             everything.merge(histogram)
-        above = np.zeros(len(rates))
-        for histogram in self._histograms.values():
-            above += histogram.weight_above(everything.without(histogram).thresholds(rates))
-        shares: list[float] = (above / everything.total).tolist()
-        return shares
+        above = [each.weight_above(everything.without(each).thresholds(rates)) for each in self._histograms.values()]
+        weight = np.array([[each.total] for each in self._histograms.values()])  # (folds, 1)
+        expected = np.sum(above, axis=0) / weight.sum()
+        off = (np.stack(above) - weight * expected) / weight.sum()
+        error = np.sqrt(folds / (folds - 1) * (off**2).sum(axis=0))
+        return LeftOut(*(tuple(map(_short, row)) for row in (expected, np.minimum(expected + _ERRORS * error, 1.0))))
+
+
+def _short(share: float) -> float:
+    return float(f"{share:.6g}")
 
 
 def _histogram() -> Histogram:

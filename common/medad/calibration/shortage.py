@@ -9,8 +9,8 @@ A conformal p-value from ``n`` images is at least ``1 / (n + 1)``, so a false-po
 from ..errors import CalibrationError
 from .calibration import Calibration, images_needed
 
-_ROUGH = 1.5
-"""How many times the intended share of voxels may be expected of a new subject before it is said."""
+_ROUGH = 2.0
+"""How many times the intended share of voxels a mask of a normal image may have before it is said."""
 
 
 def few_images(images: int, subjects: int, rate: float) -> str | None:
@@ -40,7 +40,7 @@ def few_images(images: int, subjects: int, rate: float) -> str | None:
 
 
 def rough_threshold(calibration: Calibration, rate: float) -> str | None:
-    """Say how much of a normal image to expect in its mask where that is far more than what is asked for.
+    """Say how much of a normal image its mask may take where that is far more than what is asked for.
 
     Args:
         calibration: the one whose voxel threshold is used.
@@ -50,14 +50,16 @@ def rough_threshold(calibration: Calibration, rate: float) -> str | None:
         A sentence, or ``None`` where the threshold holds about what it promises, or there is none.
     """
     try:
-        expected = calibration.voxel_rate_left_out(rate)
+        found = calibration.new_subjects(rate)
     except CalibrationError:  # whoever makes the mask says so
         return None
-    if expected is None:
+    if found is None:
         return "The voxel threshold is made from one subject; how much of others lies in their masks is not known."
-    if expected <= _ROUGH * rate:
+    expected, at_most = found
+    if at_most <= _ROUGH * rate:
         return None
     return (
-        f"The voxel threshold is made from {calibration.subjects} subjects: expect about {100 * expected:.2g} % of a "
-        f"normal image in its mask, not {100 * rate:g} %. Calibrate on more subjects."
+        f"The voxel threshold is made from {calibration.subjects} subjects: masks of normal images will take about "
+        f"{100 * expected:.2g} % of the foreground on average, maybe {100 * at_most:.2g} %; {100 * rate:g} % was asked "
+        "for. Calibrate on more subjects."
     )

@@ -213,6 +213,7 @@ class ReportHandler:
             voxel_false_positive_rate=self.stored.voxel_false_positive_rate,
             images=calibration.images,
             subjects=calibration.subjects,
+            new_subjects=calibration.new_subjects(self.stored.voxel_false_positive_rate),
             datasets=tuple(calibration.groups),
         )
 
