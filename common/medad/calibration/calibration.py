@@ -241,7 +241,7 @@ class Calibration:
             rate: voxel false-positive rate.
 
         Returns:
-            The share to expect and one that few thresholds exceed, or ``None`` where all calibration images are of one
+            The share to expect and one two standard errors higher, or ``None`` where all calibration images are of one
             subject.
 
         Raises:

@@ -28,7 +28,7 @@ class LeftOut(NamedTuple):
 
     Args:
         expected: ``r'``.
-        at_most: ``r' + 2 e``, which few thresholds exceed.
+        at_most: ``r' + 2 e``, which most thresholds keep.
     """
 
     expected: tuple[float, ...]

@@ -81,7 +81,7 @@ class CalibrationSummary:
         voxel_false_positive_rate: intended share of normal voxels in the mask.
         images: number of calibration images; by default the number of scores.
         subjects: number of calibration subjects, if known.
-        new_subjects: share of normal voxels in the mask to expect in new subjects, and one that few exceed.
+        new_subjects: share of normal voxels in the mask to expect in new subjects, and one two standard errors higher.
         datasets: data sets with calibrations of their own, which their cases are judged by instead.
     """
 
