@@ -29,7 +29,7 @@ from ..report import (
     select_cases,
     write_report,
 )
-from ..transforms import read_circles
+from ..transforms import read_circles, slice_plane
 from .kept_cases import KeptCases
 
 _logger = logging.getLogger(__name__)
@@ -52,7 +52,8 @@ def _placed(image: Tensor) -> dict[str, Any]:
     """How an image lies in the body, as far as its file says so."""
     if not isinstance(image, MetaTensor):
         return {}
-    return {"affine": image.affine, "oriented": bool(image.meta.get(ORIENTED, False))}
+    oriented = bool(image.meta.get(ORIENTED, False))
+    return {"affine": image.affine, "oriented": oriented, "slice_plane": slice_plane(image)}
 
 
 def _marks(case: Mapping[str, Any]) -> tuple[Tensor | None, Tensor | None]:

@@ -58,6 +58,7 @@ def draw_case(
     affine: Any = None,
     oriented: bool = False,
     by_slices: bool = False,
+    slice_plane: str = "axial",
     reconstruction: Any = None,
     mask: Any = None,
     truth: Any = None,
@@ -79,7 +80,8 @@ def draw_case(
             cubes.
         oriented: whether the file says how its axes lie in the body, so that letters can; else ``affine`` is a
             convention.
-        by_slices: whether the network works on the axial slices of a volume.
+        by_slices: whether the network works on the slices of a volume.
+        slice_plane: in which these lie, ``"axial"``, ``"coronal"`` or ``"sagittal"``.
         reconstruction: pseudo-healthy image ``(C, *spatial)``, shown in the window of the input.
         mask: predicted mask ``(1, *spatial)``, 0/1.
         truth: true mask ``(1, *spatial)``, 0/1.
@@ -112,7 +114,7 @@ def draw_case(
     }
     volumes = {name: _volume(array) for name, array in (*arrays.items(), ("anomaly_map", volume_map))}
     evidence = Evidence(volumes["anomaly_map"], volumes.get("mask"), volumes.get("truth"), balls.get("circles"))
-    views = choose_views(evidence, grid, oriented=oriented, by_slices=by_slices)
+    views = choose_views(evidence, grid, oriented=oriented, by_slices=by_slices, slice_plane=slice_plane)
     window, margin = display_window(arrays["image"]), margin_of(size) if oriented else 0
     scale = (size - 2 * margin) / max(max(_extent(view)) for view in views)
     return [

@@ -48,7 +48,7 @@ class CaseGallery:
         max_cases: how many cases the report will show.
         map_max: map value of the brightest color, the same for all cases.
         panel_size: longer side of a panel in pixels.
-        by_slices: whether the network works on the axial slices of a volume; three of them are shown then.
+        by_slices: whether the network works on the slices of a volume; three of them are shown then.
 
     Raises:
         ValueError: if ``max_cases`` or ``map_max`` is not positive.

@@ -5,15 +5,15 @@ A single slice is shown as it is. A volume is cut into
 
 - three planes through one place, axial, coronal and sagittal, where its voxels are about as long as wide and the
   network sees all of it at once;
-- three slices in any other case: axial ones where the network works on axial slices or the file does not say how its
-  axes lie, else those across the longest edge of a voxel, as the volume was taken.
+- three slices in any other case: those of its plane where the network works on slices, axial ones where the file does
+  not say how its axes lie, else those across the longest edge of a voxel, as the volume was taken.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..planes import FRONT_BACK, LEFT_RIGHT, UP_DOWN
+from ..planes import FRONT_BACK, LEFT_RIGHT, UP_DOWN, axis_across
 from .places import Evidence, choose_place, choose_slices
 from .turn import Array, Turn, axes_of_body
 
@@ -34,14 +34,17 @@ class View:
     index: int
 
 
-def choose_views(evidence: Evidence, affine: Array, *, oriented: bool, by_slices: bool) -> list[View]:
+def choose_views(
+    evidence: Evidence, affine: Array, *, oriented: bool, by_slices: bool, slice_plane: str = "axial"
+) -> list[View]:
     """Choose the views of one image; see :mod:`.places` for where they are.
 
     Args:
         evidence: volumes with the axes of the file; a flat image has one slice.
         affine: 4 x 4, voxel index to RAS in mm.
         oriented: whether the file says how its axes lie in the body.
-        by_slices: whether the network works on axial slices.
+        by_slices: whether the network works on slices.
+        slice_plane: in which these lie, ``"axial"``, ``"coronal"`` or ``"sagittal"``.
 
     Returns:
         One view or several, the most important first.
@@ -56,5 +59,6 @@ def choose_views(evidence: Evidence, affine: Array, *, oriented: bool, by_slices
         place = axial.voxel_of_file(choose_place(evidence.turned(axial)))
         planes = [Turn(affine, shape, plane) for plane in (UP_DOWN, FRONT_BACK, LEFT_RIGHT)]
         return [View(plane, plane.index_of(place)) for plane in planes]
-    turn = axial if by_slices or not oriented else Turn(affine, shape, int(np.argmax(edges)))
+    across = axis_across(slice_plane) if by_slices else int(np.argmax(edges)) if oriented else UP_DOWN
+    turn = Turn(affine, shape, across)
     return [View(turn, index) for index in choose_slices(evidence.turned(turn))]

@@ -14,7 +14,7 @@ from .foreground import ForegroundMaskd, foreground_mask
 from .load_image import LoadImageFiled
 from .load_mask import LoadMaskd
 from .normalization import ScaleByForegroundd, scale_by_foreground
-from .orientation import OrientVolumed, slice_axis
+from .orientation import OrientVolumed, slice_axis, slice_plane
 from .preprocessing import case_preprocessing
 from .slices import SlicesOfVolume
 from .spots import BrightSpotsd, bright_spots
@@ -50,4 +50,5 @@ __all__ = [
     "read_circles",
     "scale_by_foreground",
     "slice_axis",
+    "slice_plane",
 ]

@@ -8,9 +8,15 @@ from medad.report.places import Evidence
 from medad.report.views import choose_views
 
 
-def planes(spacing: tuple[float, ...], *, oriented: bool = True, by_slices: bool = False) -> str:
+def planes(
+    spacing: tuple[float, ...], *, oriented: bool = True, by_slices: bool = False, slice_plane: str = "axial"
+) -> str:
     views = choose_views(
-        Evidence(np.zeros((1, 8, 9, 10))), np.diag([*spacing, 1.0]), oriented=oriented, by_slices=by_slices
+        Evidence(np.zeros((1, 8, 9, 10))),
+        np.diag([*spacing, 1.0]),
+        oriented=oriented,
+        by_slices=by_slices,
+        slice_plane=slice_plane,
     )
     return "".join(PLANE_NAMES[view.turn.plane][0] for view in views)
 
@@ -29,6 +35,8 @@ def planes(spacing: tuple[float, ...], *, oriented: bool = True, by_slices: bool
 def test_which_planes(spacing: tuple[float, ...], expected: str) -> None:
     assert planes(spacing) == expected
     assert planes(spacing, by_slices=True) == "AAA"
+    assert planes(spacing, by_slices=True, slice_plane="coronal") == "CCC"
+    assert planes(spacing, slice_plane="coronal") == planes(spacing)
     assert planes(spacing, oriented=False) == "AAA"
 
 
