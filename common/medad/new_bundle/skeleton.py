@@ -103,7 +103,7 @@ def bundle_configs(method: Mapping[str, Any]) -> dict[str, Json]:
 
 
 def write_configs(bundle: Path) -> list[Path]:
-    """Write the configs of a bundle, and its ``method.json`` in its usual form; others in the folder are removed.
+    """Write the configs of a bundle, and its ``method.json`` in its usual form.
 
     Args:
         bundle: folder with a ``method.json``.
@@ -112,14 +112,20 @@ def write_configs(bundle: Path) -> list[Path]:
         The files.
 
     Raises:
-        InputError: if there is no method.
+        InputError: if there is no method, or the folder holds a config that it does not describe.
     """
     method = bundle / METHOD
     contents = {
         bundle / "configs" / f"{name}.json": value for name, value in bundle_configs(read_method(method)).items()
     }
-    for path in set((bundle / "configs").glob("*.json")) - set(contents):
-        path.unlink()
+    foreign = sorted(path.name for path in set((bundle / "configs").glob("*.json")) - set(contents))
+    if foreign:
+        raise InputError(
+            f"{', '.join(foreign)} not described in {METHOD}",
+            where=bundle / "configs",
+            expected=f"the configs that {METHOD} describes, and no others",
+            remedy=f"Describe them in {METHOD}, under overlays; or delete what is no longer needed.",
+        )
     for path, content in contents.items():
         with atomic_path(path) as partial:
             partial.write_text(to_text(content), "utf-8")

@@ -59,11 +59,11 @@ def test_arguments_belong_to_their_target() -> None:
 
 
 def test_lines_are_full_and_the_text_is_the_same_json() -> None:
-    content = {"short": {"a": [1, 2]}, "long": {"name": "x" * 100, "list": [{"b": 1}]}, "none": None, "empty": {}}
+    content = {"short": {"a": [1, 2]}, "long": {"name": "x" * 120, "list": [{"b": 1}]}, "none": None, "empty": {}}
     text = to_text(content)
     assert json.loads(text) == content and text.endswith("}\n")
     assert '    "short": {"a": [1, 2]},\n' in text and '        "list": [{"b": 1}]\n' in text
-    assert max(len(line) for line in text.splitlines()) <= 120
+    assert max(len(line) for line in text.splitlines()) <= 140
 
 
 def test_skeletons_are_in_their_usual_form() -> None:
@@ -78,11 +78,14 @@ def test_every_kind_is_a_whole_bundle(kind: str) -> None:
     assert {"metadata", "train", "inference", "evaluate", "calibrate", "volume_3d", "cpu", "smoke"} <= set(configs)
 
 
-def test_what_is_left_over_is_removed(tmp_path: Path) -> None:
+def test_a_config_of_somebody_is_not_deleted(tmp_path: Path) -> None:
     bundle = tmp_path / "mine"
     (bundle / "configs").mkdir(parents=True)
     (bundle / "configs" / "variant_old.json").write_text("{}")
     (bundle / "method.json").write_text(json.dumps({"like": kinds()[0]}))
+    with pytest.raises(InputError, match=r"variant_old\.json not described in method\.json"):
+        write_configs(bundle)
+    (bundle / "configs" / "variant_old.json").unlink()
     written = write_configs(bundle)
     assert sorted(bundle.rglob("*.json")) == sorted(written)
     assert (bundle / "method.json").read_text() == to_text({"like": kinds()[0]})
