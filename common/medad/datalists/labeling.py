@@ -15,7 +15,7 @@ from .items import IMAGE, LABEL, MASK, Item, image_paths
 logger = logging.getLogger(__name__)
 
 
-def items_of_labeling(data: Sequence[Item], both_classes: bool = False, masks: bool = False) -> list[Item]:
+def items_of_labeling(data: Sequence[Item], both_classes: bool = False) -> list[Item]:
     """Take in the items of a program that lists images and masks; those of a data list pass as they are.
 
     MONAI Label lists ``{"image", "label"}``; its label is the path of a mask that somebody confirmed. A case in which
@@ -24,8 +24,8 @@ def items_of_labeling(data: Sequence[Item], both_classes: bool = False, masks: b
 
     Args:
         data: items of either kind.
-        both_classes: keep abnormal cases, with the label 1.
-        masks: keep the path of the mask, as ``mask``.
+        both_classes: keep abnormal cases, with the label 1, and the paths of masks, as ``mask``: of the slices of an
+            abnormal volume only those are abnormal in which something is marked.
 
     Returns:
         Items of a data list; every case of a labeling application is a subject of its own.
@@ -36,7 +36,7 @@ def items_of_labeling(data: Sequence[Item], both_classes: bool = False, masks: b
     if not any(isinstance(item.get(LABEL), str) for item in data):
         return list(data)
     items = [
-        {**item, **({MASK: item[LABEL]} if masks else {}), LABEL: ABNORMAL if _is_marked(item[LABEL]) else NORMAL}
+        {**item, **({MASK: item[LABEL]} if both_classes else {}), LABEL: ABNORMAL if _is_marked(item[LABEL]) else NORMAL}
         for item in data
     ]
     if not both_classes:

@@ -27,7 +27,7 @@ def items_with_marked_lesions(data: Sequence[Item]) -> list[Item]:
     Raises:
         InputError: if there is no normal image, or no abnormal one with marked lesions.
     """
-    items = items_of_labeling(data, both_classes=True, masks=True)
+    items = items_of_labeling(data, both_classes=True)
     abnormal = [item for item in items if item.get(LABEL) == ABNORMAL]
     normal = [item for item in items if item.get(LABEL) != ABNORMAL]
     marked = [item for item in abnormal if _is_marked(item)]

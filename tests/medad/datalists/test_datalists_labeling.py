@@ -32,6 +32,7 @@ def test_marked_cases_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixt
     assert len(training_dataset(listed, dict, progress=False)) == 2
     both = items_of_labeling(listed, both_classes=True)
     assert [(item["case"], item["label"]) for item in both] == [("a", 0), ("b", 1), ("c", 0)]
+    assert [item["mask"] for item in both] == [item["label"] for item in listed]
     assert len(training_dataset(listed, dict, progress=False, both_classes=True)) == 3
     with pytest.raises(InputError, match=r"something is marked in all 1 cases.*empty mask as the final label"):
         items_of_labeling(listed[1:2])
