@@ -136,3 +136,17 @@ def test_an_item_counted_from_the_end_is_the_same_one(nifti):
     dataset = training_dataset(items, steps, cache_rate=0.5, progress=False)  # the last two are not cached
     for index in (-1, -2, 2, 3):
         assert torch.equal(dataset[index]["image"][0], torch.from_numpy(volume[::-1].copy()) + index % 4)
+
+
+def test_marked_volumes_of_a_labeling_application_give_slices_of_both_classes(nifti):
+    image = np.random.default_rng(0).integers(1, 255, (6, 5, 4), dtype=np.uint8)
+    mask = np.zeros_like(image)
+    empty = nifti("empty.nii", mask)
+    mask[2, 2, 1:3] = 1
+    listed = [
+        {"image": nifti("a.nii", image), "label": nifti("marked.nii", mask)},
+        {"image": nifti("b.nii", image), "label": empty},
+    ]
+    steps = Compose([LoadImageFiled("image"), LoadMaskd(), OrientVolumed("image"), SlicesOfVolume(2, 0.0)])
+    slices = training_dataset(listed, steps, progress=False, both_classes=True)
+    assert [int(slices[number]["label"]) for number in range(8)] == [0, 1, 1, 0, 0, 0, 0, 0]
