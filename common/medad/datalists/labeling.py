@@ -36,7 +36,11 @@ def items_of_labeling(data: Sequence[Item], both_classes: bool = False) -> list[
     if not any(isinstance(item.get(LABEL), str) for item in data):
         return list(data)
     items = [
-        {**item, **({MASK: item[LABEL]} if both_classes else {}), LABEL: ABNORMAL if _is_marked(item[LABEL]) else NORMAL}
+        {
+            **item,
+            **({MASK: item[LABEL]} if both_classes else {}),
+            LABEL: ABNORMAL if _is_marked(item[LABEL]) else NORMAL,
+        }
         for item in data
     ]
     if not both_classes:
