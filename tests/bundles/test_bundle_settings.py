@@ -25,6 +25,7 @@ OTHER_WORDS = {
     "prediction_type": "sample",
     "residual": "other",
     "score": "max",
+    "slice_plane": "coronal",
     "stage": "cascade",
     "time_conditioning": "token",
 }
