@@ -1,26 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loader of cohorts: batches of images of one grid, while masks keep their own."""
 
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
 import torch
-from torch.utils.data import DataLoader
 
 from ..datalists.items import FAILURE
-from ..explanations import is_full_disk
 from ..keys import Keys
 from .batch_size import loader_batch_size
 from .case_dataset import FAILURES, CaseDataset
 from .finished_cases import unfinished_cases
-from .handed_over import Packed, PackInWorkers
+from .packing_loader import PackingLoader
 
-_logger = logging.getLogger(__name__)
-
-_NO_ROOM = "the shared memory (/dev/shm) is full; make it larger, such as by docker run --shm-size 8g"
 CASES = "cases"
 """Entry of a batch: the items of the cases in it."""
 
@@ -53,7 +47,7 @@ def cases_by_shape(cases: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]
     return list(parts.values())
 
 
-class CaseLoader(DataLoader[dict[str, Any]]):
+class CaseLoader(PackingLoader):
     """Load the cases of a cohort in order; in a distributed run each rank loads its own share, none twice.
 
     Args:
@@ -86,29 +80,5 @@ class CaseLoader(DataLoader[dict[str, Any]]):
         left = set(cases)
         self.finished = {item[Keys.CASE] for index, item in enumerate(dataset.data) if index not in left}
         share = list(cases[idist.get_rank() :: idist.get_world_size()])
-        super().__init__(
-            dataset,
-            batch_size=batch_size,
-            sampler=share,
-            num_workers=min(num_workers, len(share)),
-            collate_fn=PackInWorkers(collate_cases),
-            pin_memory=False,  # batches come packed
-        )
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:  # type: ignore[override]  # ignite and MONAI take any iterator
-        """Give the batches in order; where the system has no room for loading processes, this one loads them."""
-        try:
-            batches: Iterator[Any] = super().__iter__()
-        except OSError as error:
-            if not is_full_disk(error):
-                raise
-            _logger.warning("%s: images are loaded one after the other", _NO_ROOM)
-            batches = iter(DataLoader(self.dataset, self.batch_size, sampler=self.sampler, collate_fn=self.collate_fn))
-        told = False
-        for batch in batches:
-            if isinstance(batch, Packed):
-                if batch.by_value and not told:
-                    _logger.warning("%s: loading processes hand images over through a pipe, which is slower", _NO_ROOM)
-                    told = True
-                batch = batch.unpacked()
-            yield batch
+        workers = min(num_workers, len(share))
+        super().__init__(dataset, batch_size, collate_cases, sampler=share, num_workers=workers)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import ignite.distributed as idist
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset, default_convert
 from tqdm import tqdm
 
 from ..checks import require_axes
@@ -18,6 +18,7 @@ from ..datalists.items import CASE, IMAGE, Item
 from ..datalists.labeling import items_of_labeling
 from ..errors import InputError
 from .feature_store import FeatureStore, image_key
+from .packing_loader import PackingLoader
 from .plain_error_loader import ErrorsAsItems, raise_errors
 
 _logger = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class FeatureDataset(Dataset[dict[str, Tensor]]):
         ranks = idist.get_world_size() if cache_dir is not None else 1
         mine = range(idist.get_rank() if ranks > 1 else 0, len(items), ranks)
         images = _Images([items[index] for index in mine], transform, spatial_dims)
-        loaded = raise_errors(DataLoader(ErrorsAsItems(images), batch_size=None, num_workers=num_workers))
+        loaded = raise_errors(PackingLoader(ErrorsAsItems(images), None, default_convert, num_workers=num_workers))
         shown = tqdm(loaded, "features", len(images), disable=not progress or idist.get_rank() > 0)
         keys = self._compute_missing(shown, features, batch_size, torch.device(device))
         parts = idist.all_gather(keys) if ranks > 1 else [keys]

@@ -6,7 +6,7 @@ never comes: the run waits for it for ever. Here the process that loads a batch 
 """
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
@@ -35,13 +35,13 @@ class PackInWorkers:
     """Make batches, and pack them where a loading process does; a class, since it may travel to a new process.
 
     Args:
-        collate: makes a batch of items.
+        collate: makes a batch of items, or changes an item where there are no batches.
     """
 
-    def __init__(self, collate: Callable[[Sequence[Any]], Any]) -> None:
+    def __init__(self, collate: Callable[[Any], Any]) -> None:
         self.collate = collate
 
-    def __call__(self, items: Sequence[Any]) -> Any:
+    def __call__(self, items: Any) -> Any:
         """Make one batch."""
         batch = self.collate(items)
         return batch if get_worker_info() is None else _packed(batch)

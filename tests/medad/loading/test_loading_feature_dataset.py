@@ -4,6 +4,7 @@
 import hashlib
 import pickle
 from collections.abc import Callable
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +158,22 @@ def test_an_item_may_give_several_images(folder: bool, tmp_path: Path) -> None:
     single = [{"image": data[n]["image"] + step, "case": "x"} for n in range(4) for step in range(n)]
     assert len(dataset) == 6
     assert torch.equal(_all(dataset), _all(_make(single, _Features(), None)))
+
+
+def test_a_full_shared_memory_is_gone_around(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else the features of an image that finds no room never come, and the run waits for them for ever."""
+    dumps = ForkingPickler.dumps
+
+    def full(value: Any, *rest: Any) -> Any:
+        content = bytes(dumps(value, *rest))
+        if b"rebuild_storage" in content:
+            raise RuntimeError("unable to allocate shared memory(shm) for file </torch_1>: No space left on device")
+        return content
+
+    data = _images()
+    expected = _all(_make(data, _Features(), None))
+    monkeypatch.setattr(ForkingPickler, "dumps", full)
+    assert torch.equal(_all(_make(data, _Features(), tmp_path, num_workers=2)), expected)
+    assert caplog.text.count("through a pipe, which is slower") == 1

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batches arrive from loading processes as they were made, with and without room in the shared memory."""
 
-import errno
 from typing import Any
 
 import numpy as np
@@ -49,19 +48,6 @@ def test_a_full_shared_memory_is_gone_around(monkeypatch: pytest.MonkeyPatch, ca
     loader = _loader(0)
     assert _seen(loader) == expected
     assert caplog.text.count("through a pipe, which is slower") == 1
-
-
-def test_without_room_for_processes_there_are_none(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def full(self: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    expected = _seen(_loader(0))
-    monkeypatch.setattr("torch.utils.data.dataloader._MultiProcessingDataLoaderIter.__init__", lambda *_: full(None))
-    monkeypatch.setattr("torch.utils.data.dataloader._MultiProcessingDataLoaderIter.__del__", lambda *_: None)
-    assert _seen(_loader(2)) == expected
-    assert "/dev/shm) is full" in caplog.text and "one after the other" in caplog.text
 
 
 def test_nothing_is_packed_in_the_process_itself() -> None:
