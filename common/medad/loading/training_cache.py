@@ -29,8 +29,8 @@ class TrainingCache(CacheDataset):
 
     Every random transform would update affine and history of its image, and every batch collate them: more work than
     the augmentation itself. The values are the same. The threads that fill it have ended when it is full, or cannot be
-    filled. MONAI's switch for metadata is global, so the items are to be
-    taken in one thread of a process, as data loaders do.
+    filled. MONAI's switch for metadata is global, so the items are to be taken in one thread of a process, as data
+    loaders do.
     """
 
     def _fill_cache(self, indices: Sequence[int] | None = None) -> list[Any]:

@@ -120,16 +120,6 @@ def encode_jpeg(picture: RGB, *, quality: int = 88) -> bytes:
     return buffer.getvalue()
 
 
-def _cut(circles: npt.NDArray[np.float64], index: int | None) -> npt.NDArray[np.float64]:
-    """Circles as they are, or those in which a slice cuts balls: ``(n, 3)``."""
-    if index is None:
-        return circles
-    depth, radius = np.abs(circles[:, 2] - index), circles[:, 3]
-    met = depth <= np.maximum(radius, 0.5)  # half a slice: a ball that lies between two is seen in one
-    inside = np.sqrt(np.maximum(radius[met] ** 2 - depth[met] ** 2, 0))
-    return np.column_stack([circles[met, :2], inside])
-
-
 def _resize(plane: npt.NDArray[np.float32], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
     """Resize ``(x, y)`` to a picture ``(rows, columns)``, linearly and with anti-aliasing."""
     picture = Image.fromarray(np.ascontiguousarray(plane.T))
