@@ -51,10 +51,10 @@ def without_padding(values: Values) -> Values:
     """Give padding that no header declares the value of the background: the low end of the rest.
 
     A value far from all others is known by five signs: at least 1 % of the voxels have it, and it is the lowest or
-    highest of all; no other value is nearer to it than half the robust range of the rest; at least half of the corners
-    of the image have it, as nothing bright in an object does; the rest reaches both ends of the image along all axes
-    but one at most, as a field of view does; and its rim is dark, or the value lies twice the range away. Zero, which
-    most programs write where there is nothing, is left as the low end that it is.
+    highest of all; no other value is nearer to it than half the robust range of the rest; if it is the highest, at
+    least half of the corners of the image have it, as no metal and no lesion does; the rest reaches both ends of the
+    image along all axes but one at most, as a field of view does; and its rim is dark, or the value lies twice the
+    range away. Zero, which most programs write where there is nothing, is left as the low end that it is.
 
     A value amid all others, such as the 0 around a brain whose values have mean 0, is known by two: more than half of
     the voxels at the border of the image have it, and at least 1 % of all are darker, and 1 % brighter, by a twentieth
@@ -95,9 +95,11 @@ def _amid(values: Values) -> np.float32 | None:
 
 def _is_padding(values: Values, odd: np.float32) -> bool:
     padding = values == odd
-    if not _SHARE <= padding.mean() < 1 or _corners(padding).mean() < _OF_CORNERS:
+    if not _SHARE <= padding.mean() < 1:
         return False
     rest = values[~padding]
+    if odd > rest.max() and _corners(padding).mean() < _OF_CORNERS:
+        return False
     low, high = _ends(rest)
     gap = max(rest.min() - odd, odd - rest.max())
     if low == high or gap < _GAP * (high - low) or _axes_reached(~padding) < values.ndim - 1:

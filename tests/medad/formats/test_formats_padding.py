@@ -25,6 +25,21 @@ def test_a_sentinel_becomes_air_declared_or_not(sentinel, spatial_dims):
     np.testing.assert_array_equal(without_padding(padded[..., 0]), chest()[..., 0])
 
 
+WEDGE = AXES[0] + AXES[1] < 16
+EDGE = (AXES[0] < 8) & (AXES[1] < 8)
+"""One edge of the box, and two of its eight corners."""
+STRIP = (AXES[0] < 3) & (np.abs(AXES[1] - 24) < 12)
+"""At one side, without any corner."""
+
+
+@pytest.mark.parametrize("where", [WEDGE, EDGE, STRIP])
+@pytest.mark.parametrize("sentinel", [-3024, -32768])
+def test_a_dark_sentinel_needs_no_corners(where, sentinel):
+    padded = np.where(where, np.float32(sentinel), chest())
+    np.testing.assert_array_equal(without_padding(padded), chest())
+    np.testing.assert_array_equal(without_padding(padded[..., 0]), chest()[..., 0])
+
+
 def test_two_sentinels():
     values = chest()
     values[OUTSIDE] = -2000

@@ -18,7 +18,7 @@ _NORMAL = {
     *("control", "controls", "hc", "cn"),  # healthy controls, cognitively normal
 }
 _NEUTRAL = {
-    *("image", "images", "scan", "scans", "slice", "slices", "case", "cases", "subject", "subjects", "volunteers"),
+    *("image", "images", "scan", "scans", "slice", "slices", "subject", "subjects", "volunteers"),
 }
 _NOTHING = ("no", "without")
 _FINDINGS = (
@@ -41,6 +41,8 @@ def is_normal(name: str) -> bool:
         [True, True, True, False, False]
         >>> [is_normal(name) for name in ("normal images", "without_lesions", "NoTumor", "no", "images")]
         [True, True, True, False, False]
+        >>> [is_normal(name) for name in ("case_control", "cases_controls")]
+        [False, False]
     """
     words = [word for word in _words(name) if word not in _NEUTRAL]
     return "".join(words) in _NOTHING_FOUND or (bool(words) and _NORMAL.issuperset(words))
