@@ -3,7 +3,8 @@
 
 Sizes are compared first, then samples or checksums, and whole files only where both are equal: most data sets are never
 read. A file packed with gzip counts as what is in it, as its header says when it was packed, and its last bytes say how
-large that is and what its checksum is. An image of an ``.npz`` archive counts by its values.
+large that is and what its checksum is. An image of an ``.npz`` archive counts by its values, and so does one whose
+values lie in a file beside its header.
 """
 
 import gzip
@@ -11,13 +12,16 @@ import hashlib
 import struct
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from ..formats.file_types import has_suffix
 from ..formats.npz_reference import is_npz_reference, npz_digest
+from ..formats.values_place import ValuesPlace, place_of_values
+
+_Where = TypeVar("_Where")
 
 _SAMPLE, _CHUNK = 2**14, 2**20
 _GZIP_END = struct.Struct("<II")  # checksum and size of what is in it
@@ -37,47 +41,50 @@ def copies_among(names: Iterable[str], matters: Callable[[list[str]], bool]) -> 
     in_archives: list[str] = []
     for name in names:
         (in_archives if is_npz_reference(name) else files).append(name)
-    groups = [files]
+    places = {name: place_of_values(name) for name in files} if matters(files) else {}
+    groups = _parted(places, lambda place: place.begin)
     for key_of in (lambda group: _size, _glance, lambda group: _whole):
-        groups = [part for group in groups if matters(group) for part in _parted(group, key_of(group))]
+        groups = [part for group in groups if matters(list(group)) for part in _parted(group, key_of(group))]
+    copies = [list(group) for group in groups]
     if matters(in_archives):
-        groups += _parted(in_archives, npz_digest)
-    return [group for group in groups if matters(group)]
+        copies += map(list, _parted({name: name for name in in_archives}, npz_digest))
+    return [names for names in copies if matters(names)]
 
 
-def _parted(names: Iterable[str], key: Callable[[str], Hashable]) -> Iterable[list[str]]:
-    parts: dict[Hashable, list[str]] = defaultdict(list)
-    for name in names:
-        value = key(name)
-        if value:
-            parts[value].append(name)
-    return parts.values()
+def _parted(values: Mapping[str, _Where], key: Callable[[_Where], Hashable]) -> list[dict[str, _Where]]:
+    """Part names by what is found where their values lie."""
+    parts: dict[Hashable, dict[str, _Where]] = defaultdict(dict)
+    for name, where in values.items():
+        found = key(where)
+        if found:
+            parts[found][name] = where
+    return list(parts.values())
 
 
-def _size(name: str) -> Hashable:
+def _size(place: ValuesPlace) -> Hashable:
     try:
-        if not Path(name).is_file():
+        if not Path(place.file).is_file():
             return None
-        return _gzip_end(name)[1] if _is_packed(name) else Path(name).stat().st_size
+        return _gzip_end(place.file)[1] if _is_packed(place.file) else Path(place.file).stat().st_size
     except (OSError, ValueError, struct.error):
         return None
 
 
-def _glance(names: list[str]) -> Callable[[str], Hashable]:
+def _glance(group: Mapping[str, ValuesPlace]) -> Callable[[ValuesPlace], Hashable]:
     """Choose what files of one size are compared by before they are read to the end."""
-    return _checksum if any(map(_is_packed, names)) else _sample
+    return _checksum if any(_is_packed(place.file) for place in group.values()) else _sample
 
 
-def _sample(name: str) -> Hashable:
-    return _read(name, _middle)
+def _sample(place: ValuesPlace) -> Hashable:
+    return _read(place.file, _middle)
 
 
-def _checksum(name: str) -> Hashable:
-    return ("checksum", _gzip_end(name)[0] if _is_packed(name) else _read(name, _crc32))
+def _checksum(place: ValuesPlace) -> Hashable:
+    return ("checksum", _gzip_end(place.file)[0] if _is_packed(place.file) else _read(place.file, _crc32))
 
 
-def _whole(name: str) -> Hashable:
-    return _read(name, _hash)
+def _whole(place: ValuesPlace) -> Hashable:
+    return _read(place.file, _hash)
 
 
 def _is_packed(name: str) -> bool:

@@ -42,6 +42,7 @@ class ItkHeader:
         packed: whether the values are compressed, or written as text.
         data: file that holds the values.
         oriented: whether it says how the axes lie in the body.
+        begin: what it says of where in that file the values begin: bytes and lines to skip.
     """
 
     shape: tuple[int, ...]
@@ -49,6 +50,7 @@ class ItkHeader:
     packed: bool
     data: Path
     oriented: bool
+    begin: tuple[str, str]
 
 
 def require_sound_header(path: str) -> ItkHeader:
@@ -74,8 +76,14 @@ def require_sound_header(path: str) -> ItkHeader:
 
 def values_of(path: Path) -> Path | None:
     """Give the file that holds the values of a header, or ``None`` if the header cannot be read."""
+    header = header_of(path)
+    return None if header is None else header.data
+
+
+def header_of(path: Path) -> ItkHeader | None:
+    """Read the header of a file, whatever it says; ``None`` if it cannot be read."""
     try:
-        return _read_header(path).data
+        return _read_header(path) if is_file(path) else None
     except (InputError, OSError):
         return None
 
@@ -100,7 +108,8 @@ def _meta_image(path: Path, text: str) -> ItkHeader:
     compressed = fields.get("CompressedData", "False").lower() == "true"
     data = _data_file(path, fields["ElementDataFile"])
     oriented = any(name in fields for name in _META_DIRECTIONS)
-    return ItkHeader((*shape, channels), _META_BITS[kind], compressed, data, oriented)
+    begin = fields.get("HeaderSize", "0"), "0"
+    return ItkHeader((*shape, channels), _META_BITS[kind], compressed, data, oriented, begin)
 
 
 def _nrrd(path: Path, text: str) -> ItkHeader:
@@ -113,7 +122,8 @@ def _nrrd(path: Path, text: str) -> ItkHeader:
     if not bits:
         raise ValueError(f"type {fields['type']!r}")
     data = _data_file(path, fields.get("data file", fields.get("datafile", "LOCAL")))
-    return ItkHeader(shape, bits[0], fields["encoding"].lower() != "raw", data, "space" in fields)
+    skipped, lines = (fields.get(f"{unit} skip", fields.get(f"{unit}skip", "0")) for unit in ("byte", "line"))
+    return ItkHeader(shape, bits[0], fields["encoding"].lower() != "raw", data, "space" in fields, (skipped, lines))
 
 
 def _fields(text: str, pattern: str, last: str | None = None) -> Mapping[str, str]:

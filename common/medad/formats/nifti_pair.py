@@ -23,7 +23,7 @@ def read_nifti_pair(path: str) -> ImageArray:
     Raises:
         InputError: as there; or if one of the files is missing, or it is no NIfTI.
     """
-    header, image = (_partner(Path(path), suffix) for suffix in (".hdr", ".img"))
+    header, image = files_of_pair(path)
     for file in (header, image):
         require_openable(file)
     with header.open("rb") as opened:
@@ -41,8 +41,11 @@ def read_nifti_pair(path: str) -> ImageArray:
 
 def has_pair_image(path: Path) -> bool:
     """Say whether a header lies beside the file that it belongs to."""
-    return _partner(path, ".img").is_file()
+    return files_of_pair(path)[1].is_file()
 
 
-def _partner(path: Path, suffix: str) -> Path:
-    return path.with_suffix(suffix.upper() if path.suffix.isupper() else suffix)
+def files_of_pair(path: str | Path) -> tuple[Path, Path]:
+    """Give header and image of the pair to which a file belongs, whether they are there or not."""
+    path = Path(path)
+    suffixes = (".HDR", ".IMG") if path.suffix.isupper() else (".hdr", ".img")
+    return path.with_suffix(suffixes[0]), path.with_suffix(suffixes[1])

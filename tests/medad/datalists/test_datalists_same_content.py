@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pytest
 from medad.datalists import load_datalist
@@ -125,3 +126,45 @@ def test_images_of_archives_are_compared_by_their_values(
              test_labels=labels)  # fmt: skip
     assert len(load_datalist(tmp_path / "m.npz", "test")) == 3  # published
     assert "1 images are in two splits" in caplog.text
+
+
+META = "NDims = 3\nDimSize = 9 8 7\nElementType = MET_UCHAR\n{}ElementDataFile = {}\n"
+NRRD = "NRRD0004\ntype: uint8\ndimension: 3\nsizes: 9 8 7\nencoding: raw\n{}data file: {}\n\n"
+SKIPS = {".mhd": "HeaderSize = 504\n", ".nhdr": "byte skip: 504\n"}
+
+
+def detached(path: Path, values: Path, skip: str = "") -> str:
+    path.write_text({".mhd": META, ".nhdr": NRRD}[path.suffix].format(skip, values.name))
+    return path.name
+
+
+@pytest.mark.parametrize("suffix", [".mhd", ".nhdr"])
+def test_values_beside_a_header_are_what_is_compared(tmp_path: Path, suffix: str) -> None:
+    values = np.random.default_rng(0).integers(0, 255, (2, 9 * 8 * 7), dtype=np.uint8)
+    files = {"a/v.raw": values[0], "b/v.raw": values[1], "b/other.raw": values[0], "both.raw": values}
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content.tobytes())
+    for name in ("a/v", "b/v", "b/other"):
+        detached(tmp_path / f"{name}{suffix}", tmp_path / f"{name}.raw")
+    a, b, copy = (f"{name}{suffix}" for name in ("a/v", "b/v", "b/other"))
+    assert (tmp_path / a).read_bytes() == (tmp_path / b).read_bytes()
+    assert load_datalist(write_list(tmp_path, training=[a], test=[b]), "test")
+    with pytest.raises(InputError, match="are the same image"):
+        load_datalist(write_list(tmp_path, training=[a], test=[copy]), "test")
+    halves = [detached(tmp_path / f"{name}{suffix}", tmp_path / "both.raw", skip)
+              for name, skip in (("first", ""), ("second", SKIPS[suffix]))]  # fmt: skip
+    assert load_datalist(write_list(tmp_path, training=halves[:1], test=halves[1:]), "test")
+
+
+@pytest.mark.parametrize("suffix", [".hdr", ".img"])
+def test_a_nifti_pair_is_compared_by_its_image(tmp_path: Path, suffix: str) -> None:
+    values = np.random.default_rng(0).normal(size=(2, 9, 8, 7)).astype(np.float32)
+    for name, volume in zip("abc", (values[0], values[1], values[0]), strict=True):
+        nib.save(nib.Nifti1Pair(volume, np.eye(4)), tmp_path / f"{name}.img")
+    a, b, c = (f"{name}{suffix}" for name in "abc")
+    assert load_datalist(write_list(tmp_path, training=[a], test=[b]), "test")
+    with pytest.raises(InputError, match="are the same image"):
+        load_datalist(write_list(tmp_path, training=[a, b], test=[c]), "test")
+    with pytest.raises(InputError, match="are the same image"):
+        load_datalist(write_list(tmp_path, training=["a.img", b], test=["c.hdr"]), "test")
