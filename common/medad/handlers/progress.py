@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Progress bar, one for a whole run."""
 
+import os
 from contextlib import ExitStack
+from typing import TextIO
 
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
@@ -39,7 +41,8 @@ class ProgressBar:
         """Open the bar where the run starts or resumes."""
         total = (engine.state.epoch_length or 0) * (engine.state.max_epochs or 1)
         self.loss = None
-        self.open.enter_context(logging_redirect_tqdm())
+        lines = _LinesAboveBars()
+        self.open.enter_context(logging_redirect_tqdm(tqdm_class=lines))  # type: ignore[arg-type]  # it only writes
         self.bar = tqdm(
             desc=self.description,
             total=total or None,
@@ -64,3 +67,20 @@ class ProgressBar:
         if self.bar is not None:
             self.bar.close()
         self.open.close()
+
+
+class _LinesAboveBars:
+    """Writes lines above the bars of this process, and plain ones in its forks, such as processes that load images.
+
+    A fork has a copy of the bar, as old as itself, which it must not draw again, and of a lock that nobody may release.
+    """
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+
+    def write(self, line: str, file: TextIO) -> None:
+        """Write a line."""
+        if os.getpid() == self.process:
+            tqdm.write(line, file)
+        else:
+            file.write(("\r\x1b[K" if file.isatty() else "\r") + line + "\n")  # the bar may stand there

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 import io
 import logging
+import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from ignite.engine import Engine, Events
 from medad.handlers import ProgressBar
+from torch.utils.data import DataLoader, Dataset
 
 
 def _train(bar: ProgressBar, losses: list[float], epochs: int = 1, start: int = 0) -> Engine:
@@ -76,3 +79,29 @@ def test_what_is_logged_has_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -
     seen = [line.rpartition("\r")[2] for line in screen.getvalue().split("\n")]
     assert seen.count("few normal images") == 3
     assert root.handlers == [handler]
+
+
+class _Warns(Dataset[int]):
+    def __len__(self) -> int:
+        return 6
+
+    def __getitem__(self, index: int) -> int:
+        logging.getLogger("medad").warning("image %d is odd", index)
+        return index
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_loading_processes_do_not_draw_the_bar(terminal: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with (tmp_path / "screen").open("a", buffering=1) as screen:
+        monkeypatch.setattr(screen, "isatty", lambda: terminal, raising=False)
+        monkeypatch.setattr(sys, "stderr", screen)
+        monkeypatch.setattr(logging.getLogger(), "handlers", [logging.StreamHandler(screen)])
+        bar, engine = ProgressBar("inference"), Engine(lambda engine, batch: None)
+        bar.attach(engine)
+        engine.run(DataLoader(_Warns(), num_workers=2, multiprocessing_context="fork"))
+    shown = (tmp_path / "screen").read_bytes().decode()
+    assert shown.count("inference:   0%") == 1  # as the bar was when the processes began
+    assert sorted(re.findall("\r" + r"(?:\x1b\[K)?(image \d is odd)\n", shown)) == [
+        f"image {n} is odd" for n in range(6)
+    ]
+    assert shown.count("\x1b[K") == 6 * terminal
