@@ -5,7 +5,7 @@ from .builder import CalibrationBuilder, images_per_subject
 from .calibration import Calibration, voxel_rate_grid
 from .decision import Calibrated
 from .file import load_calibration
-from .grouped_builder import GroupedCalibrationBuilder
+from .grouped_builder import GroupedCalibrationBuilder, by_dataset
 from .hashing import as_json_holds_it, data_hash
 from .heatmap import HeatmapPredd, ScoreBinPredd
 from .matching import calibration_of_weights
@@ -24,6 +24,7 @@ __all__ = [
     "StoredCalibration",
     "Thresholdd",
     "as_json_holds_it",
+    "by_dataset",
     "calibration_of_weights",
     "data_hash",
     "few_images",

@@ -22,7 +22,7 @@ from ..checks import check_within
 from ..errors import calibration_error
 from ..files import atomic_path
 
-FORMAT = "medad.calibration/1"
+FORMAT = "medad.calibration/2"
 HIGHEST_VOXEL_RATE, LOWEST_VOXEL_RATE = 0.5, 1e-5
 _USUAL_RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5)
 LISTS = (
@@ -119,6 +119,9 @@ class Calibration:
         lengths = {len(self.voxel_rates_expected), len(self.voxel_rates_at_most)}
         if lengths not in ({0}, {len(self.voxel_rates)}):
             raise ValueError("voxel_rates_expected and voxel_rates_at_most must be empty or as long as voxel_rates")
+        new_subjects = zip(self.voxel_rates_expected, self.voxel_rates_at_most, strict=True)
+        if any(not 0 <= expected <= at_most <= 1 for expected, at_most in new_subjects):
+            raise ValueError("voxel_rates_expected must lie between 0 and voxel_rates_at_most, and that up to 1")
         if not 1 <= self.subjects <= self.images:
             raise ValueError(f"subjects must lie in [1, {self.images}], got {self.subjects}")
         if min(self.score_weights) <= 0 or abs(sum(self.score_weights) - self.images) > 1e-6 * self.images:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decision at a calibrated false-positive rate: ``decision = [p(score) <= rate]``."""
 
-import logging
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -11,10 +10,8 @@ from ..anomaly_map.grid import entry
 from ..errors import CalibrationError
 from ..keys import Keys
 from .calibration import Calibration
-from .shortage import rough_threshold
+from .notes import Notes
 from .stored import StoredCalibration
-
-logger = logging.getLogger(__name__)
 
 
 class Calibrated(Transform):
@@ -33,8 +30,7 @@ class Calibrated(Transform):
         map_key: the map; a note says if it has other axes than the images of the calibration had.
         p_value_key: where the p-value goes (float or ``None``).
         decision_key: where the decision goes (int or ``None``).
-        result_key: where the three go together, by their keys.
-        note_key: where the note goes (text).
+        result_key: where the three go together, by their keys, and with the note.
 
     Raises:
         CalibrationError: at a case, if there is no usable calibration and no threshold.
@@ -48,7 +44,6 @@ class Calibrated(Transform):
         p_value_key: str = Keys.P_VALUE,
         decision_key: str = Keys.DECISION,
         result_key: str = Keys.RESULT,
-        note_key: str = Keys.NOTE,
     ) -> None:
         self.calibration = calibration
         self.score_key = score_key
@@ -56,42 +51,26 @@ class Calibrated(Transform):
         self.p_value_key = p_value_key
         self.decision_key = decision_key
         self.result_key = result_key
-        self.note_key = note_key
-        self._logged: set[str] = set()
+        self._notes = Notes()
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Judge the case."""
         score = float(entry(data, self.score_key, "Calibrated"))
         p_value: float | None = None
         decision: int | None = None
+        notes: list[str | None] = []
         try:
             calibration = self.calibration.load().of(data.get(Keys.DATASET))
+            notes.append(_of_other_datasets(calibration, data.get(Keys.DATASET)))
+            notes.append(_of_other_axes(calibration, data[self.map_key].ndim - 1) if self.map_key in data else None)
             p_value = calibration.p_value(score)
             decision = calibration.decision(score, self.calibration.image_false_positive_rate)
-            notes = self._notes(calibration, data)
         except CalibrationError as error:
             if self.calibration.threshold is None:
                 raise
-            notes = [f"{error} There is no decision."]
-        for note in notes:
-            self._log_once(note)
+            notes.append(f"{error} There is no decision.")
         found: dict[Hashable, Any] = {str(self.p_value_key): p_value, str(self.decision_key): decision}
-        result = {str(self.score_key): score, **found}
-        return {**data, **found, self.note_key: " ".join(notes), self.result_key: result}
-
-    def _notes(self, calibration: Calibration, data: Mapping[Hashable, Any]) -> list[str]:
-        asked = self.calibration
-        notes = (
-            _of_other_datasets(calibration, data.get(Keys.DATASET)),
-            _of_other_axes(calibration, data[self.map_key].ndim - 1) if self.map_key in data else None,
-            rough_threshold(calibration, asked.voxel_false_positive_rate) if asked.threshold is None else None,
-        )
-        return [note for note in notes if note is not None]
-
-    def _log_once(self, note: str) -> None:
-        if note not in self._logged:
-            logger.warning(note)
-        self._logged.add(note)
+        return self._notes.add({**data, **found, self.result_key: {str(self.score_key): score, **found}}, notes)
 
 
 def _of_other_axes(calibration: Calibration, axes: int) -> str | None:

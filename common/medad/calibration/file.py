@@ -54,7 +54,7 @@ def _load(path: str, _mtime_ns: int, _size: int) -> Calibration:
         if content.get("format") != FORMAT:
             raise ValueError(f"format must be {FORMAT!r}, got {_shown(content.get('format'))}")
         shared = {name: _entry(content, name) for name in SHARED}
-        groups = _object(content.get("groups", {}), "groups")  # none of one data set, and in older files
+        groups = _object(content.get("groups", {}), "groups")  # none of one data set
         own = {
             name: _read({**_object(group, name), **shared}, dataset=name, groups={}) for name, group in groups.items()
         }
@@ -69,7 +69,7 @@ def _load(path: str, _mtime_ns: int, _size: int) -> Calibration:
 
 
 def _read(content: Mapping[str, Any], **rest: Any) -> Calibration:
-    content = {"axes": (), **content, **rest}  # files of the first version do not say the axes
+    content = {**content, **rest}
     for name, kinds in _KINDS.items():
         if not isinstance(_entry(content, name), kinds) or isinstance(content[name], bool):
             raise ValueError(f"{name} must not be {_shown(content[name])}")

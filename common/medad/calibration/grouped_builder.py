@@ -11,6 +11,15 @@ from .calibration import Calibration
 from .hashing import data_hash
 
 
+def by_dataset(items: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Group the items of a data list by their data set; those that name none are in no group."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for item in items:
+        if Keys.DATASET in item:
+            groups.setdefault(item[Keys.DATASET], []).append(item)
+    return groups
+
+
 class GroupedCalibrationBuilder:
     """Collect normal cases; :meth:`merge` joins the builders of several processes.
 
@@ -24,10 +33,8 @@ class GroupedCalibrationBuilder:
 
     def __init__(self, items: Iterable[Mapping[str, Any]]) -> None:
         items = list(items)
-        names = dict.fromkeys(item[Keys.DATASET] for item in items if Keys.DATASET in item)
-        groups = {name: [item for item in items if item.get(Keys.DATASET) == name] for name in names}
         self._pooled = _Builder(items)
-        self._groups = {name: _Builder(group) for name, group in groups.items()}
+        self._groups = {name: _Builder(group) for name, group in by_dataset(items).items()}
 
     def update(self, case: Mapping[Any, Any]) -> None:
         """Add one normal case.

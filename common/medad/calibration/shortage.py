@@ -27,7 +27,7 @@ def few_images(images: int, subjects: int, rate: float) -> str | None:
     needed = images_needed(rate)
     if images < needed:
         return (
-            f"{images} normal images are too few to calibrate an image false-positive rate of {rate:g}: it needs "
+            f"{images} normal images: too few to calibrate an image false-positive rate of {rate:g}, which needs "
             f"{needed}, and inference gives neither decisions nor masks without them. Add normal images, or raise "
             "image_false_positive_rate."
         )

@@ -9,6 +9,8 @@ from monai.transforms import Transform
 
 from ..anomaly_map.grid import entry, like, on_grid_of
 from ..keys import Keys
+from .notes import Notes
+from .shortage import rough_threshold
 from .stored import StoredCalibration
 
 
@@ -16,7 +18,8 @@ class Thresholdd(Transform):
     """Turn the map of a case into its mask, strictly above the threshold.
 
     Nothing is read before the first case, and nothing at all if a threshold is given. A case of a ``dataset`` with a
-    calibration of its own has the threshold of that one, any other case that of the one over all images.
+    calibration of its own has the threshold of that one, any other case that of the one over all images. Its ``note``
+    says if that may let through far more than it should.
 
     Args:
         calibration: the calibration of the run, with its voxel false-positive rate or its explicit threshold.
@@ -42,6 +45,7 @@ class Thresholdd(Transform):
         self.map_key = map_key
         self.pred_key = pred_key
         self.foreground_key = foreground_key
+        self._notes = Notes()
 
     def label(self, values: torch.Tensor, dataset: str | None = None) -> torch.Tensor:
         """Turn map values into labels; what a subclass replaces.
@@ -59,7 +63,14 @@ class Thresholdd(Transform):
         """Label the voxels of the case."""
         step = type(self).__name__
         x: torch.Tensor = entry(data, self.map_key, step)
-        labels = self.label(x.as_subclass(torch.Tensor).float(), data.get(Keys.DATASET))
+        dataset = data.get(Keys.DATASET)
+        labels = self.label(x.as_subclass(torch.Tensor).float(), dataset)
         if self.foreground_key is not None:
             labels = labels * on_grid_of(entry(data, self.foreground_key, step), x)
-        return {**data, self.pred_key: like(labels, x)}
+        return self._notes.add({**data, self.pred_key: like(labels, x)}, [self._rough(dataset)])
+
+    def _rough(self, dataset: str | None) -> str | None:
+        asked = self.calibration
+        if asked.threshold is not None:
+            return None
+        return rough_threshold(asked.load().of(dataset), asked.voxel_false_positive_rate)

@@ -96,7 +96,7 @@ class Calibrator:
         if idist.get_rank() == 0:
             calibration = reduce(_merged, builders).build(weights_hash(self.weights_path), self.settings)
             calibration.save(self.path)
-            for name, group in calibration.groups.items():
+            for name, group in calibration.groups.items() if len(calibration.groups) > 1 else ():
                 self._report(f"calibration of the data set {name}", group)
             self._report("calibration", calibration)
             _logger.info("calibration: %s", self.path)

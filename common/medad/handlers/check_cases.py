@@ -8,7 +8,7 @@ from typing import Any
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
-from ..calibration import StoredCalibration, few_images, images_per_subject
+from ..calibration import StoredCalibration, by_dataset, few_images, images_per_subject
 from ..errors import InputError
 from ..keys import ABNORMAL, Keys
 from ..loading import CaseLoader
@@ -58,8 +58,7 @@ class CheckCases:
 
 def _warn_of_few(items: Sequence[Mapping[str, Any]], rate: float) -> None:
     normal = [item for item in items if item.get(Keys.LABEL) != ABNORMAL]
-    names = dict.fromkeys(item[Keys.DATASET] for item in normal if Keys.DATASET in item)
-    groups = {f"data set {name}": [item for item in normal if item.get(Keys.DATASET) == name] for name in names}
+    groups = {f"data set {name}": group for name, group in by_dataset(normal).items() if len(group) < len(normal)}
     for name, group in {**groups, "calibration": normal}.items():
         note = few_images(len(group), len(images_per_subject(group)), rate)
         if note is not None:

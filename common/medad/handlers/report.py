@@ -202,7 +202,8 @@ class ReportHandler:
         """Say what cases of a data set, or of all, were judged by."""
         try:
             calibration = self.stored.load().of(dataset)
-            voxel_threshold = calibration.voxel_threshold(self.stored.voxel_false_positive_rate)
+            rate = self.stored.voxel_false_positive_rate
+            voxel_threshold = calibration.voxel_threshold(rate)
         except CalibrationError as error:
             _logger.warning("report without calibration: %s", error)
             return None
@@ -211,10 +212,10 @@ class ReportHandler:
             score_threshold=calibration.score_threshold(self.stored.image_false_positive_rate),
             voxel_threshold=voxel_threshold,
             image_false_positive_rate=self.stored.image_false_positive_rate,
-            voxel_false_positive_rate=self.stored.voxel_false_positive_rate,
+            voxel_false_positive_rate=rate,
             images=calibration.images,
             subjects=calibration.subjects,
-            new_subjects=calibration.new_subjects(self.stored.voxel_false_positive_rate),
+            new_subjects=None if self.stored.threshold is not None else calibration.new_subjects(rate),
             datasets=tuple(calibration.groups),
         )
 

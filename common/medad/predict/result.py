@@ -67,6 +67,11 @@ class AnomalyResult:
         value: int | None = self._judged(Keys.DECISION)
         return value
 
+    @property
+    def note(self) -> str:
+        """What makes p-value, decision or mask less reliable than they look; empty where nothing does."""
+        return str(self._judgment.get(Keys.NOTE, ""))
+
     def _judged(self, key: str) -> Any:
         if key not in self._judgment and self._calibration_error is not None:
             raise self._calibration_error
@@ -91,7 +96,7 @@ def result_of_case(case: dict[str, Any], order: AxisOrder, calibration_error: Ca
         The result.
     """
     without_channels = order.without_channels()
-    judgment = {str(key): case[key] for key in (Keys.P_VALUE, Keys.DECISION) if key in case}
+    judgment = {str(key): case[key] for key in (Keys.P_VALUE, Keys.DECISION, Keys.NOTE) if key in case}
     if Keys.PRED in case:
         judgment[str(Keys.PRED)] = without_channels.array(case[Keys.PRED])
     reconstruction = case.get(Keys.RECONSTRUCTION)

@@ -8,7 +8,7 @@ from medad.calibration import CalibrationBuilder, few_images, rough_threshold
     ("images", "subjects", "said"),
     [
         (19, 19, None),
-        (18, 18, "18 normal images are too few"),
+        (18, 18, "18 normal images: too few"),
         (40, 6, "of only 6 subjects"),
         (0, 0, "0 normal images"),
     ],

@@ -3,7 +3,8 @@ import copy
 
 import pytest
 import torch
-from medad.calibration import HeatmapPredd, StoredCalibration, Thresholdd, load_calibration
+from medad.calibration import CalibrationBuilder, HeatmapPredd, StoredCalibration, Thresholdd, load_calibration
+from medad.networks import weights_hash
 from monai.data import MetaTensor
 
 AFFINE = torch.diag(torch.tensor([2.0, 3.0, 4.0, 1.0], dtype=torch.float64))
@@ -63,3 +64,18 @@ def test_a_client_writes_the_threshold_as_text(files: dict[str, str]) -> None:
 def test_without_a_map_there_is_no_mask() -> None:
     with pytest.raises(KeyError, match="anomaly_map"):
         Thresholdd(StoredCalibration(None, threshold=1.0))({"pred": 1})
+
+
+def test_a_threshold_from_few_subjects_is_noted(files: dict[str, str]) -> None:
+    """Of 40 subjects that are alike a new one has what is asked for; of 6 that are not it may have far more."""
+    case = {"anomaly_map": torch.rand(1, 8, 8), "note": "Seen before.", "result": {}}
+    assert Thresholdd(StoredCalibration(**files))(case)["note"] == "Seen before."
+    builder = CalibrationBuilder({str(i): 1 for i in range(6)})
+    for i in range(6):
+        builder.update(float(i), torch.rand(1, 64, 64) * 2.0**i, None, str(i))
+    builder.build("d" * 64, weights_hash(files["weights_path"])).save(files["path"])
+    asked = {**files, "voxel_false_positive_rate": 0.01}
+    noted = Thresholdd(StoredCalibration(**asked))(case)
+    assert noted["note"].startswith("Seen before. The voxel threshold is made from 6 subjects: ")
+    assert "1 % was asked for" in noted["note"] and noted["result"] == {"note": noted["note"]}
+    assert Thresholdd(StoredCalibration(**asked, threshold=0.5))(case)["note"] == "Seen before."

@@ -94,7 +94,7 @@ def test_data_sets_have_calibrations_of_their_own(tmp_path: Path, caplog: pytest
 @pytest.mark.parametrize(("count", "warns"), [(18, True), (19, False)])
 def test_few_subjects_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture, count: int, warns: bool) -> None:
     _calibrate(tmp_path, _items(tuple(0.1 * (i + 1) for i in range(count))))
-    assert ("18 normal images are too few to calibrate an image false-positive rate of 0.05" in caplog.text) == warns
+    assert ("18 normal images: too few to calibrate an image false-positive rate of 0.05" in caplog.text) == warns
 
 
 def test_abnormal_images_are_refused(tmp_path: Path) -> None:

@@ -45,4 +45,4 @@ def test_too_few_normal_images_are_told_before_the_training(caplog: pytest.LogCa
     assert caplog.text.count("too few") == 1 and "data set b: 2 normal images" in caplog.text
     caplog.clear()
     _start(CheckCases(loader, StoredCalibration(None, image_false_positive_rate=0.04)))
-    assert "calibration: 20 normal images are too few" in caplog.text and "it needs 24" in caplog.text
+    assert "calibration: 20 normal images: too few" in caplog.text and "which needs 24" in caplog.text
