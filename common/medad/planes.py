@@ -28,5 +28,5 @@ def axis_across(plane: str) -> int:
     """
     names = {name.lower(): axis for axis, name in PLANE_NAMES.items()}
     if plane not in names:
-        raise ValueError(f"the plane of slices must be one of {', '.join(names)}, got {plane!r}")
+        raise ValueError(f"slice_plane must be one of {', '.join(names)}, got {plane!r}")
     return names[plane]

@@ -51,6 +51,18 @@ def images_needed(rate: float) -> int:
     return math.ceil(1.0 / rate * (1 - _SLACK)) - 1
 
 
+def least_rate(images: int) -> str:
+    """Write the lowest image false-positive rate that so many normal images support, rounded up.
+
+    Example:
+        >>> least_rate(8), least_rate(19), least_rate(99)
+        ('0.112', '0.05', '0.01')
+    """
+    rate = 1.0 / (images + 1)
+    digit = 10.0 ** (math.floor(math.log10(rate)) - 2)
+    return f"{math.ceil(rate / digit * (1 - _SLACK)) * digit:.3g}"
+
+
 @dataclasses.dataclass(frozen=True)
 class Calibration:
     """Scores and voxel quantiles of held-out normal images; one JSON file.
@@ -202,7 +214,7 @@ class Calibration:
                 self._where,
                 f"{self.images} normal images cannot support an image false-positive rate of {rate:g}",
                 f"at least {needed} normal images",
-                f"{_RECALIBRATE}, or set image_false_positive_rate to {1.0 / (self.images + 1):.3g} or more.",
+                f"{_RECALIBRATE}, or give an image_false_positive_rate of at least {least_rate(self.images)}.",
             )
         return int(self.p_value(score) <= rate * (1 + _SLACK))
 

@@ -7,7 +7,7 @@ A conformal p-value from ``n`` images is at least ``1 / (n + 1)``, so a false-po
 """
 
 from ..errors import CalibrationError
-from .calibration import Calibration, images_needed
+from .calibration import Calibration, images_needed, least_rate
 
 _ROUGH = 2.0
 """How many times the intended share of voxels a mask of a normal image may have before it is said."""
@@ -28,8 +28,8 @@ def few_images(images: int, subjects: int, rate: float) -> str | None:
     if images < needed:
         return (
             f"{images} normal images: too few to calibrate an image false-positive rate of {rate:g}, which needs "
-            f"{needed}, and inference gives neither decisions nor masks without them. Add normal images, or raise "
-            "image_false_positive_rate."
+            f"{needed}, and inference gives neither decisions nor masks without them. Add normal images, or give "
+            f"inference an image_false_positive_rate of at least {least_rate(images)}."
         )
     if subjects < needed:
         return (

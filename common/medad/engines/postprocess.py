@@ -24,7 +24,7 @@ def postprocess_case(
 
     Returns:
         The case and ``None``; or, where there is no usable calibration, the case with map and score but without mask,
-        and the error that says why.
+        with the reason as its ``note``, and the error.
 
     Raises:
         Exception: whatever a transform raises for another reason.
@@ -37,5 +37,5 @@ def postprocess_case(
             for step in steps:
                 case = step(case)
     except CalibrationError as error:
-        return case, error
+        return {**case, Keys.NOTE.value: f"{error} There is no mask."}, error
     return case, None

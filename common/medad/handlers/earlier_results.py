@@ -2,6 +2,7 @@
 """Earlier results: what a run removes of another one that it replaces or continues."""
 
 import contextlib
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -11,6 +12,27 @@ from ..loading.earlier_run import RUN_FILE, EarlierRun
 _TABLES = ("scores.csv", "detections.csv")
 _SUMMARIES = ("report.html", "cases.png")
 _OF_ALL_CASES = ("failures.csv", "froc.csv", "metrics.json")
+
+
+def foreign_results(folder: Path, cases: Collection[str], earlier: EarlierRun | None) -> list[str]:
+    """List what lies where a run will write, and no earlier run has written.
+
+    Args:
+        folder: of the run.
+        cases: whose results will get a folder each.
+        earlier: the run that the folder holds, ``None`` if there is none.
+
+    Returns:
+        Names below the folder.
+    """
+    tables = [] if earlier is not None else [folder / name for name in (*_SUMMARIES, *_TABLES, *_OF_ALL_CASES)]
+    found = [path for path in tables if os.path.lexists(path)]
+    for place in (folder / case for case in cases):
+        if earlier is not None and place.name in earlier.cases and place.is_dir() and not place.is_symlink():
+            found += [path for path in place.iterdir() if not path.name.startswith(f"{place.name}_")]
+        elif os.path.lexists(place):
+            found.append(place)
+    return sorted(str(path.relative_to(folder)) for path in found)
 
 
 def remove_results(folder: Path, earlier: EarlierRun) -> None:

@@ -45,7 +45,7 @@ class EvaluationRun:
         self.metrics = MetricsHandler(output_dir, seed=seed, detection_slack=detection_slack or 0.0)
         self.handlers: list[Any] = [
             RunLock(Path(output_dir) / RUN_LOCK, Path(output_dir)),
-            RunRecord(output_dir, calibration, {"run": "evaluation"}, overwrite=overwrite),
+            RunRecord(output_dir, calibration, {"run": "evaluation"}, overwrite=overwrite, case_folders=False),
             ProgressBar("evaluation"),
         ]
         if detection_slack is not None:

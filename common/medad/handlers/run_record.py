@@ -16,7 +16,7 @@ from ..files import write_json
 from ..loading import CaseLoader
 from ..loading.case_fingerprint import case_fingerprints
 from ..loading.earlier_run import RUN_FILE, EarlierRun, read_earlier_run
-from .earlier_results import forget_unfinished, remove_results
+from .earlier_results import foreign_results, forget_unfinished, remove_results
 from .first_rank import on_first_rank
 
 _MOST = 4
@@ -26,7 +26,8 @@ _MOST = 4
 class RunRecord:
     """Write down what decides about the results before the first case, and meet the run that the folder holds.
 
-    A folder that holds a run is refused, unless that run is continued or replaced.
+    A folder that holds a run is refused, unless that run is continued or replaced; and so is one in which results would
+    take the place of something that no run has written, such as the images themselves.
 
     Args:
         output_dir: folder of the run.
@@ -35,6 +36,7 @@ class RunRecord:
         settings: further values by name, such as what the mask is called.
         resume: whether an earlier run is continued.
         overwrite: whether an earlier run is replaced: its results are removed.
+        case_folders: whether results of each case get a folder of its name.
 
     Raises:
         InputError: if one of both is neither ``True`` nor ``False``, or an earlier run is to be both.
@@ -47,12 +49,14 @@ class RunRecord:
         settings: Mapping[str, Any] | None = None,
         resume: bool = False,
         overwrite: bool = False,
+        case_folders: bool = True,
     ) -> None:
         self.folder = Path(output_dir)
         self.calibration = calibration
         self.settings = dict(settings or {})
         self.resume = resume
         self.overwrite = overwrite
+        self.case_folders = case_folders
         require_flag(self.folder, resume=resume)
         require_flag(self.folder, overwrite=overwrite)
         if resume and overwrite:
@@ -76,6 +80,13 @@ class RunRecord:
         settings = {**self._settings(), "amp": amp}
         run = EarlierRun(settings, cases, loader.batch_size or 1, idist.get_world_size())
         earlier = read_earlier_run(self.folder)
+        if earlier is not None and not (self.resume or self.overwrite):
+            raise self._refusal(
+                f"it holds the results of a run with {len(earlier.cases)} cases",
+                "a folder of its own for every run",
+                "Choose another output_dir; or set overwrite to replace that run, or resume to continue an inference.",
+            )
+        self._require_room(run, earlier)
         if earlier is not None:
             self._meet(earlier, run, loader.finished)
         write_json(self.folder / RUN_FILE, run.record())
@@ -83,16 +94,20 @@ class RunRecord:
     def _meet(self, earlier: EarlierRun, run: EarlierRun, finished: set[str]) -> None:
         if self.overwrite:
             remove_results(self.folder, earlier)
-        elif not self.resume:
-            raise self._refusal(
-                f"it holds the results of a run with {len(earlier.cases)} cases",
-                "a folder of its own for every run",
-                "Choose another output_dir; or set overwrite to replace that run, or resume to continue an inference.",
-            )
         else:
             self._require_same_settings(earlier.settings, run.settings)
             if not finished == run.cases.keys() == earlier.cases.keys():
                 forget_unfinished(self.folder, finished)
+
+    def _require_room(self, run: EarlierRun, earlier: EarlierRun | None) -> None:
+        foreign = foreign_results(self.folder, run.cases if self.case_folders else (), earlier)
+        if foreign:
+            more = f" and {len(foreign) - _MOST} more" if len(foreign) > _MOST else ""
+            raise self._refusal(
+                f"{', '.join(foreign[:_MOST])}{more} lie where results would go, and no run has written them",
+                "a folder without data or other files of the names of results",
+                "Choose another output_dir, or move these away.",
+            )
 
     def _require_same_settings(self, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         changed = [(name, now[name], earlier.get(name)) for name in now if name != "score"]

@@ -92,11 +92,12 @@ def test_refuses_an_image_rate_without_enough_normals(alpha: float) -> None:
             make([0.0] * (needed - 1)).decision(1.0, alpha)
 
 
-def test_the_remedy_in_the_refusal_works() -> None:
-    calibration = make([0.0] * 9)
-    with pytest.raises(CalibrationError, match=r"image_false_positive_rate to 0\.1 or more"):
+@pytest.mark.parametrize(("images", "rate"), [(8, 0.112), (9, 0.1), (18, 0.0527)])
+def test_the_remedy_in_the_refusal_works(images: int, rate: float) -> None:
+    calibration = make([0.0] * images)
+    with pytest.raises(CalibrationError, match=f"an image_false_positive_rate of at least {rate}"):
         calibration.decision(1.0, 0.05)
-    assert calibration.decision(1.0, 0.1) == 1
+    assert calibration.decision(1.0, rate) == 1
 
 
 def test_decision_at_exactly_the_rate() -> None:

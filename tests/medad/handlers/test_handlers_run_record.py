@@ -125,3 +125,30 @@ def test_cases_that_are_done_again_are_forgotten_first(run: Any, tmp_path: Path)
     run(resume=True, finished="b")
     assert not (out / "report.html").exists()
     assert [[row["case"] for row in read_csv(out / name)] for name in ("scores.csv", "detections.csv")] == [["b"]] * 2
+
+
+def test_nothing_of_somebody_else_is_replaced(run: Any, tmp_path: Path) -> None:
+    """Results of a case take its folder: images or notes that lie in one of that name would be gone."""
+    out = tmp_path / "out"
+    (out / "a").mkdir(parents=True)
+    (out / "a" / "IMG0001.dcm").write_text("mine")
+    (out / "thesis.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"out: a lie where results would go.*Choose another output_dir"):
+        run()
+    (out / "a").rename(out / "else")
+    (out / "report.html").write_text("mine")
+    with pytest.raises(InputError, match=r"report\.html lie where"):
+        run(case_folders=False)
+    (out / "report.html").unlink()
+    run()
+    (out / "b").mkdir()
+    (out / "b" / "b_mask.png").write_text("result")
+    (out / "b" / "notes.txt").write_text("mine")
+    write_csv(out / "scores.csv", ("case",), [{"case": "b"}])
+    for option in ("resume", "overwrite"):
+        with pytest.raises(InputError, match=r"b/notes\.txt lie where"):
+            run(**{option: True})
+    assert read_csv(out / "scores.csv") == [{"case": "b"}] and (out / "b" / "b_mask.png").is_file()
+    (out / "b" / "notes.txt").unlink()
+    run(overwrite=True)
+    assert not (out / "b").exists() and (out / "thesis.txt").is_file() and (out / "else" / "IMG0001.dcm").is_file()

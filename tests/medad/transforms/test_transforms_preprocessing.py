@@ -93,5 +93,5 @@ def test_slices_of_another_plane_are_those_of_a_volume_turned_that_way(
 
 
 def test_a_plane_that_does_not_exist_is_an_error() -> None:
-    with pytest.raises(ValueError, match="one of sagittal, coronal, axial, got 'oblique'"):
+    with pytest.raises(ValueError, match="slice_plane must be one of sagittal, coronal, axial, got 'oblique'"):
         case_preprocessing(1, 2, [], slice_plane="oblique")
