@@ -41,8 +41,7 @@ class ProgressBar:
         """Open the bar where the run starts or resumes."""
         total = (engine.state.epoch_length or 0) * (engine.state.max_epochs or 1)
         self.loss = None
-        lines = _LinesAboveBars()
-        self.open.enter_context(logging_redirect_tqdm(tqdm_class=lines))  # type: ignore[arg-type]  # it only writes
+        self.open.enter_context(logging_redirect_tqdm(tqdm_class=_LinesAboveBars()))
         self.bar = tqdm(
             desc=self.description,
             total=total or None,

@@ -5,6 +5,7 @@ import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -17,6 +18,15 @@ INK, MUTED, PAPER = (28, 36, 48), (92, 102, 117), (255, 255, 255)
 GAP, MARGIN, NAME_WIDTH, TITLE_HEIGHT, LEGEND_HEIGHT = 8, 18, 132, 30, 42
 LABEL_NAMES: dict[int | None, str] = {1: "abnormal", 0: "normal"}
 DECISION_NAMES: dict[int | None, str] = {1: "called abnormal", 0: "called normal"}
+
+
+class _Line(NamedTuple):
+    """A line of text beside a row; its height includes the space below."""
+
+    text: str
+    color: tuple[int, int, int] = MUTED
+    size: int = 13
+    height: int = 18
 
 
 def save_contact_sheet(path: str | os.PathLike[str], records: Iterable[CaseRecord]) -> Path:
@@ -42,7 +52,11 @@ def save_contact_sheet(path: str | os.PathLike[str], records: Iterable[CaseRecor
     columns = [name for name in PANEL_TITLES if any(name in view.panels for _, view in rows)]
     pictures = [{name: _open(view.panels[name]) for name in columns if name in view.panels} for _, view in rows]
     width = max(picture.width for row in pictures for picture in row.values())
-    heights = [max(picture.height for picture in row.values()) for row in pictures]
+    texts = [_lines(record, view) for record, view in rows]
+    heights = [
+        max(_text_height(text), *(picture.height for picture in row.values()))
+        for text, row in zip(texts, pictures, strict=True)
+    ]
 
     left = MARGIN + NAME_WIDTH
     sheet_width = left + len(columns) * (width + GAP) - GAP + MARGIN
@@ -52,11 +66,8 @@ def save_contact_sheet(path: str | os.PathLike[str], records: Iterable[CaseRecor
     for index, name in enumerate(columns):
         center = left + index * (width + GAP) + width // 2
         draw.text((center, MARGIN + 8), PANEL_TITLES[name], fill=INK, font=_font(15), anchor="mm")
-    for (record, view), row, height in zip(rows, pictures, heights, strict=True):
-        if view is record.views[0]:
-            _write_case(draw, (MARGIN, top), record, _where(view))
-        else:
-            draw.text((MARGIN, top + 2), _where(view), fill=MUTED, font=_font(13))
+    for text, row, height in zip(texts, pictures, heights, strict=True):
+        _write(draw, (MARGIN, top), text)
         for name, picture in row.items():
             place = left + columns.index(name) * (width + GAP) + (width - picture.width) // 2
             sheet.paste(picture, (place, top + (height - picture.height) // 2))
@@ -69,20 +80,28 @@ def save_contact_sheet(path: str | os.PathLike[str], records: Iterable[CaseRecor
     return target
 
 
-def _where(view: CaseView) -> str:
-    return ", ".join(filter(None, (view.plane, "" if view.slice_index is None else f"slice {view.slice_index}")))
-
-
-def _write_case(draw: ImageDraw.ImageDraw, corner: tuple[int, int], record: CaseRecord, where: str) -> None:
-    x, y = corner
+def _lines(record: CaseRecord, view: CaseView) -> list[_Line]:
+    """What stands beside a view: all about the case at its first one, then only which view it is."""
+    where = ", ".join(filter(None, (view.plane, "" if view.slice_index is None else f"slice {view.slice_index}")))
+    if view is not record.views[0]:
+        return [_Line(where)]
     name = record.name if len(record.name) <= 16 else record.name[:15] + "\u2026"
     lines = [LABEL_NAMES.get(record.label, ""), f"score {format_number(record.score)}"]
     if record.p_value is not None:
         lines.append(f"p {format_p_value(record.p_value)}")
     lines += [DECISION_NAMES.get(record.decision, ""), where]
-    draw.text((x, y + 2), name, fill=INK, font=_font(15))
-    for index, line in enumerate(filter(None, lines)):
-        draw.text((x, y + 26 + 18 * index), line, fill=MUTED, font=_font(13))
+    return [_Line(name, INK, 15, 24), *(_Line(line) for line in lines if line)]
+
+
+def _text_height(lines: list[_Line]) -> int:
+    return sum(line.height for line in lines)
+
+
+def _write(draw: ImageDraw.ImageDraw, corner: tuple[int, int], lines: list[_Line]) -> None:
+    x, y = corner
+    for line in lines:
+        draw.text((x, y + 2), line.text, fill=line.color, font=_font(line.size))
+        y += line.height
 
 
 def _write_legend(sheet: Image.Image, x: int, y: int, rows: list[CaseRecord]) -> None:

@@ -2,12 +2,15 @@
 """The contact sheet: layout and errors."""
 
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from medad.report import CaseGallery, CaseRecord, save_contact_sheet, select_cases
-from PIL import Image
+from medad.report.contact_sheet import MARGIN, _open
+from PIL import Image, ImageDraw
 
 
 def records(count: int, *, with_reconstruction: bool = True) -> list:
@@ -29,7 +32,7 @@ def test_one_row_per_case(tmp_path: Path) -> None:
             assert sheet.format == "PNG"
             sizes.append(sheet.size)
     assert sizes[0][0] == sizes[1][0]
-    assert sizes[1][1] - sizes[0][1] == 32 + 64 + 2 * 8  # one flat row, one square row, two gaps
+    assert sizes[1][1] - sizes[0][1] == 42 + 64 + 2 * 8  # a flat row as high as its text, a square one, two gaps
 
 
 def test_one_row_per_view(tmp_path: Path) -> None:
@@ -39,6 +42,26 @@ def test_one_row_per_view(tmp_path: Path) -> None:
         with Image.open(save_contact_sheet(tmp_path / "a.png", [replace(record, views=views)])) as sheet:
             heights.append(sheet.height)
     assert heights[1] - heights[0] == 2 * (64 + 8)
+
+
+def test_text_does_not_run_over_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slices of thick voxels are flat: less high than all that stands beside the first one."""
+    written, write = [], ImageDraw.ImageDraw.text
+
+    def note(draw: ImageDraw.ImageDraw, xy: tuple[float, float], text: str, **style: Any) -> None:
+        if xy[0] == MARGIN:  # beside the pictures
+            written.append(draw.textbbox(xy, text, font=style["font"]))
+        write(draw, xy, text, **style)
+
+    flat = records(2)[0]
+    assert min(_open(flat.views[0].panels["input"]).size) == 32
+    views = [replace(flat.views[0], plane=plane, slice_index=1, slice_count=2) for plane in ("Coronal", "Sagittal")]
+    case = replace(flat, views=views, label=1, p_value=0.5, decision=1)
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", note)
+    save_contact_sheet(tmp_path / "a.png", [case, case])
+    assert len(written) == 2 * (6 + 1)
+    for (left, top, right, bottom), other in combinations(written, 2):
+        assert left >= other[2] or other[0] >= right or top >= other[3] or other[1] >= bottom
 
 
 def test_column_without_pictures_is_left_out(tmp_path: Path) -> None:
