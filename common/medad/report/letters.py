@@ -4,6 +4,9 @@
 They stand on a black margin of their own, so they hide nothing and read alike on a light and on a dark page.
 """
 
+from functools import lru_cache
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
@@ -34,7 +37,7 @@ def add_letters(picture: RGB, letters: tuple[str, str, str, str], margin: int) -
     if margin == 0:
         return picture
     image = Image.fromarray(np.pad(picture, ((margin, margin), (margin, margin), (0, 0))))
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(margin - 1)
+    draw, font = ImageDraw.Draw(image), _font(margin - 1)
     middle = (image.width / 2, image.height / 2)
     left, right, top, bottom = (
         (margin / 2, middle[1]),
@@ -45,3 +48,11 @@ def add_letters(picture: RGB, letters: tuple[str, str, str, str], margin: int) -
     for letter, place in zip(letters, (left, right, top, bottom), strict=True):
         draw.text(place, letter, fill=LETTER_COLOR, font=font, anchor="mm")
     return np.asarray(image)
+
+
+@lru_cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """A font whose I has serifs; that of Pillow looks like a bar."""
+    from matplotlib import get_data_path  # here, so that importing medad does not import matplotlib
+
+    return ImageFont.truetype(Path(get_data_path(), "fonts", "ttf", "DejaVuSansMono-Bold.ttf"), size)

@@ -29,6 +29,15 @@ def test_letters_differ_and_stand_where_they_belong() -> None:
     assert abs(rows.mean() - 41.5) < 4
 
 
+@pytest.mark.parametrize("size", [128, 192, 400])
+def test_the_i_of_the_feet_is_no_bar(size: int) -> None:
+    margin = margin_of(size)
+    framed = add_letters(np.zeros((60, 60, 3), np.uint8), ("R", "L", "S", "I"), margin)
+    letter = framed[-margin:].max(-1) > 0.4 * max(LETTER_COLOR)
+    widths = [row.sum() for row in letter if row.any()]
+    assert min(widths[0], widths[-1]) >= 1.5 * widths[len(widths) // 2]
+
+
 def test_a_tiny_picture_has_no_room() -> None:
     assert margin_of(95) == 0 and margin_of(192) == 12
     picture = np.ones((8, 8, 3), np.uint8)
