@@ -7,12 +7,32 @@ import numpy as np
 from monai.utils import optional_import
 from numpy.typing import NDArray
 
-from .dicom_fault import DicomFault
+from ..errors import InputError
 from .dicom_table import apply_table, highest_entry
 
 pydicom, _ = optional_import("pydicom")
 
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
+
+
+def require_one_polarity(header: Any, where: str) -> None:
+    """Check that a header does not say of the same values that they are bright and that they are dark.
+
+    Args:
+        header: of a DICOM image.
+        where: the file, named in errors.
+
+    Raises:
+        InputError: at MONOCHROME2 (bright is high) beside the PresentationLUTShape INVERSE (bright is low).
+    """
+    kind, shape = (str(header.get(name, "")).strip() for name in ("PhotometricInterpretation", "PresentationLUTShape"))
+    if kind == "MONOCHROME2" and shape == "INVERSE":
+        raise InputError(
+            "MONOCHROME2 beside the PresentationLUTShape INVERSE: bright and dark are exchanged, or not",
+            where=where,
+            expected="MONOCHROME2 with IDENTITY, or MONOCHROME1 with INVERSE",
+            remedy="Export the file again, or correct PresentationLUTShape.",
+        )
 
 
 def as_displayed(values: NDArray[np.float32], header: Any) -> NDArray[np.float32]:
@@ -26,8 +46,7 @@ def as_displayed(values: NDArray[np.float32], header: Any) -> NDArray[np.float32
         Values of the same shape; color is not changed.
 
     Raises:
-        Exception: whatever pydicom raises at a window or table that cannot be applied; ``DicomFault`` where the header
-            contradicts itself.
+        Exception: whatever pydicom raises at a window or table that cannot be applied.
 
     References:
         DICOM PS3.3, C.11.2 (VOI LUT) and C.7.6.3.1.2 (photometric interpretation).
@@ -35,8 +54,6 @@ def as_displayed(values: NDArray[np.float32], header: Any) -> NDArray[np.float32
     kind = str(header.get("PhotometricInterpretation", "")).strip()
     if kind not in _MONOCHROME:
         return values
-    if kind == "MONOCHROME2" and str(header.get("PresentationLUTShape", "")).strip() == "INVERSE":
-        raise DicomFault("MONOCHROME2 beside the PresentationLUTShape INVERSE: bright and dark are exchanged, or not")
     table = header.get("VOILUTSequence")
     low, high = (0, highest_entry(table[0])) if table else _range(header)
     if table:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .declared_size import require_fitting_size
 from .dicom_compressed import decode_compressed
-from .dicom_display import as_displayed
+from .dicom_display import as_displayed, require_one_polarity
 from .dicom_fault import fault_of, name_of_uid
 from .dicom_frames import frame_headers
 from .dicom_measured import as_measured
@@ -65,7 +65,8 @@ def decode_pixels(files: Sequence[str], display: bool = False) -> NDArray[np.flo
         ``(slice, row, column)`` in the order of ``files``, or ``(slice, row, column, channel)`` for color.
 
     Raises:
-        InputError: if pixels are damaged, or compressed in another way, or the window cannot be applied.
+        InputError: if pixels are damaged, or compressed in another way, or the window cannot be applied,
+            or the header says both bright and dark.
     """
     decoded = [_decode(file, display) for file in files]
     values = np.concatenate([values for values, _ in decoded])
@@ -112,6 +113,8 @@ def _decode(file: str, display: bool) -> tuple[NDArray[np.float32], NDArray[np.b
     padding = declared_padding(stored, data)
     if not display:
         return values, padding
+    for header in headers:
+        require_one_polarity(header, file)
     try:
         shown = [as_displayed(frame, header) for frame, header in zip(values, headers, strict=True)]
         return np.stack(shown), padding

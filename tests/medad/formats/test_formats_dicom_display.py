@@ -88,8 +88,9 @@ def test_an_impossible_window_is_named(dicom: Callable[..., str]) -> None:
 
 def test_a_header_that_says_both_bright_and_dark_is_refused(dicom: Callable[..., str]) -> None:
     path = dicom("m.dcm", STORED, PresentationLUTShape="INVERSE", **TAGS)
-    with pytest.raises(InputError, match="MONOCHROME2 beside the PresentationLUTShape INVERSE"):
+    with pytest.raises(InputError, match="MONOCHROME2 beside the PresentationLUTShape INVERSE") as caught:
         _read(path)
+    assert "correct PresentationLUTShape" in str(caught.value) and "WindowCenter" not in str(caught.value)
     np.testing.assert_array_equal(_read(path, MedicalImageReader), STORED)
     both = dicom("i.dcm", STORED, PresentationLUTShape="INVERSE", PhotometricInterpretation="MONOCHROME1", **TAGS)
     np.testing.assert_array_equal(_read(both), 4095 - STORED)
