@@ -126,7 +126,7 @@ def plain_errors() -> None:
     Other exceptions keep their traceback, and the exit status is 1 either way.
     """
     sys.excepthook = _show
-    threading.excepthook = lambda hook: _show(hook.exc_type, hook.exc_value or hook.exc_type(), hook.exc_traceback)
+    threading.excepthook = _show_of_thread
     print_any_text()
 
 
@@ -135,6 +135,11 @@ def print_any_text() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _show_of_thread(hook: threading.ExceptHookArgs) -> None:
+    if hook.exc_type is not SystemExit:  # it ends the thread, and is no error
+        _show(hook.exc_type, hook.exc_value or hook.exc_type(), hook.exc_traceback)
 
 
 def _show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

@@ -16,6 +16,7 @@ _NO_DEVICE = re.compile(
 _QUOTED = re.compile(r"Failed to evaluate ConfigExpression:\s*['\"](\$.*)['\"]", re.DOTALL)
 _SHARED_MEMORY = re.compile(r"shared memory\(shm\)|out of shared memory|unable to (write to|mmap|resize) file </torch_")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_AGAIN = "Run it again; with resume, where the command takes it, it goes on from what is finished."
 _EVALUATED = "<string>"
 """File name of what is no file: an expression of a configuration."""
 
@@ -52,7 +53,7 @@ def is_full_disk(error: BaseException) -> bool:
 def _interrupted(error: BaseException) -> str | None:
     if not isinstance(error, KeyboardInterrupt):
         return None
-    return "interrupted. What is finished stays; with resume the run goes on from there."
+    return f"interrupted. {_AGAIN}"
 
 
 def _missing_package(error: BaseException) -> str | None:
@@ -91,7 +92,7 @@ def _no_shared_memory(error: BaseException) -> str | None:
 def _of_the_system(error: BaseException) -> str | None:
     root = causes(error)[-1]
     if is_full_disk(root):
-        return "the disk is full. Make room, and resume the run."
+        return f"the disk is full. Make room. {_AGAIN}"
     if not isinstance(root, OSError) or root.filename is None:
         return None
     name = root.filename if isinstance(root.filename, str) else repr(root.filename)

@@ -70,7 +70,7 @@ def _full_disk_named(path: Path) -> Iterator[None]:
             "the disk is full",
             where=path,
             expected="room for what is written there",
-            remedy="Make room, and resume the run: what is finished stays.",
+            remedy="Make room, and run it again, with resume where the command takes it.",
         ) from error
 
 

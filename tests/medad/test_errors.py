@@ -34,6 +34,23 @@ def test_plain_errors_hide_the_traceback_of_known_errors_only() -> None:
         assert done.returncode == 1 and ("Traceback" in done.stderr) is expected
 
 
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        ("InputError('bad', where='a', expected='b', remedy='c.')", "\nerror: a: bad. Expected b. c.\n"),
+        ("SystemExit(3)", ""),
+    ],
+)
+def test_errors_of_a_thread_are_as_plain_and_its_end_is_none(error: str, shown: str) -> None:
+    code = (
+        "from threading import Thread; from medad.errors import *; plain_errors()\n"
+        f"def fail(): raise {error}\n"
+        "thread = Thread(target=fail); thread.start(); thread.join()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, shown)
+
+
 def test_a_part_of_a_configuration_that_refuses_its_values_is_named() -> None:
     code = (
         "from monai.bundle import ConfigParser; from medad.errors import plain_errors; plain_errors(); "

@@ -37,7 +37,7 @@ def wrapped(error: BaseException) -> RuntimeError:
         (RuntimeError("unable to allocate shared memory(shm) for file </torch_1>: No (28)"), ["num_workers to 0"]),
         (RuntimeError("worker is killed by signal: Bus error. It is possible that workers are out of shared memory"),
          ["/dev/shm"]),
-        (KeyboardInterrupt(), ["interrupted", "resume"]),
+        (KeyboardInterrupt(), ["interrupted", "with resume, where the command takes it"]),
     ],
 )  # fmt: skip
 def test_errors_of_system_and_libraries(error: BaseException, words: list[str]) -> None:
