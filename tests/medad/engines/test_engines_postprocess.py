@@ -44,6 +44,7 @@ def test_one_step_needs_no_compose() -> None:
 def test_without_calibration_what_came_before_is_kept() -> None:
     case, error = postprocess_case(ITEM, torch.rand(1, 4, 5), Compose([_score, _uncalibrated, _mask]))
     assert isinstance(error, CalibrationError)
+    assert case["note"] == f"{error} There is no mask."
     assert "anomaly_score" in case and "mask" not in case
 
 
