@@ -104,7 +104,7 @@ class RunRecord:
         if foreign:
             more = f" and {len(foreign) - _MOST} more" if len(foreign) > _MOST else ""
             raise self._refusal(
-                f"{', '.join(foreign[:_MOST])}{more} lie where results would go, and no run has written them",
+                f"written by no run and in the place of results: {', '.join(foreign[:_MOST])}{more}",
                 "a folder without data or other files of the names of results",
                 "Choose another output_dir, or move these away.",
             )

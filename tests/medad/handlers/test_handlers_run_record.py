@@ -133,11 +133,11 @@ def test_nothing_of_somebody_else_is_replaced(run: Any, tmp_path: Path) -> None:
     (out / "a").mkdir(parents=True)
     (out / "a" / "IMG0001.dcm").write_text("mine")
     (out / "thesis.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"out: a lie where results would go.*Choose another output_dir"):
+    with pytest.raises(InputError, match=r"in the place of results: a\. .*Choose another output_dir"):
         run()
     (out / "a").rename(out / "else")
     (out / "report.html").write_text("mine")
-    with pytest.raises(InputError, match=r"report\.html lie where"):
+    with pytest.raises(InputError, match=r"in the place of results: report\.html"):
         run(case_folders=False)
     (out / "report.html").unlink()
     run()
@@ -146,7 +146,7 @@ def test_nothing_of_somebody_else_is_replaced(run: Any, tmp_path: Path) -> None:
     (out / "b" / "notes.txt").write_text("mine")
     write_csv(out / "scores.csv", ("case",), [{"case": "b"}])
     for option in ("resume", "overwrite"):
-        with pytest.raises(InputError, match=r"b/notes\.txt lie where"):
+        with pytest.raises(InputError, match=r"in the place of results: b/notes\.txt"):
             run(**{option: True})
     assert read_csv(out / "scores.csv") == [{"case": "b"}] and (out / "b" / "b_mask.png").is_file()
     (out / "b" / "notes.txt").unlink()
