@@ -58,7 +58,7 @@ def test_what_a_client_changes_changes_the_result(smoke_model: SmokeModel, tmp_p
     ask = _Client(smoke_model, tmp_path)
     assert set(ask.shown) <= set(CHANGES)
     result, mask = ask()
-    assert set(result) == {"anomaly_score", "p_value", "decision"} and json.dumps(result)
+    assert set(result) == {"anomaly_score", "p_value", "decision", "note"} and json.dumps(result)
     marking = {"threshold": 1e-4}
     for name in ask.shown:
         if name in ("voxel_false_positive_rate", "image_false_positive_rate", "threshold"):
