@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures shared by all tests: real images where they are, a fixed seed, few threads."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,15 @@ torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
 def _seed() -> None:
     """Give every test the same random state, whatever ran before it."""
     set_determinism(0)
+
+
+@pytest.fixture(autouse=True)
+def _log_levels() -> Iterator[None]:
+    """Put back what a command sets for its log."""
+    levels = {name: logging.getLogger(name).level for name in ("medad", "monai", "ignite", "torch.onnx")}
+    yield
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
 
 
 @pytest.fixture(scope="session")

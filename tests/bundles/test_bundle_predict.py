@@ -5,12 +5,11 @@ import csv
 import doctest
 import filecmp
 import json
-import logging
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +25,6 @@ from monai.data import MetaTensor
 from PIL import Image
 
 Infer = Callable[..., Path]
-
-
-@pytest.fixture(autouse=True)
-def _levels() -> Iterator[None]:
-    """Put back what the door sets for the command line."""
-    levels = {name: logging.getLogger(name).level for name in ("medad", "monai", "ignite")}
-    yield
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
 
 
 @pytest.fixture

@@ -1,18 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-import logging
-from collections.abc import Iterator
 
 import pytest
 from medad.command_line import door, door_parser, parse_with_keys
 from medad.errors import InputError
-
-
-@pytest.fixture(autouse=True)
-def levels() -> Iterator[None]:
-    before = {name: logging.getLogger(name).level for name in ("medad", "monai", "ignite", "torch.onnx")}
-    yield
-    for name, level in before.items():
-        logging.getLogger(name).setLevel(level)
 
 
 def test_keys_of_a_configuration_stand_beside_the_options_of_the_door() -> None:
