@@ -23,7 +23,7 @@ class CheckCases:
     say; an image that is not would end the training at its first validation.
 
     Args:
-        dataloader: of these cases.
+        dataloader: loader of the cases.
         calibration: what will be calibrated on the normal ones of them; a warning says if they are too few.
     """
 
