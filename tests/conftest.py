@@ -20,12 +20,16 @@ def _seed() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _log_levels() -> Iterator[None]:
-    """Put back what a command sets for its log."""
-    levels = {name: logging.getLogger(name).level for name in ("medad", "monai", "ignite", "torch.onnx")}
+def _logs() -> Iterator[None]:
+    """Put back what a command sets for its log: levels, and handlers of the root."""
+    root = logging.getLogger()
+    handlers = set(root.handlers)
+    levels = {name: logging.getLogger(name).level for name in (None, "medad", "monai", "ignite", "torch.onnx")}
     yield
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
+    for handler in set(root.handlers) - handlers:
+        root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")

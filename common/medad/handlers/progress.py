@@ -41,12 +41,14 @@ class ProgressBar:
         """Open the bar where the run starts or resumes."""
         total = (engine.state.epoch_length or 0) * (engine.state.max_epochs or 1)
         self.loss = None
-        self.open.enter_context(logging_redirect_tqdm(tqdm_class=_LinesAboveBars()))
+        shown = idist.get_rank() == 0
+        if shown:
+            self.open.enter_context(logging_redirect_tqdm(tqdm_class=_LinesAboveBars()))
         self.bar = tqdm(
             desc=self.description,
             total=total or None,
             initial=engine.state.iteration,
-            disable=idist.get_rank() != 0,
+            disable=not shown,
             dynamic_ncols=True,
             mininterval=0.5,
         )

@@ -60,6 +60,8 @@ def test_an_error_closes_the_bar_and_goes_on(capsys: pytest.CaptureFixture[str])
 
 def test_other_ranks_are_silent(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("ignite.distributed.get_rank", lambda: 1)
+    monkeypatch.setattr(logging.getLogger(), "level", logging.INFO)  # ignite tells the end of an epoch
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
     _train(ProgressBar("training"), [1.0])
     assert not capsys.readouterr().err
 
