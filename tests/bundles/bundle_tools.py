@@ -41,13 +41,14 @@ def asked(marker: str = "", runs: bool = True) -> list[Any]:
 
     Args:
         marker: ``one_bundle`` for what no method changes, such as commands; ``each_kind`` for what a method changes
-            little; nothing for what each bundle promises.
+            little; nothing for what each bundle promises, and ``one_fast`` where that takes half a minute.
         runs: whether the test runs a bundle, which takes seconds; what only reads it is asked of all in `make test`.
     """
     kinds = of_each_kind()
     chosen, fast = {
         "one_bundle": (kinds[:1], kinds[:1]),
         "each_kind": (kinds, kinds[:1]),
+        "one_fast": (BUNDLES, kinds[:1]),
         "": (BUNDLES, kinds if runs else BUNDLES),
     }[marker]
     return [folder if folder in fast else pytest.param(folder, marks=pytest.mark.slow) for folder in chosen]

@@ -19,7 +19,9 @@ from medad.phantom import write_phantom_dataset
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every test that asks for a bundle over all of them, or over fewer where a marker says so."""
     if "bundle" in metafunc.fixturenames:
-        markers = [name for name in ("one_bundle", "each_kind") if metafunc.definition.get_closest_marker(name)]
+        markers = [
+            name for name in ("one_bundle", "each_kind", "one_fast") if metafunc.definition.get_closest_marker(name)
+        ]
         bundles = asked(*markers, runs="shared" in metafunc.fixturenames)  # the folder of phantoms and trained models
         metafunc.parametrize("bundle", bundles, ids=lambda folder: folder.name, scope="session")
 

@@ -200,7 +200,7 @@ def test_a_malformed_calibration_leaves_maps_and_scores(
 
 
 @pytest.mark.parametrize("name", ["names", "lists", "calibrations"])
-@pytest.mark.parametrize("count", [None, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [None, pytest.param(60, marks=pytest.mark.slow)])
 @pytest.mark.one_bundle
 def test_strange_names_lists_and_calibrations(
     smoke_model: SmokeModel, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, count: int | None

@@ -265,11 +265,12 @@ def _learns(bundle: Path, spatial_dims: int, learned: Learned, folder: Path) -> 
     assert trained >= untrained + 0.15
 
 
+@pytest.mark.one_fast
 def test_learns_in_2d(bundle: Path, learned: Learned, tmp_path: Path) -> None:
     _learns(bundle, 2, learned, tmp_path)
 
 
 @pytest.mark.slow
 def test_learns_in_3d(bundle: Path, learned: Learned, tmp_path: Path) -> None:
-    usually(bundle, "autoencoder", "denoising_autoencoder", "dtunet", "microcalcification_cascade")
+    usually(bundle, "autoencoder", "denoising_autoencoder", "dtunet")
     _learns(bundle, 3, learned, tmp_path)

@@ -309,6 +309,7 @@ def test_training_stops_and_resumes_without_a_trace(bundle: Path, phantom_2d: Pa
     assert same_weights(whole, train("stopped", 2, resume=True))
 
 
+@pytest.mark.one_fast
 def test_volumes_train_with_volume_3d(bundle: Path, phantom_3d: Path, tmp_path: Path) -> None:
     _volumes_train(bundle, 3, phantom_3d, tmp_path)
 
@@ -402,6 +403,7 @@ def test_a_spot_returns_to_its_voxel(
     np.testing.assert_allclose(center, [22.5, 16.5, 27.5], atol=1.0)
 
 
+@pytest.mark.one_fast
 def test_every_option_changes_what_it_says(infer: Infer, smoke_model: SmokeModel, tmp_path: Path) -> None:
     changes = {
         "foreground_threshold": 0.5,

@@ -19,6 +19,7 @@ def _runs(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.each_kind
 def test_training_and_evaluation_are_tracked(
     bundle: Path, phantom_2d: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,7 +38,7 @@ def read_all(folder: Path, results: Path, bundles: list[Path]) -> list[dict[str,
 
 @pytest.mark.parametrize(
     ("seed", "bundles"),
-    [(0, BUNDLES[:1]), *(pytest.param(seed, of_each_kind(), marks=pytest.mark.slow) for seed in (1, 5))],
+    [(0, BUNDLES[:1]), pytest.param(1, of_each_kind(), marks=pytest.mark.slow)],
 )
 def test_every_malformed_image_has_one_clear_outcome(tmp_path: Path, seed: int, bundles: list[Path]) -> None:
     count = 1000
