@@ -266,6 +266,11 @@ def test_dicom_nested_deeper_needs_recursive(dicom_series, tmp_path):
     [
         *("{", "[]", '{"test": 1}', '{"test": [{"mask": "a"}]}', '{"test": ["a.png"]}'),
         '{"test": [{"image": "a.png", "mask": ["a.png", "b.png"]}]}',
+        *(
+            f'{{"test": [{{"image": "a.png", "{key}": {value}}}]}}'
+            for key in ("mask", "foreground")
+            for value in ("{}", "[]", "0")
+        ),
     ],
 )
 def test_malformed_json(tmp_path, content):

@@ -75,7 +75,7 @@ def _item(row: Any, file: Path, name: str, index: int) -> Item:
         raise _malformed(file, f"entry {index} of {name} has no {IMAGE!r}")
     item = {key: value for key, value in row.items() if value is not None and key not in _RESULTS}
     for key in _PATH_KEYS:
-        if item.get(key):
+        if item.get(key, "") != "":  # a mask "" marks nothing
             if not _is_path(item[key], several=key == IMAGE):
                 raise _malformed(file, f"{key} {repr(item[key])[:_LONGEST]} in entry {index} of {name} is no path")
             item[key] = _absolute(item[key], file.parent)
