@@ -30,7 +30,7 @@ def read_circles(circles: Any, axes: int, where: str) -> Tensor:
     """
     try:
         rows = torch.as_tensor(circles).to("cpu", torch.float64)
-    except (ValueError, TypeError, RuntimeError):
+    except (ValueError, TypeError, RuntimeError, OverflowError):
         rows = torch.full((1, 1), torch.nan, dtype=torch.float64)
     columns = ", ".join((*"xyz"[:axes], "radius"))
     if rows.ndim != 2 or rows.shape[1] != axes + 1 or not bool(rows.isfinite().all() and (rows[:, -1] >= 0).all()):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lesions as circles: read, checked against the image, drawn; and the table that usually lists them."""
 
+from typing import Any
+
 import pytest
 import torch
 from medad.errors import InputError
@@ -29,3 +31,9 @@ def test_balls_are_drawn() -> None:
 def test_circles_of_other_axes_are_refused() -> None:
     with pytest.raises(InputError, match=r"^c: circles \[\[4, 4, 1\]\].*x, y, z, radius"):
         DrawCirclesd()({"image": torch.rand(1, 9, 9, 9), "circles": [[4, 4, 1]], "case": "c"})
+
+
+@pytest.mark.parametrize("circles", [[[1, 1, 10**400]], [[1, 1, float("nan")]], [["a", "b", "c"]], [[1, 1, 1], [2]], 7])
+def test_what_is_no_circle_is_refused(circles: Any) -> None:
+    with pytest.raises(InputError, match=r"^c: circles .*finite"):
+        DrawCirclesd()({"image": torch.rand(1, 9, 9), "circles": circles, "case": "c"})
