@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Morphology against SciPy and scikit-image."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from medad.morphology import (
+    convex_hull,
     drop_small,
     erode,
     fill_holes,
@@ -12,6 +15,7 @@ from medad.morphology import (
     label_components,
     largest,
     neighborhood,
+    relative_depth,
 )
 from scipy import ndimage
 from skimage import morphology
@@ -105,3 +109,41 @@ def test_hole_filling_equals_scipy(shape: tuple[int, ...]) -> None:
     slices = np.stack([ndimage.binary_fill_holes(plane) for plane in np.moveaxis(mask, -1, 0)], axis=-1)
     if len(shape) == 3:
         assert np.array_equal(fill_holes(mask, 2), slices)
+
+
+def test_the_convex_hull_of_a_triangle_off_the_center() -> None:
+    corners = np.zeros((30, 50), dtype=bool)
+    corners[[2, 25, 25], [40, 5, 45]] = True
+    hull = convex_hull(corners)
+    expected = morphology.convex_hull_image(corners, offset_coordinates=False)
+    assert bool((hull >= expected).all()) and hull.sum() - expected.sum() < 60  # pixels that an edge runs through
+    assert not hull[2, 5] and not hull[28].any()
+
+
+@pytest.mark.parametrize("shape", [(slice(0), slice(0)), (3, 4), (slice(2, 6), 4), (range(5), range(5))])
+def test_a_hull_without_an_area_is_the_mask(shape: Any) -> None:
+    mask = np.zeros((8, 9), dtype=bool)
+    mask[shape] = True
+    assert (convex_hull(mask) == mask).all()
+
+
+@pytest.mark.parametrize(("spatial_dims", "size"), [(2, (9, 11)), (3, (9, 11, 7))])
+def test_depth_counts_voxels_to_the_rim(spatial_dims: int, size: tuple[int, ...]) -> None:
+    mask = torch.zeros(1, *size)
+    mask[(0, *[slice(1, n - 1) for n in size])] = 1
+    depth = relative_depth(mask, spatial_dims)
+    middle = tuple(n // 2 for n in size)
+    deepest = min(size) // 2
+    assert depth.dtype == torch.float32 and float(depth[(0, *middle)]) == 1.0
+    assert float(depth[(0, 1, *middle[1:])]) == pytest.approx(1 / deepest)
+    assert not bool(depth[mask == 0].any())
+
+
+def test_the_border_of_an_image_is_no_rim_and_slices_have_their_own_depth() -> None:
+    cut = torch.zeros(1, 10, 8)
+    cut[:, :4] = 1  # it goes on beyond the image
+    assert torch.equal(relative_depth(cut, 2)[0, :, 3], torch.tensor([1.0, 0.75, 0.5, 0.25, 0, 0, 0, 0, 0, 0]))
+    stack = torch.stack([cut, torch.ones_like(cut), torch.zeros_like(cut)], dim=-1)
+    depth = relative_depth(stack, 2)
+    assert torch.equal(depth[..., 0], relative_depth(cut, 2))
+    assert bool((depth[..., 1] == 1).all()) and not bool(depth[..., 2].any())

@@ -9,8 +9,10 @@ from .check_image import CheckImaged
 from .circles import DrawCirclesd, read_circles
 from .colors import collapse_equal_colors
 from .crop_centers import CropCentersd
+from .fit_object import FitObjectToGridd, object_box
 from .fit_to_grid import FitToGrid, FitToGridd
-from .foreground import ForegroundMaskd, foreground_mask
+from .foreground import ForegroundMaskd, ObjectMaskd, foreground_mask
+from .head import HeadMaskd, head_mask
 from .load_image import LoadImageFiled
 from .load_mask import LoadMaskd
 from .normalization import ScaleByForegroundd, scale_by_foreground
@@ -19,6 +21,7 @@ from .preprocessing import case_preprocessing
 from .slices import SlicesOfVolume
 from .spots import BrightSpotsd, bright_spots
 from .synthetic_anomaly import RandSyntheticAnomaly, RandSyntheticAnomalyd
+from .tissue import ScaleByTissued, scale_by_tissue
 
 __all__ = [
     "BackgroundToZerod",
@@ -28,15 +31,19 @@ __all__ = [
     "ChestWallLeftd",
     "CropCentersd",
     "DrawCirclesd",
+    "FitObjectToGridd",
     "FitToGrid",
     "FitToGridd",
     "ForegroundMaskd",
+    "HeadMaskd",
     "LoadImageFiled",
     "LoadMaskd",
+    "ObjectMaskd",
     "OrientVolumed",
     "RandSyntheticAnomaly",
     "RandSyntheticAnomalyd",
     "ScaleByForegroundd",
+    "ScaleByTissued",
     "SlicesOfVolume",
     "SyntheticAnomaly",
     "background_to_zero",
@@ -46,9 +53,12 @@ __all__ = [
     "collapse_equal_colors",
     "draw_balls",
     "foreground_mask",
+    "head_mask",
     "insert_anomaly",
+    "object_box",
     "read_circles",
     "scale_by_foreground",
+    "scale_by_tissue",
     "slice_axis",
     "slice_plane",
 ]

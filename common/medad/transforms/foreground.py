@@ -5,6 +5,7 @@
 with ``low_c``, ``high_c`` the 1st and 99th percentile of channel ``c``.
 """
 
+from abc import abstractmethod
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -65,25 +66,73 @@ def nearest_rank(values: torch.Tensor, q: float) -> torch.Tensor:
     return flat.kthvalue(round(q * (flat.numel() - 1)) + 1).values
 
 
-class ForegroundMaskd(Transform):
-    """Give every case a foreground: the one of the data list, else the one computed from the image.
+class ObjectMaskd(Transform):
+    """Give every case a foreground: the one of the data list, else the one that :meth:`find` sees in the image.
 
     A mask of the data list wins; it must already lie on the grid of the image and becomes 0/1 uint8. A computed one
     carries the image's affine and history, so that ``Invertd(orig_keys="image")`` takes it back with the map.
 
     Args:
-        spatial_dims: see :func:`foreground_mask`.
         image_key: the image to look at.
         foreground_key: where the mask is, or goes.
-        threshold: see :func:`foreground_mask`.
-        min_component: see :func:`foreground_mask`.
 
     Shape:
         image: ``(C, *spatial)``; foreground: ``(1, *spatial)``, uint8.
 
     Raises:
+        InputError: in a call, if the mask of the data list has another shape than the image.
+    """
+
+    def __init__(self, image_key: str = Keys.IMAGE, foreground_key: str = Keys.FOREGROUND) -> None:
+        self.image_key = image_key
+        self.foreground_key = foreground_key
+
+    @abstractmethod
+    def find(self, image: torch.Tensor, where: str) -> torch.Tensor:
+        """Find the object.
+
+        Args:
+            image: ``(C, *spatial)``.
+            where: name of the case.
+
+        Returns:
+            Boolean mask ``(1, *spatial)``.
+        """
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Add the foreground to the case."""
+        result = dict(data)
+        image = result[self.image_key]
+        given = result.get(self.foreground_key)
+        where = str(result.get(Keys.CASE, self.foreground_key))
+        if given is None:
+            mask, like = self.find(image, where), image
+        else:
+            mask, like = torch.as_tensor(given) > 0, given
+            if mask.shape != (1, *image.shape[1:]):
+                raise InputError(
+                    f"foreground of shape {tuple(mask.shape)} found",
+                    where=where,
+                    expected=f"{(1, *image.shape[1:])}, one channel on the grid of the image",
+                    remedy="Resample the foreground with the image, or leave it out of the data list.",
+                )
+        result[self.foreground_key] = _like(mask, like)
+        return result
+
+
+class ForegroundMaskd(ObjectMaskd):
+    """Give every case a foreground: the one of the data list, else the one of :func:`foreground_mask`.
+
+    Args:
+        spatial_dims: see :func:`foreground_mask`.
+        image_key: see :class:`ObjectMaskd`.
+        foreground_key: see :class:`ObjectMaskd`.
+        threshold: see :func:`foreground_mask`.
+        min_component: see :func:`foreground_mask`.
+
+    Raises:
         ValueError: at construction, if an argument is out of its range.
-        InputError: if the mask of the data list has another shape than the image.
+        InputError: see :class:`ObjectMaskd`.
     """
 
     def __init__(
@@ -94,31 +143,15 @@ class ForegroundMaskd(Transform):
         threshold: float = 0.1,
         min_component: float = 0.1,
     ) -> None:
+        super().__init__(image_key, foreground_key)
         _check_settings(spatial_dims, threshold, min_component)
         self.spatial_dims = spatial_dims
-        self.image_key = image_key
-        self.foreground_key = foreground_key
         self.threshold = threshold
         self.min_component = min_component
 
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Add the foreground to the case."""
-        result = dict(data)
-        image = result[self.image_key]
-        given = result.get(self.foreground_key)
-        if given is None:
-            mask, like = foreground_mask(image, self.spatial_dims, self.threshold, self.min_component), image
-        else:
-            mask, like = torch.as_tensor(given) > 0, given
-            if mask.shape != (1, *image.shape[1:]):
-                raise InputError(
-                    f"foreground of shape {tuple(mask.shape)} found",
-                    where=result.get(Keys.CASE, self.foreground_key),
-                    expected=f"{(1, *image.shape[1:])}, one channel on the grid of the image",
-                    remedy="Resample the foreground with the image, or leave it out of the data list.",
-                )
-        result[self.foreground_key] = _like(mask, like)
-        return result
+    def find(self, image: torch.Tensor, where: str) -> torch.Tensor:
+        """Find the object."""
+        return foreground_mask(image, self.spatial_dims, self.threshold, self.min_component)
 
 
 def _like(mask: torch.Tensor, like: Any) -> torch.Tensor:

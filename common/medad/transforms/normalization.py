@@ -5,6 +5,7 @@ Zero is the background by then (:class:`BackgroundToZerod`), so an offset does n
 """
 
 from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import torch
 from monai.config import KeysCollection
@@ -95,10 +96,8 @@ class ScaleByForegroundd(MapTransform):
         """
         case = dict(data)
         for key in self.key_iterator(case):
-            foreground = case[self.foreground_key]
-            case[key] = self._scaled(case[key], foreground)
-            source = getattr(case[key], "meta", {}).get(ImageMetaKey.FILENAME_OR_OBJ, case.get(Keys.CASE, key))
-            _require_contrast(case[key], foreground, str(source))
+            case[key] = self._scaled(case[key], case[self.foreground_key])
+            require_contrast(case, key, self.foreground_key)
         return case
 
     def _scaled(self, image: Tensor, foreground: Tensor) -> Tensor:
@@ -107,14 +106,24 @@ class ScaleByForegroundd(MapTransform):
         return (self.target / (self.window[1] - self.window[0]) * image).clamp(0.0, self.clip)
 
 
-def _require_contrast(image: Tensor, foreground: Tensor, where: str) -> None:
-    values = image.as_subclass(Tensor)[:, foreground.as_subclass(Tensor)[0] != 0]
+def require_contrast(case: Mapping[Hashable, Any], key: str, foreground_key: str) -> None:
+    """Refuse an image whose object has one value only after scaling.
+
+    Args:
+        case: with the image ``(C, *spatial)`` and its foreground ``(1, *spatial)``.
+        key: key of the image.
+        foreground_key: key of the foreground.
+
+    Raises:
+        InputError: naming the file.
+    """
+    values = case[key].as_subclass(Tensor)[:, case[foreground_key].as_subclass(Tensor)[0] != 0]
     if bool((values != values[:, :1]).any()):
         return
     one_value = f"the object has one value only, {abs(values[0, 0].item()):g} after scaling" if values.numel() else ""
     raise InputError(
         one_value or "there is no object: the foreground is empty",
-        where=where,
+        where=str(getattr(case[key], "meta", {}).get(ImageMetaKey.FILENAME_OR_OBJ, case.get(Keys.CASE, key))),
         expected="an object with contrast, brighter than its background",
         remedy="Look at the image; check intensity_window, foreground_threshold, or the foreground of the data list.",
     )

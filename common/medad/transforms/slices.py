@@ -30,7 +30,8 @@ class SlicesOfVolume(Transform):
 
     Args:
         spatial_dims: axes of the network, 2 or 3.
-        min_foreground: share of the largest foreground of a slice of this volume that a slice must have, in [0, 1].
+        min_foreground: share of the largest foreground of a slice of this volume that a slice must have, in [0, 1]; of
+            no effect where each slice was stretched to its object, see :class:`FitObjectToGridd`.
 
     Shape:
         ``image (C, x, y, z)``, ``foreground`` and ``mask`` ``(1, x, y, z)`` become those of one slice, without ``z``.
