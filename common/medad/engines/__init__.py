@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Engines: ignite glue on MONAI's supervised trainer and evaluator."""
 
+from .atlas_builder import AtlasBuilder
 from .calibrator import Calibrator
 from .candidate_crops import CandidateCrops
 from .evaluator import AnomalyEvaluator, CohortError
@@ -23,6 +24,7 @@ from .trainer import AnomalyTrainer
 __all__ = [
     "AnomalyEvaluator",
     "AnomalyTrainer",
+    "AtlasBuilder",
     "Calibrator",
     "CandidateCrops",
     "CohortError",

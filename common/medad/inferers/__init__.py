@@ -10,6 +10,7 @@ from .harmonized_partial_diffusion import HarmonizedPartialDiffusionInferer
 from .partial_diffusion import PartialDiffusionInferer
 from .perceptual import PerceptualInferer
 from .reconstruction import ReconstructionInferer
+from .standardized import StandardizedInferer
 from .uncertainty import UncertaintyInferer
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "PartialDiffusionInferer",
     "PerceptualInferer",
     "ReconstructionInferer",
+    "StandardizedInferer",
     "UncertaintyInferer",
 ]

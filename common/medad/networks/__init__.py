@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks: plain modules, ``spatial_dims`` first, 2D and 3D from one class."""
 
+from .atlas.normative_atlas import NormativeAtlas
 from .autoencoders.autoencoder import Autoencoder
 from .autoencoders.constrained_autoencoder import ConstrainedAutoencoder
 from .autoencoders.denoising_unet import DenoisingUNet
@@ -41,6 +42,7 @@ __all__ = [
     "FrozenFeatures",
     "GuidedDiffusion",
     "MemoryAutoencoder",
+    "NormativeAtlas",
     "OnnxNetwork",
     "PerceptualAutoencoder",
     "PerceptualDistance",

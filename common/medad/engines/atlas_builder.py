@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Atlas builder: normal images into the bank of an atlas."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine, Events
+from monai.engines import Trainer
+from monai.utils import CommonKeys
+from torch import Tensor
+
+from ..keys import Keys
+from ..morphology import relative_depth
+from ..networks import NormativeAtlas
+from .prepare_batch import on_device
+
+_logger = logging.getLogger(__name__)
+
+
+class AtlasBuilder(Trainer):
+    """Put every training image into the bank of an atlas; the bank of an earlier epoch is emptied.
+
+    ``state.output`` is ``[{"loss": distance}]``, the mean distance of the images of a batch to the most similar ones
+    that were known before: it falls while the bank comes to hold what there is.
+
+    Args:
+        device: where the network is.
+        max_epochs: passes over the images; more than one is of no use unless they are augmented.
+        train_data_loader: batches with ``image`` ``(B, C, *spatial)`` and ``foreground`` ``(B, 1, *spatial)``.
+        network: the atlas.
+        train_handlers: what happens beside.
+    """
+
+    def __init__(
+        self,
+        device: torch.device | str,
+        max_epochs: int,
+        train_data_loader: Iterable[Any],
+        network: NormativeAtlas,
+        train_handlers: Sequence[Any] | None = None,
+    ) -> None:
+        super().__init__(
+            device=torch.device(device),
+            max_epochs=max_epochs,
+            data_loader=train_data_loader,
+            decollate=False,
+        )
+        self.network = network
+        self.add_event_handler(Events.EPOCH_STARTED, network.forget)
+        self.add_event_handler(Events.EPOCH_COMPLETED, self._complete)
+        self._register_handlers(train_handlers or [])  # they find the whole bank
+
+    def _complete(self) -> None:
+        if idist.get_world_size() > 1:
+            self.network.gather()
+        bank = self.network.bank
+        size = bank.numel() * bank.element_size() / 1e6
+        _logger.info("atlas: %d normal images and their mirror images, %.1f MB", len(bank), size)
+
+    def _iteration(self, engine: Engine, batchdata: dict[str, Tensor]) -> Any:
+        images = on_device(batchdata[Keys.IMAGE], engine.state.device, False)
+        depths = [relative_depth(mask, self.network.spatial_dims) for mask in batchdata[Keys.FOREGROUND]]
+        depth = on_device(torch.stack(depths), engine.state.device, False)
+        return [{CommonKeys.LOSS: self.network.remember(images, depth).mean()}]
