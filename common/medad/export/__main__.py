@@ -16,7 +16,7 @@ def summary(release: Release, without_weights: bool) -> str:
         without_weights: whether the weights were left out on purpose.
 
     Returns:
-        Folder, zip file and its SHA-256, and what is missing.
+        Folder, zip file and its SHA-256, what is missing, and what has to be known before it is shared.
     """
     lines = [f"Folder:  {release.folder}", f"Zip:     {release.archive}", f"SHA-256: {release.sha256}"]
     if without_weights:
@@ -25,6 +25,8 @@ def summary(release: Release, without_weights: bool) -> str:
         lines.append(
             "No calibration.json beside the weights: there are maps and scores, but no masks, until it is run."
         )
+    if release.holds_images:
+        lines.append("The weights hold the training images: share this release only where you may share those.")
     return "\n".join(lines)
 
 

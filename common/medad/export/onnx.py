@@ -20,15 +20,24 @@ onnx, _has_onnx = optional_import("onnx")
 _, _has_onnxscript = optional_import("onnxscript")
 
 
-def require_onnx_can(inferer: Inferer) -> None:
-    """Refuse a method that asks more of its network than its result.
+def require_onnx_can(inferer: Inferer, network: nn.Module) -> None:
+    """Refuse a method that asks more of its network than its result, or that has operations without an equal in ONNX.
 
     Args:
         inferer: the inferer of the bundle.
+        network: its network.
 
     Raises:
-        InputError: if it differentiates the network or calls other methods of it than ``forward``.
+        InputError: if the inferer differentiates the network or calls other methods of it than ``forward``, or if the
+            network says that it cannot be expressed (``onnx_can``).
     """
+    if not getattr(network, "onnx_can", True):
+        raise InputError(
+            f"not exportable: ONNX lacks operations of {type(network).__name__}",
+            where="ONNX",
+            expected="a network made of operations that ONNX has",
+            remedy="Use --torchscript.",
+        )
     if not getattr(inferer, "uses_forward_only", True):
         raise InputError(
             f"not exportable: {type(inferer).__name__} needs more of the network than its result",

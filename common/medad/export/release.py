@@ -48,12 +48,14 @@ class Release:
         archive: the same as a zip file.
         sha256: hash of the zip file.
         calibrated: whether it brings a calibration.
+        holds_images: whether training images can be read from its weights.
     """
 
     folder: Path
     archive: Path
     sha256: str
     calibrated: bool
+    holds_images: bool
 
 
 def export_bundle(
@@ -98,7 +100,7 @@ def export_bundle(
     weights, calibration = (None if file is None else user_path(file) for file in (weights, calibration))
     source = open_source(root, overlays, weights, calibration, without_weights)
     if onnx:
-        require_onnx_can(build(source.config, "inferer"))
+        require_onnx_can(build(source.config, "inferer"), source.network)
     if (torchscript or onnx) and source.weights is None:
         raise InputError(
             "a network without weights is to be exported",
@@ -122,7 +124,8 @@ def export_bundle(
                 if wanted:
                     described = {"metadata": configs["metadata.json"], "config": configs["inference.json"]}
                     export(source.network, partial / "models" / name, source.image_shape, **described)
-        return Release(folder, archive, write_zip(folder, archive), source.calibration is not None)
+        holds_images = source.weights is not None and getattr(source.network, "holds_images", False)
+        return Release(folder, archive, write_zip(folder, archive), source.calibration is not None, holds_images)
 
 
 def _copy(source: Source, folder: Path) -> None:

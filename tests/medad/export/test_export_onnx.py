@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from medad.errors import InputError
 from medad.export.onnx import export_onnx, require_onnx_can
-from medad.inferers import GradientInferer, PerceptualInferer, ReconstructionInferer
+from medad.inferers import GradientInferer, PerceptualInferer, ReconstructionInferer, StandardizedInferer
 from medad.networks import (
     DenoisingUNet,
+    NormativeAtlas,
     OnnxNetwork,
     weights_hash,
 )
@@ -37,10 +38,12 @@ def test_onnx_brings_metadata_and_configuration_and_no_file_names(tmp_path: Path
 
 
 def test_methods_that_need_more_than_the_result_are_not_exportable_to_onnx() -> None:
-    require_onnx_can(ReconstructionInferer(2))
+    require_onnx_can(ReconstructionInferer(2), nn.Identity())
     for inferer in (GradientInferer(2), PerceptualInferer(2)):
         with pytest.raises(InputError, match="not exportable"):
-            require_onnx_can(inferer)
+            require_onnx_can(inferer, nn.Identity())
+    with pytest.raises(InputError, match="ONNX lacks operations of NormativeAtlas"):
+        require_onnx_can(StandardizedInferer(2), NormativeAtlas(2, 1, (8, 8)))
 
 
 def test_missing_packages_name_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
