@@ -148,6 +148,10 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
             "classifier_epochs": 4,
         },
     },
+    "normative_atlas": {
+        2: {"image_size": [48, 48], "foreground_erosion": 2, "median_kernel_size": 3},
+        3: {"image_size": [32, 32, 32], "foreground_erosion": 2},
+    },
     "thor": {dims: {**DIFFUSION[dims], **HARMONIZED} for dims in (2, 3)},
     # the weights of the network bring the backbone, which is trained first (see TWO_STAGES)
     "uniad": {
@@ -187,6 +191,7 @@ HEADS = {
     "dtunet": {2: 160, 3: 240},
     "guided_ddim": {2: 240, 3: 240},
     "microcalcification_cascade": {2: 128, 3: 64},
+    "normative_atlas": {2: 300, 3: 240},
     "uniad": {2: 240, 3: 240},
 }
 # and how many with a lesion, where it learns from both
@@ -272,5 +277,5 @@ def test_learns_in_2d(bundle: Path, learned: Learned, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_learns_in_3d(bundle: Path, learned: Learned, tmp_path: Path) -> None:
-    usually(bundle, "autoencoder", "denoising_autoencoder", "dtunet")
+    usually(bundle, "autoencoder", "denoising_autoencoder", "dtunet", "normative_atlas")
     _learns(bundle, 3, learned, tmp_path)

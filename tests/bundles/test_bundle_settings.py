@@ -25,6 +25,7 @@ OTHER_WORDS = {
     "prediction_type": "sample",
     "residual": "other",
     "score": "max",
+    "sign": "dark",
     "slice_plane": "coronal",
     "stage": "cascade",
     "time_conditioning": "token",
