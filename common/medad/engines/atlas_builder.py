@@ -58,7 +58,7 @@ class AtlasBuilder(Trainer):
             self.network.gather()
         bank = self.network.bank
         size = bank.numel() * bank.element_size() / 1e6
-        _logger.info("atlas: %d normal images and their mirror images, %.1f MB", len(bank), size)
+        _logger.info("atlas: %d normal images, %.1f MB", len(bank), size)
 
     def _iteration(self, engine: Engine, batchdata: dict[str, Tensor]) -> Any:
         images = on_device(batchdata[Keys.IMAGE], engine.state.device, False)
