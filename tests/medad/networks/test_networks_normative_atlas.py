@@ -5,7 +5,7 @@ import pytest
 import torch
 from medad.morphology import relative_depth
 from medad.networks import NormativeAtlas
-from medad.networks.atlas import normative_atlas
+from medad.networks.atlas import image_bank
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -107,7 +107,7 @@ def test_the_regression_leaves_out_what_is_not_deep() -> None:
     image[:, :, :6] = 1.5  # above tissue: what is brighter there does not change which images are similar
     outside = image.clone()
     outside[:, :, :1] = 3.0
-    assert torch.equal(atlas._nearest(atlas.smooth(outside), 7), atlas._nearest(atlas.smooth(image), 7))
+    assert torch.equal(atlas.nearest(atlas.smooth(outside), 7), atlas.nearest(atlas.smooth(image), 7))
     torch.testing.assert_close(atlas(outside)[:, 1:, 8:16], atlas(image)[:, 1:, 8:16], atol=1e-3, rtol=0)
 
 
@@ -167,8 +167,8 @@ def test_depth_is_that_of_the_similar_images_and_mirrored_with_them() -> None:
     atlas.remember(images, depth)
     for turned in (False, True):
         image = images.flip(2) if turned else images
-        places = atlas._nearest(atlas.smooth(image), 1)
-        found = normative_atlas._turned(atlas.depth, places)[0, 0, 0]
+        places = atlas.nearest(atlas.smooth(image), 1)
+        found = image_bank.turned(atlas.depth, places)[0, 0, 0]
         assert bool(found[0 if not turned else -1].all()) and not bool(found[-1 if not turned else 0].any())
 
 

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+import copy
+
+import pytest
+import torch
+from medad.networks.atlas.image_bank import ImageBank, distances_between, turned
+from torch import Tensor
+
+SIZES = [(2, (8, 12)), (3, (8, 12, 16))]
+
+
+class _Bank(ImageBank):
+    def __init__(self, spatial_dims: int, size: tuple[int, ...], mirror: bool = True) -> None:
+        super().__init__(spatial_dims, 1, size, feature_size=4, mirror=mirror)
+        empty = torch.zeros(0, 1, *size)
+        self.register_entries(bank=empty.half(), features=self.features_of(empty))
+
+    def remember(self, images: Tensor) -> None:
+        self.append(bank=images, features=self.features_of(images))
+
+
+def _images(count: int, size: tuple[int, ...]) -> Tensor:
+    return torch.rand(count, 1, *size, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(("spatial_dims", "size"), SIZES)
+def test_the_nearest_images_come_first_and_mirror_images_behind_the_others(
+    spatial_dims: int, size: tuple[int, ...]
+) -> None:
+    bank, images = _Bank(spatial_dims, size), _images(5, size)
+    bank.remember(images)
+    assert bank.nearest(images, 1)[:, 0].tolist() == [0, 1, 2, 3, 4]
+    assert bank.nearest(images.flip(2), 1)[:, 0].tolist() == [5, 6, 7, 8, 9]
+    assert bank.nearest(images, 100).shape == (5, 10)
+    found = turned(bank.bank, bank.nearest(images.flip(2), 1))[:, 0]
+    torch.testing.assert_close(found.float(), images.flip(2), atol=1e-3, rtol=0)
+    alone = _Bank(spatial_dims, size, mirror=False)
+    alone.remember(images)
+    assert alone.nearest(images, 100).shape == (5, 5)
+
+
+@pytest.mark.parametrize(("spatial_dims", "size"), SIZES)
+def test_features_are_means_of_cells_up_to_tissue(spatial_dims: int, size: tuple[int, ...]) -> None:
+    features = _Bank(spatial_dims, size).features_of(3.0 * torch.ones(1, 1, *size))
+    assert torch.equal(features, torch.ones(1, 1, *[4] * spatial_dims))
+    first, second = _images(6, size)[:3], _images(6, size)[3:]
+    expected = [[float((a - b).double().norm()) for b in second] for a in first]
+    torch.testing.assert_close(distances_between(first, second), torch.tensor(expected), atol=1e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("spatial_dims", "size"), SIZES)
+def test_smoothing_keeps_sums_and_constants(spatial_dims: int, size: tuple[int, ...]) -> None:
+    bank = _Bank(spatial_dims, size)
+    torch.testing.assert_close(bank.smooth(torch.ones(1, 2, *size)), torch.ones(1, 2, *size))
+    point = torch.zeros(1, 1, *[17] * spatial_dims)
+    point[(0, 0, *[8] * spatial_dims)] = 1.0
+    smooth = bank.smooth(point)
+    assert float(smooth.sum()) == pytest.approx(1.0)
+    assert float(smooth.max()) == pytest.approx(0.39894**spatial_dims, rel=1e-3)
+
+
+def test_a_state_dict_brings_as_many_images_as_it_has_also_into_a_copy() -> None:
+    bank, images = _Bank(2, (8, 12)), _images(5, (8, 12))
+    bank.remember(images)
+    whole = torch.nn.Sequential(bank)
+    other = copy.deepcopy(torch.nn.Sequential(_Bank(2, (8, 12))))
+    other.load_state_dict(whole.state_dict(), strict=True)
+    assert torch.equal(other[0].bank, bank.bank) and torch.equal(other[0].features, bank.features)
+    bank.forget()
+    assert len(bank.bank) == len(bank.features) == 0 and len(other[0].bank) == 5
+
+
+@pytest.mark.parametrize("argument", [{"spatial_dims": 1}, {"feature_size": 0}, {"sigma": 0.0}])
+def test_arguments_out_of_range(argument: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(argument))):
+        ImageBank(**{"spatial_dims": 2, "in_channels": 1, "image_size": (8, 8), **argument})  # type: ignore[arg-type]
