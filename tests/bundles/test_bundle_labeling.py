@@ -19,6 +19,7 @@ CHANGES: dict[str, Any] = {
     "voxel_false_positive_rate": 0.2,
     "min_lesion_size": 100000,
     "image_false_positive_rate": 0.99,
+    "guarantee": "any_image_of_subject",
     "threshold": "0.0001",
     "start_levels": "2, 5",
     "harmonization_levels": "4",
@@ -61,7 +62,7 @@ def test_what_a_client_changes_changes_the_result(smoke_model: SmokeModel, tmp_p
     assert set(result) == {"anomaly_score", "p_value", "decision", "note"} and json.dumps(result)
     marking = {"threshold": 1e-4}
     for name in ask.shown:
-        if name in ("voxel_false_positive_rate", "image_false_positive_rate", "threshold"):
+        if name in ("voxel_false_positive_rate", "image_false_positive_rate", "guarantee", "threshold"):
             before, change = (result, mask), {name: CHANGES[name]}
         else:  # with a threshold, since the calibration belongs to the parameters as they are
             before, change = ask(**marking), {**marking, name: CHANGES[name]}

@@ -14,6 +14,7 @@ Random = np.random.Generator
 _NUMBERS = (
     "scores",
     "score_weights",
+    "subject_maxima",
     "voxel_rates",
     "voxel_thresholds",
     "subjects",

@@ -6,6 +6,7 @@ from .calibration import Calibration, voxel_rate_grid
 from .decision import Calibrated
 from .file import load_calibration
 from .grouped_builder import GroupedCalibrationBuilder, by_dataset
+from .guarantee import Guarantee
 from .hashing import as_json_holds_it, data_hash
 from .heatmap import HeatmapPredd, ScoreBinPredd
 from .matching import calibration_of_weights
@@ -13,12 +14,14 @@ from .settings import score_settings
 from .shortage import few_images, rough_threshold
 from .stored import StoredCalibration
 from .threshold import Thresholdd
+from .weighted_scores import normals_needed
 
 __all__ = [
     "Calibrated",
     "Calibration",
     "CalibrationBuilder",
     "GroupedCalibrationBuilder",
+    "Guarantee",
     "HeatmapPredd",
     "ScoreBinPredd",
     "StoredCalibration",
@@ -30,6 +33,7 @@ __all__ = [
     "few_images",
     "images_per_subject",
     "load_calibration",
+    "normals_needed",
     "rough_threshold",
     "score_settings",
     "voxel_rate_grid",

@@ -153,6 +153,9 @@ class CalibrationBuilder:
                 "held-out normal images",
                 "Add a split 'calibration', or normal images (label 0) to 'validation'.",
             )
+        maxima: dict[str, float] = {}
+        for score, subject in self._scores:
+            maxima[subject] = max(score, maxima.get(subject, score))
         pairs = sorted((score, images / (subjects * self._seen[subject])) for score, subject in self._scores)
         total = self._histogram.total
         effective = float(f"{total**2 / self._squared_weight:.12g}") if self._voxels else 0.0
@@ -169,6 +172,7 @@ class CalibrationBuilder:
             voxel_thresholds=tuple(self._histogram.thresholds(rates)),
             voxel_rates_expected=left_out.expected,
             voxel_rates_at_most=left_out.at_most,
+            subject_maxima=tuple(sorted(maxima.values())),
             data_sha256=data_sha256,
             weights_sha256=weights_sha256,
             settings=as_json_holds_it(settings or {}),

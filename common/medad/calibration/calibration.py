@@ -3,10 +3,10 @@
 
 ``p(s) = (1 + sum_i w_i [s_i >= s]) / (n + 1)`` over the ``n`` normal scores ``s_i``, where ``w_i = n / (S * n_i)`` for
 an image whose subject has ``n_i`` of them, ``S`` subjects in all: every subject weighs the same and the weights sum to
-``n``. With one image per subject ``P(p <= alpha) <= alpha`` for a new normal image exchangeable with them.
+``n``. With one image per subject ``P(p <= alpha) <= alpha`` for a new normal image exchangeable with them. The same
+scores give p-values that hold for subjects, see :mod:`.guarantee`.
 """
 
-import bisect
 import dataclasses
 import functools
 import json
@@ -21,17 +21,18 @@ import numpy as np
 from ..checks import check_within
 from ..errors import calibration_error
 from ..files import atomic_path
+from .guarantee import Guarantee
+from .weighted_scores import SLACK, WeightedScores, least_rate, normals_needed
 
 FORMAT = "medad.calibration/2"
 HIGHEST_VOXEL_RATE, LOWEST_VOXEL_RATE = 0.5, 1e-5
 _USUAL_RATES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5)
 LISTS = (
     *("scores", "score_weights", "voxel_rates", "voxel_thresholds"),
-    *("voxel_rates_expected", "voxel_rates_at_most"),
+    *("voxel_rates_expected", "voxel_rates_at_most", "subject_maxima"),
 )
 SHARED = ("format", "medad_version", "weights_sha256", "settings")
 """Entries that the calibrations of single data sets have in common with that of all of them; written once."""
-_SLACK = 1e-12
 _RECALIBRATE = "Run calibrate.json on your own normal images"
 
 
@@ -41,34 +42,12 @@ def voxel_rate_grid() -> tuple[float, ...]:
     return tuple(sorted({float(f"{rate:.6g}") for rate in spaced} | set(_USUAL_RATES), reverse=True))
 
 
-def images_needed(rate: float) -> int:
-    """Count the normal images without which no image can be called abnormal at a false-positive rate.
-
-    Example:
-        >>> images_needed(0.05)
-        19
-    """
-    return math.ceil(1.0 / rate * (1 - _SLACK)) - 1
-
-
-def least_rate(images: int) -> str:
-    """Write the lowest image false-positive rate that so many normal images support, rounded up.
-
-    Example:
-        >>> least_rate(8), least_rate(19), least_rate(99)
-        ('0.112', '0.05', '0.01')
-    """
-    rate = 1.0 / (images + 1)
-    digit = 10.0 ** (math.floor(math.log10(rate)) - 2)
-    return f"{math.ceil(rate / digit * (1 - _SLACK)) * digit:.3g}"
-
-
 @dataclasses.dataclass(frozen=True)
 class Calibration:
     """Scores and voxel quantiles of held-out normal images; one JSON file.
 
     Several images of a subject are not exchangeable with the images of others; they are weighted by subject and the
-    rates then hold only approximately (:attr:`approximate`).
+    rates then hold only approximately (:attr:`approximate`), unless a :class:`.Guarantee` for subjects is asked for.
 
     Args:
         scores: normal scores, rising.
@@ -82,6 +61,7 @@ class Calibration:
         voxel_rates_expected: for each rate the share to expect above such a threshold in a new subject, from subjects
             that it was made without (see :mod:`.left_out`); empty where all images are of one subject.
         voxel_rates_at_most: the same, two standard errors higher.
+        subject_maxima: highest score of each subject, rising; empty if not known.
         data_sha256: :func:`~.hashing.data_hash` of the normal images.
         weights_sha256: :func:`medad.networks.weights_hash` of the network's weights.
         medad_version: version of medad that wrote it.
@@ -113,6 +93,7 @@ class Calibration:
     medad_version: str
     voxel_rates_expected: tuple[float, ...] = ()
     voxel_rates_at_most: tuple[float, ...] = ()
+    subject_maxima: tuple[float, ...] = ()
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     axes: tuple[int, ...] = ()
     groups: Mapping[str, "Calibration"] = dataclasses.field(default_factory=dict)
@@ -138,12 +119,19 @@ class Calibration:
             raise ValueError(f"subjects must lie in [1, {self.images}], got {self.subjects}")
         if min(self.score_weights) <= 0 or abs(sum(self.score_weights) - self.images) > 1e-6 * self.images:
             raise ValueError("score_weights must be positive and sum to the number of images")
-        if list(self.scores) != sorted(self.scores) or list(self.voxel_thresholds) != sorted(self.voxel_thresholds):
-            raise ValueError("scores and voxel_thresholds must rise")
-        if list(self.voxel_rates) != sorted(self.voxel_rates, reverse=True):
-            raise ValueError("voxel_rates must fall")
+        self._check_order()
         if any(not name or group.dataset != name or group.groups for name, group in self.groups.items()):
             raise ValueError("groups must hold calibrations by their dataset, without groups of their own")
+
+    def _check_order(self) -> None:
+        rising = (self.scores, self.voxel_thresholds, self.subject_maxima)
+        if any(list(values) != sorted(values) for values in rising):
+            raise ValueError("scores, voxel_thresholds and subject_maxima must rise")
+        if list(self.voxel_rates) != sorted(self.voxel_rates, reverse=True):
+            raise ValueError("voxel_rates must fall")
+        maxima = self.subject_maxima
+        if maxima and (len(maxima) != self.subjects or maxima[-1] != self.scores[-1]):
+            raise ValueError("subject_maxima must be empty, or hold a score of each subject")
 
     @property
     def images(self) -> int:
@@ -156,9 +144,17 @@ class Calibration:
         return self.images > self.subjects
 
     @functools.cached_property
-    def _weight_from(self) -> list[float]:
-        """Weight of the i-th score and all higher ones, for every i, and 0 at the end."""
-        return [*np.cumsum(self.score_weights[::-1])[::-1].tolist(), 0.0]
+    def _normals(self) -> dict[Guarantee, WeightedScores]:
+        """What a new score is ranked among, for each guarantee that the entries support."""
+        per_subject = [weight * self.subjects / self.images for weight in self.score_weights]
+        found = {
+            Guarantee.IMAGE: WeightedScores(self.scores, self.score_weights, self.images),
+            Guarantee.ONE_IMAGE_OF_SUBJECT: WeightedScores(self.scores, per_subject, self.subjects),
+        }
+        maxima = self.subject_maxima if self.approximate else self.scores
+        if maxima:
+            found[Guarantee.ANY_IMAGE_OF_SUBJECT] = WeightedScores(maxima, [1.0] * self.subjects, self.subjects)
+        return found
 
     @property
     def _where(self) -> str:
@@ -175,62 +171,93 @@ class Calibration:
         """
         return self if dataset is None else self.groups.get(dataset, self)
 
-    def p_value(self, score: float) -> float:
+    def p_value(self, score: float, guarantee: Guarantee = Guarantee.IMAGE) -> float:
         """Give the conformal p-value of a score.
 
         Args:
             score: score of a new image.
+            guarantee: what the p-value holds for.
 
         Returns:
-            In ``[1 / (n + 1), 1]``; small means unlike the normal images.
+            In ``[1 / (n + 1), 1]``, with ``n`` images or subjects; small means unlike the normal ones.
 
         Raises:
+            CalibrationError: if the file is too old for the guarantee.
             ValueError: if the score is not a number.
         """
-        if math.isnan(score):
-            raise ValueError("score must be a number, got nan")
-        at_least = self._weight_from[bisect.bisect_left(self.scores, score)]
-        return min(1.0, (1.0 + at_least) / (self.images + 1.0))
+        return self._among(guarantee).p_value(score)
 
-    def decision(self, score: float, rate: float) -> int:
+    def decision(self, score: float, rate: float, guarantee: Guarantee = Guarantee.IMAGE) -> int:
         """Call an image abnormal if its p-value is at most ``rate``.
 
         Args:
             score: score of a new image.
             rate: image false-positive rate, in (0, 1).
+            guarantee: what the rate holds for.
 
         Returns:
             0 normal, 1 abnormal.
 
         Raises:
-            CalibrationError: if there are fewer than ``ceil(1 / rate) - 1`` normal images: no score could be called
-                abnormal then.
+            CalibrationError: if there are fewer than ``ceil(1 / rate) - 1`` normal images, or subjects: no score could
+                be called abnormal then; or if the file is too old for the guarantee.
             ValueError: if the rate lies outside (0, 1).
         """
         check_within("(0, 1)", rate=rate)
-        needed = images_needed(rate)
-        if self.images < needed:
+        normals, needed = self._among(guarantee), normals_needed(rate)
+        if normals.count < needed:
+            remedy = f"give an image_false_positive_rate of at least {least_rate(normals.count)}"
+            if guarantee is not Guarantee.IMAGE:
+                remedy += f", or the guarantee {Guarantee.IMAGE}, which is approximate"
             raise calibration_error(
                 self._where,
-                f"{self.images} normal images cannot support an image false-positive rate of {rate:g}",
-                f"at least {needed} normal images",
-                f"{_RECALIBRATE}, or give an image_false_positive_rate of at least {least_rate(self.images)}.",
+                f"{normals.count} normal {guarantee.unit} cannot support an image false-positive rate of {rate:g}",
+                f"at least {needed} normal {guarantee.unit}",
+                f"{_RECALIBRATE}, or {remedy}.",
             )
-        return int(self.p_value(score) <= rate * (1 + _SLACK))
+        return int(normals.is_rare(score, rate))
 
-    def score_threshold(self, rate: float) -> float | None:
+    def score_threshold(self, rate: float, guarantee: Guarantee = Guarantee.IMAGE) -> float | None:
         """Give the score above which an image is called abnormal.
 
         Args:
             rate: image false-positive rate, in (0, 1).
+            guarantee: what the rate holds for.
 
         Returns:
-            The smallest such calibration score, or ``None`` if there are too few images for the rate.
+            The smallest such calibration score, or ``None`` if there are too few images, or subjects, for the rate.
+
+        Raises:
+            CalibrationError: if the file is too old for the guarantee.
         """
-        for score in self.scores:
-            if self.p_value(math.nextafter(score, math.inf)) <= rate * (1 + _SLACK):
-                return score
-        return None
+        return self._among(guarantee).threshold(rate)
+
+    def promise(self, rate: float, guarantee: Guarantee = Guarantee.IMAGE) -> str | None:
+        """Say in one sentence what a rate means; see :meth:`.Guarantee.promise`.
+
+        Args:
+            rate: image false-positive rate, in (0, 1).
+            guarantee: what the rate holds for.
+
+        Returns:
+            The sentence, or ``None`` if there are too few images, or subjects, for the rate.
+
+        Raises:
+            CalibrationError: if the file is too old for the guarantee.
+        """
+        if self._among(guarantee).count < normals_needed(rate):
+            return None
+        return guarantee.promise(rate, self.images, self.subjects)
+
+    def _among(self, guarantee: Guarantee) -> WeightedScores:
+        if guarantee not in self._normals:
+            raise calibration_error(
+                self._where,
+                f"it does not say which scores are of one subject, so that there is no guarantee {guarantee}",
+                "calibration.json with subject_maxima",
+                f"Run calibrate.json again, or give the guarantee {Guarantee.ONE_IMAGE_OF_SUBJECT}.",
+            )
+        return self._normals[guarantee]
 
     def voxel_threshold(self, rate: float) -> float:
         """Give the threshold above which at most a share ``rate`` of the normal foreground voxels lie.
@@ -270,7 +297,7 @@ class Calibration:
     def _tabulated(self, rate: float) -> int:
         """Place of the highest tabulated rate that is not above another."""
         check_within("(0, 1)", rate=rate)
-        if not LOWEST_VOXEL_RATE * (1 - _SLACK) <= rate <= HIGHEST_VOXEL_RATE:
+        if not LOWEST_VOXEL_RATE * (1 - SLACK) <= rate <= HIGHEST_VOXEL_RATE:
             raise calibration_error(
                 self._where,
                 f"voxel false-positive rate of {rate:g} asked for",
@@ -278,12 +305,12 @@ class Calibration:
                 "Set voxel_false_positive_rate in this range, or give --threshold.",
             )
         for place, tabulated in enumerate(self.voxel_rates):
-            if tabulated <= rate * (1 + _SLACK):
+            if tabulated <= rate * (1 + SLACK):
                 return place
         raise calibration_error(
             self._where,
             f"{self.effective_voxels:.0f} effective voxels cannot support a voxel false-positive rate of {rate:g}",
-            f"at least {images_needed(rate)} normal ones",
+            f"at least {normals_needed(rate)} normal ones",
             f"{_RECALIBRATE}, raise voxel_false_positive_rate, or give --threshold.",
         )
 

@@ -10,8 +10,10 @@ from ..anomaly_map.grid import entry
 from ..errors import CalibrationError
 from ..keys import Keys
 from .calibration import Calibration
+from .guarantee import Guarantee
 from .notes import Notes
 from .stored import StoredCalibration
+from .weighted_scores import normals_needed
 
 
 class Calibrated(Transform):
@@ -20,7 +22,8 @@ class Calibrated(Transform):
     Nothing is read before the first case. With an explicit threshold the mask needs no calibration; where there is
     none then, or one of other weights, both are ``None``; where it has too few images for the rate, the decision is.
     A case of a ``dataset`` with a calibration of its own is judged by that one, any other case by the one over all
-    images; where other data sets have their own, a note says so. What makes the results of a case less reliable is its
+    images; where other data sets have their own, a note says so. Another note says what p-value and decision hold for,
+    where that is not each image by itself. What makes the results of a case less reliable is its
     ``note``; each is logged once.
 
     Args:
@@ -59,18 +62,27 @@ class Calibrated(Transform):
         p_value: float | None = None
         decision: int | None = None
         notes: list[str | None] = []
+        asked = self.calibration
         try:
-            calibration = self.calibration.load().of(data.get(Keys.DATASET))
+            calibration = asked.load().of(data.get(Keys.DATASET))
             notes.append(_of_other_datasets(calibration, data.get(Keys.DATASET)))
             notes.append(_of_other_axes(calibration, data[self.map_key].ndim - 1) if self.map_key in data else None)
-            p_value = calibration.p_value(score)
-            decision = calibration.decision(score, self.calibration.image_false_positive_rate)
+            p_value = calibration.p_value(score, asked.guarantee)
+            decision = calibration.decision(score, asked.image_false_positive_rate, asked.guarantee)
+            notes.append(_of_subjects(calibration, asked))
         except CalibrationError as error:
-            if self.calibration.threshold is None:
+            if asked.threshold is None:
                 raise
             notes.append(f"{error} There is no decision.")
         found: dict[Hashable, Any] = {str(self.p_value_key): p_value, str(self.decision_key): decision}
         return self._notes.add({**data, **found, self.result_key: {str(self.score_key): score, **found}}, notes)
+
+
+def _of_subjects(calibration: Calibration, asked: StoredCalibration) -> str | None:
+    """Say what p-value and decision hold for, where that is not each image by itself."""
+    if asked.guarantee is Guarantee.IMAGE and calibration.subjects >= normals_needed(asked.image_false_positive_rate):
+        return None
+    return calibration.promise(asked.image_false_positive_rate, asked.guarantee)
 
 
 def _of_other_axes(calibration: Calibration, axes: int) -> str | None:

@@ -69,7 +69,7 @@ def _load(path: str, _mtime_ns: int, _size: int) -> Calibration:
 
 
 def _read(content: Mapping[str, Any], **rest: Any) -> Calibration:
-    content = {**content, **rest}
+    content = {"subject_maxima": (), **content, **rest}  # files of before have none
     for name, kinds in _KINDS.items():
         if not isinstance(_entry(content, name), kinds) or isinstance(content[name], bool):
             raise ValueError(f"{name} must not be {_shown(content[name])}")

@@ -1,35 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
 """Too few calibration images: what cannot be promised from them, in sentences.
 
-A conformal p-value from ``n`` images is at least ``1 / (n + 1)``, so a false-positive rate ``r`` needs
+A conformal p-value from ``n`` images, or subjects, is at least ``1 / (n + 1)``, so a false-positive rate ``r`` needs
 ``n >= 1 / r - 1``. A voxel threshold from few subjects lets through more of another subject than of them, see
 :mod:`.left_out`.
 """
 
 from ..errors import CalibrationError
-from .calibration import Calibration, images_needed, least_rate
+from .calibration import Calibration
+from .guarantee import Guarantee
+from .weighted_scores import least_rate, normals_needed
 
 _ROUGH = 2.0
 """How many times the intended share of voxels a mask of a normal image may have before it is said."""
 
 
-def few_images(images: int, subjects: int, rate: float) -> str | None:
+def few_images(images: int, subjects: int, rate: float, guarantee: Guarantee = Guarantee.IMAGE) -> str | None:
     """Say if decisions will be missing or rough.
 
     Args:
         images: number of normal images of a calibration.
         subjects: number of their subjects.
         rate: image false-positive rate that is asked of it.
+        guarantee: what the rate is to hold for.
 
     Returns:
         A sentence, or ``None`` where there are enough.
     """
-    needed = images_needed(rate)
-    if images < needed:
+    needed = normals_needed(rate)
+    normals = images if guarantee is Guarantee.IMAGE else subjects
+    if normals < needed:
         return (
-            f"{images} normal images: too few to calibrate an image false-positive rate of {rate:g}, which needs "
-            f"{needed}, and inference gives neither decisions nor masks without them. Add normal images, or give "
-            f"inference an image_false_positive_rate of at least {least_rate(images)}."
+            f"{normals} normal {guarantee.unit}: too few to calibrate an image false-positive rate of {rate:g}, which "
+            f"needs {needed}, and inference gives neither decisions nor masks without them. Add normal "
+            f"{guarantee.unit}, or give inference an image_false_positive_rate of at least {least_rate(normals)}."
         )
     if subjects < needed:
         return (

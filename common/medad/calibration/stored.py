@@ -11,9 +11,10 @@ from monai.inferers import Inferer
 from monai.transforms import Compose
 from torch import nn
 
-from ..checks import check_within
+from ..checks import check_choice, check_within
 from ..networks import weights_hash
 from .calibration import Calibration
+from .guarantee import Guarantee
 from .matching import calibration_of_weights
 from .settings import score_settings
 
@@ -36,6 +37,8 @@ class StoredCalibration:
         voxel_false_positive_rate: share of normal foreground voxels that may lie in the mask, from 1e-5 to 0.5.
         threshold: explicit threshold of the map (see :func:`given_threshold`), which then needs no
             calibration; ``None`` takes the calibrated one.
+        guarantee: what p-value and image false-positive rate hold for, a value of :class:`.Guarantee`; the mask does
+            not depend on it.
 
     Raises:
         ValueError: if an argument is out of its range.
@@ -49,14 +52,17 @@ class StoredCalibration:
         image_false_positive_rate: float = 0.05,
         voxel_false_positive_rate: float = 0.002,
         threshold: float | str | None = None,
+        guarantee: str = Guarantee.IMAGE,
     ) -> None:
         check_within("(0, 1)", image_false_positive_rate=image_false_positive_rate)
         check_within("(0, 1)", voxel_false_positive_rate=voxel_false_positive_rate)
+        check_choice([each.value for each in Guarantee], guarantee=guarantee)
         self.path = None if path is None else Path(path)
         self.weights_path = None if weights_path is None else Path(weights_path)
         self.settings = None if pipeline is None else score_settings(*pipeline)
         self.image_false_positive_rate = image_false_positive_rate
         self.voxel_false_positive_rate = voxel_false_positive_rate
+        self.guarantee = Guarantee(guarantee)
         self.threshold = given_threshold(threshold)
 
     @property

@@ -3,14 +3,13 @@
 
 import hashlib
 import logging
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..calibration import data_hash
+from ..calibration import Guarantee, data_hash, images_per_subject, normals_needed
 from ..configuration import build, read_config, record_settings
 from ..datalists import Splits, load_splits
 from ..errors import InputError
@@ -73,7 +72,7 @@ def cross_validate(
         MedadError: if the bundle, the data or a setting cannot be used, or the earlier call had other settings.
     """
     recipe = Recipe(recipe.bundle, recipe.overlays, recipe.stages, {**recipe.overrides, "seed": seed}, recipe.maps)
-    rate = _check(recipe)
+    rate, guarantee = _check(recipe)
     if not 0 < validation_fraction < 1:
         raise InputError(
             f"{validation_fraction:g} given",
@@ -92,7 +91,7 @@ def cross_validate(
         for number in range(folds)
     ]
     if rate is not None:
-        _require_normals(plan, rate)
+        _require_normals(plan, rate, guarantee)
     record_settings(out / "crossval.json", _settings(recipe, datasets, folds, validation_fraction))
     for number, fold in enumerate(plan, start=1):
         title = f"fold {number} of {folds}"
@@ -103,11 +102,11 @@ def cross_validate(
         started = time.perf_counter()
         fold.run(recipe)
         tell(f"{title}: done in {time.perf_counter() - started:.0f} s{_shown(fold.metrics())}")
-    return _write_results(plan, recipe, out, seed)
+    return _write_results(plan, recipe, out, seed, guarantee)
 
 
-def _check(recipe: Recipe) -> float | None:
-    """Refuse what would fail only after hours; return the rate of the decisions, if a calibration makes them."""
+def _check(recipe: Recipe) -> tuple[float | None, Guarantee]:
+    """Refuse what would fail only after hours; return rate, if a calibration makes decisions, and guarantee."""
     own = [key for key in _OWN_KEYS if key in recipe.overrides]
     if own:
         raise InputError(
@@ -127,7 +126,16 @@ def _check(recipe: Recipe) -> float | None:
         overlays = [*(() if stage == "train" else (stage,)), *recipe.overlays]
         config = read_config(recipe.bundle, "train", overlays, recipe.overrides)
     config = read_config(recipe.bundle, "train", ["evaluate", *recipe.overlays], recipe.overrides)
-    return None if build(config, "threshold") is not None else float(build(config, "image_false_positive_rate"))
+    guarantee = build(config, "guarantee")
+    if guarantee not in list(Guarantee):
+        raise InputError(
+            f"{guarantee!r} given",
+            where="guarantee",
+            expected=" or ".join(Guarantee),
+            remedy="Leave it out for the first of them.",
+        )
+    rate = None if build(config, "threshold") is not None else float(build(config, "image_false_positive_rate"))
+    return rate, Guarantee(guarantee)
 
 
 def _items(splits: Splits, name: str) -> list[dict[str, Any]]:
@@ -137,14 +145,15 @@ def _items(splits: Splits, name: str) -> list[dict[str, Any]]:
     return [item for split, items in splits.items() if split != "inference" for item in items]
 
 
-def _require_normals(plan: Sequence[Fold], rate: float) -> None:
-    needed = math.ceil(1 / rate * (1 - 1e-12)) - 1
+def _require_normals(plan: Sequence[Fold], rate: float, guarantee: Guarantee) -> None:
+    needed = normals_needed(rate)
     for fold in plan:
         for name, splits in fold.datasets.items():
-            normals = sum(item[Keys.LABEL] == NORMAL for item in splits["validation"])
+            images = [item for item in splits["validation"] if item[Keys.LABEL] == NORMAL]
+            normals = len(images if guarantee is Guarantee.IMAGE else images_per_subject(images))
             if normals < needed:
                 raise InputError(
-                    f"{normals} normal images for calibration{f' of {name}' if name else ''}",
+                    f"{normals} normal {guarantee.unit} for calibration{f' of {name}' if name else ''}",
                     where=fold.folder.name,
                     expected=f"at least {needed} for an image_false_positive_rate of {rate:g}",
                     remedy="Raise --validation_fraction or --image_false_positive_rate, or give more normal subjects.",
@@ -180,7 +189,7 @@ def _shown(metrics: Mapping[str, Any]) -> str:
     return "" if value is None else f", image AUROC {value:.3f}"
 
 
-def _write_results(plan: Sequence[Fold], recipe: Recipe, out: Path, seed: int) -> CrossValidation:
+def _write_results(plan: Sequence[Fold], recipe: Recipe, out: Path, seed: int, guarantee: Guarantee) -> CrossValidation:
     singles = {fold.folder.name: fold.metrics() for fold in plan}
     states = [fold.states() for fold in plan]
     curve = froc_table(pooled_detections(states) or [])
@@ -204,20 +213,21 @@ def _write_results(plan: Sequence[Fold], recipe: Recipe, out: Path, seed: int) -
         metrics=metrics,
         scores=[{**row, "score": row[f"{STANDARDIZED}_score"]} for row in rows],
         provenance=_provenance(recipe, len(plan), seed),
-        calibration=_calibration(plan),
+        calibration=_calibration(plan, guarantee),
         froc_curve=curve,
         failures=[(failure["case"], failure["failure"]) for failure in failures],
     )
     return CrossValidation(metrics, failures)
 
 
-def _calibration(plan: Sequence[Fold]) -> CalibrationSummary:
+def _calibration(plan: Sequence[Fold], guarantee: Guarantee) -> CalibrationSummary:
     """Normal scores of all calibrations, each standardized by itself."""
     scores: list[float] = []
     for calibration in (fold.calibration for fold in plan):
         mean, std = mean_and_std(calibration)
         scores += [(score - mean) / std for score in calibration.scores]
-    return CalibrationSummary(scores)
+    promise = "What the rate of decisions means is said by the report of each fold, whose calibration makes them."
+    return CalibrationSummary(scores, promise=promise, p_value_is=guarantee.p_value_is)
 
 
 def _provenance(recipe: Recipe, folds: int, seed: int) -> dict[str, object]:

@@ -104,8 +104,11 @@ class Calibrator:
 
     def _report(self, what: str, calibration: Calibration) -> None:
         _logger.info("%s: %d normal images of %d subjects", what, calibration.images, calibration.subjects)
+        rate, guarantee = self.asked.image_false_positive_rate, self.asked.guarantee
+        if promise := calibration.promise(rate, guarantee):
+            _logger.info("%s: %s", what, promise)
         for note in (
-            few_images(calibration.images, calibration.subjects, self.asked.image_false_positive_rate),
+            few_images(calibration.images, calibration.subjects, rate, guarantee),
             rough_threshold(calibration, self.asked.voxel_false_positive_rate),
         ):
             if note is not None:

@@ -42,7 +42,7 @@ class CheckCases:
             InputError: if cases cannot be used.
         """
         if self.calibration is not None and idist.get_rank() == 0:
-            _warn_of_few(self.dataloader.dataset.data, self.calibration.image_false_positive_rate)
+            _warn_of_few(self.dataloader.dataset.data, self.calibration)
         found = [failure for batch in self.dataloader for failure in batch["failures"]]
         failures = [failure for part in idist.all_gather(found) for failure in part]
         for failure in failures:
@@ -56,10 +56,11 @@ class CheckCases:
             )
 
 
-def _warn_of_few(items: Sequence[Mapping[str, Any]], rate: float) -> None:
+def _warn_of_few(items: Sequence[Mapping[str, Any]], asked: StoredCalibration) -> None:
     normal = [item for item in items if item.get(Keys.LABEL) != ABNORMAL]
     groups = {f"data set {name}": group for name, group in by_dataset(normal).items() if len(group) < len(normal)}
     for name, group in {**groups, "calibration": normal}.items():
-        note = few_images(len(group), len(images_per_subject(group)), rate)
+        subjects = len(images_per_subject(group))
+        note = few_images(len(group), subjects, asked.image_false_positive_rate, asked.guarantee)
         if note is not None:
             _logger.warning("%s: %s", name, note)

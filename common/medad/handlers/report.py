@@ -202,21 +202,25 @@ class ReportHandler:
         """Say what cases of a data set, or of all, were judged by."""
         try:
             calibration = self.stored.load().of(dataset)
+            image_rate, guarantee = self.stored.image_false_positive_rate, self.stored.guarantee
             rate = self.stored.voxel_false_positive_rate
             voxel_threshold = calibration.voxel_threshold(rate)
+            score_threshold = calibration.score_threshold(image_rate, guarantee)
         except CalibrationError as error:
             _logger.warning("report without calibration: %s", error)
             return None
         return CalibrationSummary(
             scores=calibration.scores,
-            score_threshold=calibration.score_threshold(self.stored.image_false_positive_rate),
+            score_threshold=score_threshold,
             voxel_threshold=voxel_threshold,
-            image_false_positive_rate=self.stored.image_false_positive_rate,
+            image_false_positive_rate=image_rate,
             voxel_false_positive_rate=rate,
             images=calibration.images,
             subjects=calibration.subjects,
             new_subjects=None if self.stored.threshold is not None else calibration.new_subjects(rate),
             datasets=tuple(calibration.groups),
+            promise=calibration.promise(image_rate, guarantee) or "",
+            p_value_is=guarantee.p_value_is,
         )
 
     def _provenance(self) -> dict[str, object]:

@@ -128,6 +128,7 @@ class RunRecord:
             "weights_sha256": calibration.weights_sha256,
             "calibration_sha256": calibration.file_sha256,
             "image_false_positive_rate": calibration.image_false_positive_rate,
+            "guarantee": calibration.guarantee.value,
             "voxel_false_positive_rate": calibration.voxel_false_positive_rate,
             "threshold": calibration.threshold,
             "score": calibration.settings,

@@ -83,6 +83,8 @@ class CalibrationSummary:
         subjects: number of calibration subjects, if known.
         new_subjects: share of normal voxels in the mask to expect in new subjects, and one two standard errors higher.
         datasets: data sets with calibrations of their own, which their cases are judged by instead.
+        promise: sentence that says what the intended rate means; empty if nothing is decided.
+        p_value_is: what a p-value is the share of, to end a sentence with.
     """
 
     scores: Sequence[float]
@@ -94,6 +96,8 @@ class CalibrationSummary:
     subjects: int | None = None
     new_subjects: tuple[float, float] | None = None
     datasets: Sequence[str] = ()
+    promise: str = ""
+    p_value_is: str = "the share of calibration normals, counting the image itself, that score at least as high"
 
     @property
     def image_count(self) -> int:
@@ -108,11 +112,6 @@ class CalibrationSummary:
             ("Map", self.voxel_threshold, self.voxel_false_positive_rate),
         )
         return [(name, threshold, rate) for name, threshold, rate in known if threshold is not None]
-
-    @property
-    def is_approximate(self) -> bool:
-        """Whether a subject has several images: the intended rate then holds only approximately."""
-        return self.subjects is not None and self.subjects < self.image_count
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import torch
 from medad.anomaly_map import AnomalyScored, SplitAnomalyMapd
 from medad.calibration import (
     Calibrated,
+    CalibrationBuilder,
     HeatmapPredd,
     ScoreBinPredd,
     StoredCalibration,
@@ -19,6 +20,7 @@ from medad.calibration import (
     load_calibration,
 )
 from medad.errors import CalibrationError, find_medad_error
+from medad.networks import weights_hash
 from monai.data import MetaTensor
 from monai.transforms import Compose
 
@@ -84,6 +86,42 @@ def test_a_calibration_of_slices_warns_once_of_volumes(files: dict[str, str], ca
         "volumes differ, so that p-value and decision are not reliable. Calibrate on what you infer on."
     ]
     assert judge(slice_)["note"] == "" and caplog.records[0].message.endswith(judge(volume)["note"])
+
+
+@pytest.fixture
+def few_subjects(files: dict[str, str]) -> dict[str, str]:
+    """A calibration of 24 images of 8 subjects, with the scores 0 to 23: the first subject has the first three."""
+    builder = CalibrationBuilder({str(k): 3 for k in range(8)})
+    for i in range(24):
+        builder.update(float(i), torch.rand(1, 8, 8), None, str(i // 3))
+    builder.build("d" * 64, weights_hash(files["weights_path"])).save(files["path"])
+    return files
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "p_value", "said"),
+    [
+        ("image", (1 + 2) / 25, "about 12 would be called abnormal, and on average at most 19"),
+        ("one_image_of_subject", (1 + 2 / 3) / 9, "at most 12 would be called abnormal on one randomly chosen image."),
+        ("any_image_of_subject", 2 / 9, "at most 12 would be called abnormal on any of their images."),
+    ],
+)
+def test_a_case_says_what_its_p_value_holds_for(
+    few_subjects: dict[str, str], guarantee: str, p_value: float, said: str
+) -> None:
+    asked = StoredCalibration(**few_subjects, image_false_positive_rate=0.12, guarantee=guarantee)
+    case = Calibrated(asked)({"anomaly_score": 22.0})
+    assert case["p_value"] == pytest.approx(p_value) and case["decision"] == int(guarantee == "image")
+    assert said in str(asked.load().promise(0.12, asked.guarantee))
+    assert case["note"] == ("" if guarantee == "image" else asked.load().promise(0.12, asked.guarantee))
+
+
+def test_few_subjects_are_noted(few_subjects: dict[str, str]) -> None:
+    assert "8 subjects may be alike" in Calibrated(StoredCalibration(**few_subjects))({"anomaly_score": 9.0})["note"]
+    rate = {"image_false_positive_rate": 0.12}  # eight are enough
+    assert Calibrated(StoredCalibration(**few_subjects, **rate))({"anomaly_score": 9.0})["note"] == ""
+    with pytest.raises(CalibrationError, match="8 normal subjects cannot support"):
+        Calibrated(StoredCalibration(**few_subjects, guarantee="one_image_of_subject"))({"anomaly_score": 9.0})
 
 
 def test_whole_chain(files: dict[str, str]) -> None:

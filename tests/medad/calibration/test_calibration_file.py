@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from medad.calibration import Calibration, load_calibration
+from medad.calibration import Calibration, Guarantee, load_calibration
 from medad.errors import CalibrationError
+
+ANY = Guarantee.ANY_IMAGE_OF_SUBJECT
 
 
 def make(*scores: float) -> Calibration:
@@ -83,6 +85,25 @@ def test_broken_files(tmp_path: Path) -> None:
             load_calibration(path)
 
 
+def test_a_file_of_before_gives_what_it_can_and_says_what_it_cannot(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    weights, maxima = (0.75, 0.75, 1.5), (2.0, 3.0)
+    new = dataclasses.replace(make(1.0, 2.0, 3.0), score_weights=weights, subjects=2, subject_maxima=maxima)
+    new.save(path)
+    loaded = load_calibration(path)
+    assert loaded == new and loaded.p_value(2.5, ANY) == pytest.approx(2 / 3)
+    content = json.loads(path.read_text())
+    del content["subject_maxima"]
+    path.write_text(json.dumps(content))
+    old = load_calibration(path)
+    for guarantee in (Guarantee.IMAGE, Guarantee.ONE_IMAGE_OF_SUBJECT):
+        assert [old.p_value(s, guarantee) for s in (1.5, 2.5)] == [new.p_value(s, guarantee) for s in (1.5, 2.5)]
+    with pytest.raises(CalibrationError, match=r"any_image_of_subject\..*subject_maxima\. Run calibrate\.json"):
+        old.decision(2.5, 0.5, ANY)
+    make(1.0, 2.0).save(path)  # one image of each subject
+    assert load_calibration(path).p_value(1.5, ANY) == pytest.approx(2 / 3)
+
+
 MALFORMED: list[dict[str, Any]] = [
     {"weights_sha256": None},
     {"weights_sha256": 5},
@@ -99,6 +120,10 @@ MALFORMED: list[dict[str, Any]] = [
     {"scores": [[1.0]]},
     {"scores": [float("nan")]},
     {"score_weights": [-1.0]},
+    {"subject_maxima": [0.5]},
+    {"subject_maxima": [1.0, 1.0]},
+    {"subject_maxima": 1.0},
+    {"subject_maxima": [None]},
     {"voxel_thresholds": [0.2, 0.1]},
     {"groups": 5},
     {"groups": {"a": 5}},

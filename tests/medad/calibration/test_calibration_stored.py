@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from medad.anomaly_map import AnomalyScored
-from medad.calibration import CalibrationBuilder, StoredCalibration
+from medad.calibration import CalibrationBuilder, Guarantee, StoredCalibration
 from medad.errors import CalibrationError
 from medad.inferers import ReconstructionInferer
 from medad.networks import weights_hash
@@ -53,6 +53,13 @@ def test_a_calibration_of_another_pipeline_is_refused(tmp_path: Path) -> None:
 def test_rates_lie_between_0_and_1(name: str, rate: float) -> None:
     with pytest.raises(ValueError, match=name):
         StoredCalibration(None, **{name: rate})
+
+
+def test_guarantees_are_named() -> None:
+    assert StoredCalibration(None, guarantee="any_image_of_subject").guarantee is Guarantee.ANY_IMAGE_OF_SUBJECT
+    assert StoredCalibration(None).guarantee is Guarantee.IMAGE
+    with pytest.raises(ValueError, match=r"guarantee='subject': must be one of .*'one_image_of_subject'"):
+        StoredCalibration(None, guarantee="subject")
 
 
 @pytest.mark.parametrize("threshold", [math.nan, math.inf, "high", "nan", ""])

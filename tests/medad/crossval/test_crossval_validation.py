@@ -124,6 +124,11 @@ def test_what_cannot_be_run_is_said_before_any_training(phantom: Path, tmp_path:
         (["--folds", "1"], "1 folds of 18 subjects"),
         (["--validation_fraction", "2"], "validation_fraction: 2 given"),
         (["--image_false_positive_rate", "0.05"], r"fold_1: . normal images for calibration.*at least 19"),
+        (
+            ["--guarantee", "any_image_of_subject", "--image_false_positive_rate", "0.05"],
+            "normal subjects for calibration",
+        ),
+        (["--guarantee", "any"], "guarantee: 'any' given. Expected image or one_image_of_subject or any"),
         (["--stage", "train_backbone"], "stages: train_backbone given"),
         (["--stage", "train", "train_classifier"], "no overlay 'train_classifier'"),
         (["--ckpt_dir", "somewhere"], "ckpt_dir given"),

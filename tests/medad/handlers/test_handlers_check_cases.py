@@ -46,3 +46,9 @@ def test_too_few_normal_images_are_told_before_the_training(caplog: pytest.LogCa
     caplog.clear()
     _start(CheckCases(loader, StoredCalibration(None, image_false_positive_rate=0.04)))
     assert "calibration: 20 normal images: too few" in caplog.text and "which needs 24" in caplog.text
+    caplog.clear()
+    for item in items:
+        item["subject_id"] = str(int(item["case"]) % 8)
+    loader = CaseLoader(CaseDataset(items, transform), batch_size=2, spatial_dims=2)
+    _start(CheckCases(loader, StoredCalibration(None, guarantee="any_image_of_subject")))
+    assert "calibration: 8 normal subjects: too few" in caplog.text and "of at least 0.112" in caplog.text

@@ -63,6 +63,19 @@ def test_the_page_says_what_cases_were_judged_by(
     assert (tmp_path / "out" / "cases.png").stat().st_size > 1000
 
 
+def test_the_page_says_in_one_sentence_what_the_rate_means(
+    bundle: Path, calibration: StoredCalibration, judged: Any, evaluate: Callable[..., Any], tmp_path: Path
+) -> None:
+    for guarantee, said in (
+        ("image", "Of 100 normal images like the 40 used here, each of another subject, on average at most 5 would"),
+        ("any_image_of_subject", "Of 100 normal subjects like the 40 used here, on average at most 5 would"),
+    ):
+        stored = StoredCalibration(calibration.path, calibration.weights_path, guarantee=guarantee)
+        evaluate(judged(), ReportHandler(tmp_path / guarantee, "Inference", bundle, stored))
+        page = " ".join((tmp_path / guarantee / "report.html").read_text().split())
+        assert said in page and stored.guarantee.p_value_is in page
+
+
 def test_without_calibration_the_scale_is_the_given_one(
     bundle: Path, judged: Any, evaluate: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

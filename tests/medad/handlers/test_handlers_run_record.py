@@ -46,7 +46,7 @@ def test_the_same_run_continues(run: Any, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "run.json").read_bytes() == first
     record = json.loads(first)
     hashes = {"weights_sha256", "calibration_sha256"}
-    rates = {"image_false_positive_rate", "voxel_false_positive_rate", "threshold"}
+    rates = {"image_false_positive_rate", "guarantee", "voxel_false_positive_rate", "threshold"}
     assert set(record) == hashes | rates | {"amp", "score", "pred_name", "batch_size", "processes", "cases"}
     assert list(record["cases"]) == ["a", "b"] and record["batch_size"] == 4 and record["processes"] == 1
     assert str(tmp_path) not in first.decode()

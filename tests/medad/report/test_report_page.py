@@ -285,11 +285,13 @@ def test_no_cases_at_all(tmp_path: Path) -> None:
     assert parsed.count("img") == 0
 
 
-def test_rate_is_called_approximate_with_several_images_per_subject(tmp_path: Path) -> None:
+def test_it_says_what_rate_and_p_value_mean(tmp_path: Path) -> None:
     _, parsed = report(tmp_path)
-    assert "approximate" not in parsed.words
-    _, parsed = report(tmp_path, calibration=replace(CALIBRATION, subjects=20))
-    assert "the intended rate is approximate" in parsed.words
+    assert "The p-value is the share of calibration normals, counting the image itself" in parsed.words
+    promised = replace(CALIBRATION, promise="Of 100 <normal> subjects at most 5.", p_value_is="the share of subjects")
+    _, parsed = report(tmp_path, calibration=promised)
+    assert "Of 100 <normal> subjects at most 5." in parsed.words
+    assert "The p-value is the share of subjects. A small one means" in parsed.words
 
 
 def test_size_limit_with_many_big_cases(tmp_path: Path) -> None:

@@ -24,13 +24,6 @@ def test_scores_are_read_from_numbers_text_and_tensors() -> None:
     assert Scores.read([]).score.shape == (0,)
 
 
-def test_a_calibration_is_approximate_with_several_images_of_a_subject() -> None:
-    assert not CalibrationSummary([1.0, 2.0]).is_approximate
-    assert not CalibrationSummary([1.0, 2.0], subjects=2).is_approximate
-    assert CalibrationSummary([1.0, 2.0], subjects=1).is_approximate
-    assert CalibrationSummary([1.0, 2.0], images=5, subjects=4).is_approximate
-
-
 def test_only_known_thresholds_are_told() -> None:
     assert CalibrationSummary([1.0]).thresholds == []
     known = CalibrationSummary([1.0], score_threshold=0.0, voxel_threshold=0.3, voxel_false_positive_rate=0.002)
