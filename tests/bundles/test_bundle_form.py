@@ -56,6 +56,7 @@ SHARED_KEYS = [
     "preprocessing",
     "postprocessing",
     "image_false_positive_rate",
+    "guarantee",
     "voxel_false_positive_rate",
     "threshold",
     "resume",
