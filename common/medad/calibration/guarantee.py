@@ -70,9 +70,10 @@ class Guarantee(StrEnum):
             The sentence.
 
         Example:
-            >>> Guarantee.ONE_IMAGE_OF_SUBJECT.promise(0.05, images=140, subjects=25)
-            'Of 100 normal subjects like the 25 used here, on average at most 5 would be called abnormal on one randomly chosen image.'
-        """  # noqa: E501
+            >>> print(Guarantee.ANY_IMAGE_OF_SUBJECT.promise(0.05, 140, 25))  # doctest: +NORMALIZE_WHITESPACE
+            Of 100 normal subjects like the 25 used here, on average at most 5 would be called abnormal on any of their
+            images.
+        """
         if self is not Guarantee.IMAGE:
             where = "one randomly chosen image" if self is Guarantee.ONE_IMAGE_OF_SUBJECT else "any of their images"
             return (

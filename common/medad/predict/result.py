@@ -69,7 +69,7 @@ class AnomalyResult:
 
     @property
     def note(self) -> str:
-        """What makes p-value, decision or mask less reliable than they look; empty where nothing does."""
+        """What p-value and decision hold for, where it is to be said, and what makes them or the mask less reliable."""
         return str(self._judgment.get(Keys.NOTE, ""))
 
     def _judged(self, key: str) -> Any:
