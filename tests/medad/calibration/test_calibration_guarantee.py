@@ -16,7 +16,7 @@ from scipy import stats
 Floats = npt.NDArray[np.float64]
 
 IMAGE, ONE, ANY = Guarantee
-REPETITIONS, MOST = 4000, 8
+REPETITIONS, MOST = 2500, 8
 CONFIDENCE = 0.9999
 """Of each band of the counts; there are some 50 of them."""
 SUBJECTS, CORRELATIONS = (5, 8, 20, 60), (0.0, 0.5, 0.9)
