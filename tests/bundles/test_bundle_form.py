@@ -182,7 +182,7 @@ def _identifiers(value: Any, prefix: str = "") -> Iterator[str]:
 
 def test_overlays_override_what_is_there(bundle: Path) -> None:
     base = {"output_heatmap": "inference", "output_bins": "inference", "inference_ts": "inference"}
-    both = ("volume_3d", "cpu", "smoke", "demo", "head_mri")
+    both = ("volume_3d", "cpu", "smoke", "demo", "head_mri", "normative_spread")
     for path in sorted((bundle / "configs").glob("*.json")):
         if path.stem in ("metadata", "train", "inference") or path.stem.startswith("train_"):
             continue
@@ -192,7 +192,7 @@ def test_overlays_override_what_is_there(bundle: Path) -> None:
         if path.stem in both:
             unknown = [key for key in overlay if key not in _config(bundle, "train")]
             assert not unknown, f"{path.name}: {unknown}"
-        elif path.stem in ("evaluate", "calibrate", "multi_gpu_train", "multi_gpu_evaluate"):
+        elif path.stem in ("evaluate", "calibrate", "calibrate_spread", "multi_gpu_train", "multi_gpu_evaluate"):
             known = {*_identifiers(_config(bundle, "train")), "finalize", "train#sampler", "train#dataloader#sampler"}
             unknown = set(overlay) - known
             assert not unknown, f"{path.name}: nothing to override at {unknown}"

@@ -10,10 +10,12 @@ from .otsu import OtsuThresholdd
 from .score import AnomalyScored, anomaly_score
 from .smoothing import GaussianSmoothMapd, MedianSmoothMapd, gaussian_smooth, median_smooth
 from .split import SplitAnomalyMapd
+from .spread import DivideBySpreadd
 
 __all__ = [
     "AnomalyScored",
     "Candidates",
+    "DivideBySpreadd",
     "FindCandidatesd",
     "GaussianSmoothMapd",
     "MaskForegroundd",

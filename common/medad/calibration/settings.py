@@ -20,11 +20,11 @@ from monai.inferers import Inferer
 from monai.transforms import Compose, LoadImaged
 from torch import nn
 
-from ..networks import tensor_hash
+from ..networks import tensor_hash, unwrap_network
 
 CLASS = "class"
-_CHANGE_NOTHING = ("args", "device", "kwargs", "self", "slice_batch_size", "window_batch_size")
-"""Arguments that change where and how a score is computed, and not the score."""
+_CHANGE_NOTHING = ("args", "device", "kwargs", "network", "self", "slice_batch_size", "window_batch_size")
+"""Arguments that change where and how a score is computed, and not the score; the network is described by itself."""
 _OF_TRAINING = "train_"
 """How the names of arguments begin that matter to the training of a network alone."""
 _IN_BOTH = ("network", "reading")
@@ -43,8 +43,9 @@ def score_settings(
             both say it: a host such as MONAI Deploy reads the images itself, and takes these steps out.
         inferer: the method's inferer.
         map_postprocessing: transforms from the inferer's output to map and score.
-        network: the network on its own. Its weights are no part of the settings; what they do not show is, such as the
-            heads of an attention. A network exported as TorchScript has no settings: it cannot be configured.
+        network: the network, on its own or wrapped for several devices. Its weights are no part of the settings; what
+            they do not show is, such as the heads of an attention. A network exported as TorchScript has no settings:
+            it cannot be configured.
 
     Returns:
         The settings, as JSON can hold them.
@@ -61,6 +62,7 @@ def score_settings(
     reads = filter(_reads, preprocessing.flatten().transforms)
     if reading := [_describe(_plain_arguments(step), seen) for step in reads]:
         settings["reading"] = reading
+    network = unwrap_network(network)
     if isinstance(network, torch.jit.ScriptModule):
         return settings
     return {**settings, "network": _structure(network)}

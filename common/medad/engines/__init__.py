@@ -19,6 +19,7 @@ from .prepare_diffusion import (
     PrepareGuidedDiffusion,
     PrepareHybridDiffusion,
 )
+from .spread_builder import SpreadBuilder
 from .trainer import AnomalyTrainer
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "PrepareLabeledDenoising",
     "PrepareReconstruction",
     "PrepareSeparation",
+    "SpreadBuilder",
     "postprocess_case",
     "prepare_image",
 ]

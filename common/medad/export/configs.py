@@ -15,7 +15,7 @@ RELEASE_CODE = "$runpy.run_path(@bundle_root + '/scripts/medad/release_code.py')
 """First entry of ``initialize`` and ``run``; works from any directory and whatever else the process has loaded."""
 
 _PACKAGE = "medad."
-_NAMED_AT_A_RUN = ("evaluate", "calibrate", "inference_ts", "multi_gpu_train", "multi_gpu_evaluate")
+_NAMED_AT_A_RUN = ("evaluate", "calibrate", "calibrate_spread", "inference_ts", "multi_gpu_train", "multi_gpu_evaluate")
 _NO_OVERLAYS = (*BASES, "metadata", *_NAMED_AT_A_RUN)
 
 

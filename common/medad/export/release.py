@@ -15,6 +15,7 @@ from pathlib import Path
 from ..configuration import PathLike, build
 from ..errors import InputError
 from ..files import atomic_path, user_path
+from ..networks import spread_of
 from .archive import write_zip
 from .configs import read_json, release_configs
 from .destination import require_outside, require_replaceable, writing_to
@@ -108,6 +109,13 @@ def export_bundle(
             expected="weights, or a release without exported networks",
             remedy="Leave --torchscript and --onnx out.",
         )
+    if (torchscript or onnx) and spread_of(source.network) is not None:
+        raise InputError(
+            "not exportable: the normative spread is no part of what the network computes",
+            where="command line",
+            expected="a method whose map needs nothing but the result of its network",
+            remedy="Leave --torchscript and --onnx out, or normative_spread out of --overlay.",
+        )
     configs = release_configs(root, overlays)
     metadata = read_json(root / "configs" / "metadata.json")
     configs["metadata.json"] = release_metadata(metadata, source.image_shape, source.out_channels(), source.backbone())
@@ -124,7 +132,9 @@ def export_bundle(
                 if wanted:
                     described = {"metadata": configs["metadata.json"], "config": configs["inference.json"]}
                     export(source.network, partial / "models" / name, source.image_shape, **described)
-        holds_images = source.weights is not None and getattr(source.network, "holds_images", False)
+        holds_images = source.weights is not None and any(
+            getattr(part, "holds_images", False) for part in source.network.modules()
+        )
         return Release(folder, archive, write_zip(folder, archive), source.calibration is not None, holds_images)
 
 

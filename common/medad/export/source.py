@@ -78,7 +78,10 @@ def open_source(
     _require_bundle(bundle)
     require_bakeable(bundle, overlays)
     config = read_config(bundle, "inference", overlays, {"device": "cpu"})
-    network: nn.Module = build(config, "network_def")
+    for key in ("channels_last", "compile"):  # how a network is stored and executed is no part of it
+        if key in config:
+            config[key] = False
+    network: nn.Module = build(config, "network")
     network.eval()
     if without_weights:
         return Source(bundle, config, network, None, None)

@@ -2,6 +2,7 @@
 """Networks: plain modules, ``spatial_dims`` first, 2D and 3D from one class."""
 
 from .atlas.normative_atlas import NormativeAtlas
+from .atlas.normative_spread import NormativeSpread, spread_of
 from .autoencoders.autoencoder import Autoencoder
 from .autoencoders.constrained_autoencoder import ConstrainedAutoencoder
 from .autoencoders.denoising_unet import DenoisingUNet
@@ -43,6 +44,7 @@ __all__ = [
     "GuidedDiffusion",
     "MemoryAutoencoder",
     "NormativeAtlas",
+    "NormativeSpread",
     "OnnxNetwork",
     "PerceptualAutoencoder",
     "PerceptualDistance",
@@ -54,6 +56,7 @@ __all__ = [
     "perceptual_distance",
     "place_network",
     "read_weights",
+    "spread_of",
     "tensor_hash",
     "unwrap_network",
     "weights_hash",

@@ -4,9 +4,15 @@
 import torch
 from torch import nn
 
+from .atlas.normative_spread import NormativeSpread, attach_spread
+
 
 def place_network(
-    network: nn.Module, device: torch.device | str, channels_last: bool = False, compiled: bool = False
+    network: nn.Module,
+    device: torch.device | str,
+    channels_last: bool = False,
+    compiled: bool = False,
+    spread: NormativeSpread | None = None,
 ) -> nn.Module:
     """Move a network, and change how it is stored and executed; the names of its weights stay the same.
 
@@ -15,10 +21,13 @@ def place_network(
         device: where to.
         channels_last: whether the weights of convolutions are stored with the channels last, which tensor cores like.
         compiled: whether ``torch.compile`` translates the network at its first call, and again for other batch sizes.
+        spread: what its residuals are divided by; it becomes a part of the network's state dict.
 
     Returns:
         The same network.
     """
+    if spread is not None:
+        attach_spread(network, spread)
     network.to(device)
     if channels_last:
         volumes = any(parameter.ndim == 5 for parameter in network.parameters())

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn, uint8
 
 from ..errors import InputError, calibration_error
+from .atlas.normative_spread import spread_of
 from .unwrapping import unwrap_network
 
 
@@ -115,16 +116,20 @@ def weights_hash(weights: str | Path | Mapping[str, Tensor]) -> str:
     return _hash_file(str(path.resolve()), status.st_mtime_ns, status.st_size)
 
 
-def load_weights(network: nn.Module, path: str | Path, device: torch.device | str = "cpu") -> None:
+def load_weights(
+    network: nn.Module, path: str | Path, device: torch.device | str = "cpu", with_spread: bool = True
+) -> None:
     """Load ``models/model.pt`` into a network, every tensor of it and nothing else.
 
     Args:
         network: the method's network.
         path: file with a plain state dict, or with the network as TorchScript.
         device: where to load the tensors.
+        with_spread: whether a network with a normative spread must find the residuals of normal images in the file.
 
     Raises:
-        InputError: if the file is missing, is no tensor-only state dict or belongs to another network.
+        InputError: if the file is missing, is no tensor-only state dict or belongs to another network, or
+            the normative spread is empty.
     """
     if not Path(path).is_file():
         raise InputError(
@@ -147,6 +152,15 @@ def load_weights(network: nn.Module, path: str | Path, device: torch.device | st
             expected=f"a tensor-only state dict of {type(network).__name__} as configured",
             remedy="Use the overlays and keys that the weights were trained with, all of them and no others.",
         ) from None
+    spread = spread_of(network)
+    if with_spread and spread is not None and not len(spread.bank):
+        raise InputError(
+            "no residuals of normal images in these weights",
+            where=path,
+            expected="what normative_spread.json divides by, which a training with it fills in at its end",
+            remedy="Run train.json with calibrate_spread.json, normative_spread.json and the overlays of the training; "
+            "or leave normative_spread.json out.",
+        )
 
 
 @functools.lru_cache(maxsize=8)

@@ -2,8 +2,8 @@
 """Skeletons: the complete configs of a bundle, made from what all bundles share and what is its own.
 
 A bundle's ``method.json`` names the skeleton that it is ``like``, which may be like another one; each is merged over
-the one before. A config holds what its ``run`` and its overlays refer to: values first, then parts, each after the
-parts that it refers to.
+the one before. An overlay that is null is left out. A config holds what its ``run`` and its overlays refer to: values
+first, then parts, each after the parts that it refers to.
 """
 
 import json
@@ -88,7 +88,7 @@ def bundle_configs(method: Mapping[str, Any]) -> dict[str, Json]:
     Returns:
         Content of each file in ``configs/`` by its name without ``.json``.
     """
-    overlays: dict[str, Json] = dict(method["overlays"])
+    overlays: dict[str, Json] = {name: overlay for name, overlay in method["overlays"].items() if overlay is not None}
     for name, overlay in overlays.items():
         if "displayable_configs" in overlay:
             shown = {**overlay["displayable_configs"], **_shown_by(method)}

@@ -69,9 +69,10 @@ class SlicesOfVolume(Transform):
                 remedy="Give masks, give single slices with labels of their own, or train a 3D network.",
             )
         item = OrientVolumed(MASK, allow_missing_keys=True, plane=slice_plane(item[IMAGE]))(item)
-        return [self._slice(item, number) for number in self._chosen(item)]
+        return [self._slice(item, number) for number in self.chosen(item)]
 
-    def _chosen(self, item: Case) -> list[int]:
+    def chosen(self, item: Case) -> list[int]:
+        """List the slices of a preprocessed volume that show enough of the object."""
         image = item[IMAGE].as_subclass(Tensor).flatten(0, 2)
         seen = (image != image[:1]).any(dim=0)
         if FOREGROUND in item:
