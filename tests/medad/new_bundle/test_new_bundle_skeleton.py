@@ -51,6 +51,11 @@ def test_an_overlay_sets_only_what_exists() -> None:
     assert bundle_configs(_method())["cpu"] == {"size": 4}
 
 
+def test_an_overlay_that_is_null_is_left_out() -> None:
+    configs = bundle_configs(_method(overlays={"evaluate": None}))
+    assert "evaluate" not in configs and "overlaid" not in configs["train"] and "cpu" in configs
+
+
 def test_arguments_belong_to_their_target() -> None:
     base = {"_target_": "a.Noise", "size": "@size", "scale": 1}
     assert merge(base, {"scale": 2}) == {"_target_": "a.Noise", "size": "@size", "scale": 2}
