@@ -152,6 +152,25 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
         2: {"image_size": [48, 48], "foreground_erosion": 2, "median_kernel_size": 3},
         3: {"image_size": [32, 32, 32], "foreground_erosion": 2},
     },
+    "synthetic_anomaly": {
+        2: {
+            "image_size": [32, 32],
+            "channels": [16, 32],
+            "max_epochs": 8,
+            "learning_rate": 0.01,
+            "foreground_erosion": 1,
+            "score_fraction": 0.02,
+        },
+        3: {
+            "image_size": [16, 16, 16],
+            "channels": [16, 32],
+            "max_epochs": 12,
+            "batch_size": 8,
+            "learning_rate": 0.01,
+            "foreground_erosion": 1,
+            "score_fraction": 0.02,
+        },
+    },
     "thor": {dims: {**DIFFUSION[dims], **HARMONIZED} for dims in (2, 3)},
     # the weights of the network bring the backbone, which is trained first (see TWO_STAGES)
     "uniad": {
@@ -192,6 +211,7 @@ HEADS = {
     "guided_ddim": {2: 240, 3: 240},
     "microcalcification_cascade": {2: 128, 3: 64},
     "normative_atlas": {2: 300, 3: 240},
+    "synthetic_anomaly": {2: 160, 3: 160},
     "uniad": {2: 240, 3: 240},
 }
 # and how many with a lesion, where it learns from both

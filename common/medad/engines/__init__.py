@@ -10,6 +10,7 @@ from .prepare_batch import (
     PrepareDenoising,
     PrepareLabeledDenoising,
     PrepareReconstruction,
+    PrepareRestoration,
     PrepareSeparation,
     prepare_image,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "PrepareHybridDiffusion",
     "PrepareLabeledDenoising",
     "PrepareReconstruction",
+    "PrepareRestoration",
     "PrepareSeparation",
     "SpreadBuilder",
     "postprocess_case",

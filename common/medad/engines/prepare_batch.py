@@ -2,7 +2,7 @@
 """Batches of reconstructing methods: what the network gets, and what its loss compares with."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -14,6 +14,8 @@ from ..errors import InputError
 from ..keys import Keys
 from ..morphology import gray_dilation
 from ..noise import CoarseNoise
+from ..transforms.depth import DEPTH
+from ..transforms.synthetic_lesions import CHANGE
 
 TARGET = "target"
 """Entry of a training item: the image as it was before a corruption."""
@@ -58,8 +60,11 @@ class PrepareImages(PrepareBatch):
         self.spatial_dims = spatial_dims
 
     @abstractmethod
-    def prepare(self, images: Tensor, entries: Entries) -> tuple[Tensor, Any]:
-        """Give what the network gets, and what the loss compares with; ``images`` are ``(B, C, *spatial)``."""
+    def prepare(self, images: Tensor, entries: Entries) -> tuple[Any, ...]:
+        """Give what the network gets, and what the loss compares with; ``images`` are ``(B, C, *spatial)``.
+
+        Two further entries may follow: what the network gets beside, by position and by name.
+        """
 
     def __call__(
         self,
@@ -67,7 +72,7 @@ class PrepareImages(PrepareBatch):
         device: torch.device | str | None = None,
         non_blocking: bool = False,
         **kwargs: Any,
-    ) -> tuple[Tensor, Any]:
+    ) -> tuple[Any, ...]:
         """Prepare one batch; ``kwargs`` are part of MONAI's calling convention, and not used."""
 
         def entries(key: str) -> Tensor:
@@ -149,6 +154,31 @@ class PrepareReconstruction(PrepareImages):
                 remedy="Give more training images, or raise batch_size.",
             )
         return images, entries(TARGET)
+
+
+class PrepareRestoration(PrepareImages):
+    """Give the network images with synthetic lesions, and the loss what heals them, where they are, and the depth.
+
+    Args:
+        spatial_dims: spatial axes of the network, 2 or 3.
+        context: further entries that the network gets by their names, such as ``expected`` and ``spread``.
+
+    Shape:
+        image and change: ``(B, C, *spatial)``; target and depth: ``(B, 1, *spatial)``, for
+        :class:`medad.losses.LesionRestorationLoss`.
+
+    Raises:
+        InputError: in a call, if the images have another dimension.
+    """
+
+    def __init__(self, spatial_dims: int, context: Sequence[str] = ()) -> None:
+        super().__init__(spatial_dims)
+        self.context = tuple(context)
+
+    def prepare(self, images: Tensor, entries: Entries) -> tuple[Any, ...]:
+        """Give images; change, lesions and depth; nothing by position, and the context by name."""
+        target = (entries(CHANGE), entries(TARGET), entries(DEPTH))
+        return images, target, (), {name: entries(name) for name in self.context}
 
 
 class PrepareSeparation(PrepareImages):

@@ -10,6 +10,7 @@ from .harmonized_partial_diffusion import HarmonizedPartialDiffusionInferer
 from .partial_diffusion import PartialDiffusionInferer
 from .perceptual import PerceptualInferer
 from .reconstruction import ReconstructionInferer
+from .restoration import RestorationInferer
 from .standardized import StandardizedInferer
 from .uncertainty import UncertaintyInferer
 
@@ -23,6 +24,7 @@ __all__ = [
     "PartialDiffusionInferer",
     "PerceptualInferer",
     "ReconstructionInferer",
+    "RestorationInferer",
     "StandardizedInferer",
     "UncertaintyInferer",
 ]

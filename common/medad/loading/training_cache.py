@@ -17,7 +17,7 @@ from ..datalists.labeling import items_of_labeling
 from ..datalists.marked_lesions import items_with_marked_lesions
 from ..errors import InputError, unwrap_errors
 from ..keys import ABNORMAL, NORMAL
-from ..transforms import SlicesOfVolume
+from ..transforms import ExpectedImaged, SlicesOfVolume
 from .batch_size import is_volume
 from .joined_threads import joined_threads
 
@@ -65,8 +65,8 @@ def training_dataset(
 
     Args:
         data: items of a data list, or of a labeling application (:func:`~.labeling.items_of_labeling`).
-        transform: deterministic transforms first, then random ones; one of them may be
-            :class:`medad.transforms.SlicesOfVolume`.
+        transform: deterministic transforms first, then random ones; among them there may be
+            :class:`medad.transforms.SlicesOfVolume` and :class:`medad.transforms.ExpectedImaged`, which is fitted.
         cache_rate: fraction of the images to hold in memory.
         num_workers: threads that fill the cache.
         progress: show a progress bar.
@@ -88,7 +88,8 @@ def training_dataset(
     with unwrap_errors():
         if any(is_volume(item) for item in items):
             items, transform = _sliced(items, Compose(transform).flatten(), threads, progress)
-        return TrainingCache(items, transform, cache_rate=cache_rate, num_workers=threads, progress=progress)
+        images, transform = _fitted(items, Compose(transform).flatten(), threads, progress)
+        return TrainingCache(images, transform, cache_rate=cache_rate, num_workers=threads, progress=progress)
 
 
 def _sliced(
@@ -115,6 +116,17 @@ def _sliced(
         )
     _logger.info("training: %d slices of %d images and volumes", len(slices), len(items))
     return slices, Compose(steps[last + 1 :])
+
+
+def _fitted(items: Sequence[Any], transform: Compose, threads: int, progress: bool) -> tuple[Any, Callable[[Any], Any]]:
+    """Fit what has to see all images before it can say something about one; then what is left to do with each."""
+    steps = transform.transforms
+    place = next((number for number, step in enumerate(steps) if isinstance(step, ExpectedImaged)), None)
+    if place is None:
+        return items, transform
+    images = TrainingCache(items, Compose(steps[:place]), num_workers=threads, progress=progress)
+    steps[place].fit(images)
+    return images, Compose(steps[place:])
 
 
 def _require_both_classes(items: Sequence[Item]) -> None:

@@ -9,6 +9,7 @@ from .guided_diffusion import GuidedDiffusionLoss
 from .hybrid_diffusion import HybridDiffusionLoss
 from .kl_divergence import KLDivergence, kl_to_standard_normal
 from .labeled_denoising import LabeledDenoisingLoss
+from .lesion_restoration import LesionRestorationLoss
 from .perceptual import PerceptualLoss, relative_feature_difference
 from .regularized import RegularizedLoss
 from .separation import TTestSeparationLoss
@@ -24,6 +25,7 @@ __all__ = [
     "HybridDiffusionLoss",
     "KLDivergence",
     "LabeledDenoisingLoss",
+    "LesionRestorationLoss",
     "PerceptualLoss",
     "RegularizedLoss",
     "StructuralDissimilarity",

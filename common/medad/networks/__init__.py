@@ -23,12 +23,15 @@ from .features.frozen_features import FrozenFeatures
 from .onnx_network import OnnxNetwork
 from .perceptual.distance import EncoderDistance, PerceptualDistance, SpatialLPIPS, perceptual_distance
 from .placement import place_network
+from .restoration.atlas_restoration import AtlasRestoration
+from .restoration.restoration_unet import RestorationUNet
 from .uniad.uniad import UniAD
 from .unwrapping import unwrap_network
 from .weights import load_weights, read_weights, tensor_hash, weights_hash
 
 __all__ = [
     "AnomalySegmentation",
+    "AtlasRestoration",
     "Autoencoder",
     "ClassConditionalUNet",
     "ConstrainedAutoencoder",
@@ -48,6 +51,7 @@ __all__ = [
     "OnnxNetwork",
     "PerceptualAutoencoder",
     "PerceptualDistance",
+    "RestorationUNet",
     "SpatialAutoencoder",
     "SpatialLPIPS",
     "UniAD",

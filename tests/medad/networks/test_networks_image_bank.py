@@ -74,3 +74,12 @@ def test_a_state_dict_brings_as_many_images_as_it_has_also_into_a_copy() -> None
 def test_arguments_out_of_range(argument: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(argument))):
         ImageBank(**{"spatial_dims": 2, "in_channels": 1, "image_size": (8, 8), **argument})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("spatial_dims", "size"), SIZES)
+def test_a_part_of_the_bank_is_a_bank(spatial_dims: int, size: tuple[int, ...]) -> None:
+    bank, images = _Bank(spatial_dims, size), _images(5, size)
+    bank.remember(images)
+    part = bank.part([1, 4])
+    assert part.nearest(images, 1)[[1, 4], 0].tolist() == [0, 1] and part.nearest(images, 9).shape == (5, 4)
+    assert torch.equal(part.bank, bank.bank[[1, 4]]) and len(bank.bank) == 5

@@ -2,12 +2,14 @@
 """Bank of normal images: what is known of each, and which of them are most similar to a new one."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any, ClassVar
 
 import ignite.distributed as idist
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from typing_extensions import Self
 
 from ...checks import check_at_least, check_positive, check_spatial_dims
 
@@ -72,6 +74,14 @@ class ImageBank(nn.Module):
         for name, value in entries.items():
             own: Tensor = getattr(self, name)
             setattr(self, name, torch.cat([own, value.to(own.dtype)]))
+
+    @torch.jit.unused
+    def part(self, places: Sequence[int]) -> Self:
+        """Give a copy with some images of the bank only."""
+        copy = deepcopy(self)
+        for name in self._entries:
+            setattr(copy, name, getattr(self, name)[list(places)])
+        return copy
 
     @torch.jit.unused
     def forget(self) -> None:

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Synthetic anomaly: what its training items are, and what the atlas adds."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from bundle_tools import ROOT, build, train_smoke_model
+from medad.errors import InputError
+from medad.export import export_bundle
+from medad.export.__main__ import summary
+from medad.predict import AnomalyDetector
+
+BUNDLE = ROOT / "bundles" / "synthetic_anomaly"
+
+
+@pytest.mark.parametrize(("form", "axes"), [("", 2), ("volume_3d ", 3)])
+def test_items_are_normal_images_with_lesions(phantom_2d: Path, phantom_3d: Path, form: str, axes: int) -> None:
+    data = phantom_3d if axes == 3 else phantom_2d
+    parser = build(BUNDLE, f"train {form}variant_atlas smoke", dataset_dir=data).parser
+    parser["bright_share"] = 1.0
+    dataset = parser.get_parsed_content("train#dataset")
+    assert len(dataset) == 8 and len(parser.get_parsed_content("atlas").bank) == 8
+    items = [dataset[number] for number in range(8)]
+    assert any(bool((item["target"] == 1).any()) for item in items)
+    for item in items:
+        assert set(item) == {"image", "depth", "subject_id", "expected", "spread", "change", "target"}
+        assert all(item[key].shape == (1, *[32] * axes) for key in set(item) - {"subject_id"})
+        assert float(item["change"].max()) <= 1e-6  # bright lesions are healed by taking away
+
+
+@pytest.mark.parametrize("form", ["", "volume_3d "])
+def test_the_atlas_is_part_of_the_weights(phantom_2d: Path, phantom_3d: Path, tmp_path: Path, form: str) -> None:
+    data, models = phantom_3d if form else phantom_2d, tmp_path / "models"
+    train_smoke_model(BUNDLE, data, models, tmp_path / "log", f"train {form}variant_atlas smoke")
+    state = torch.load(models / "model.pt", weights_only=True)
+    assert len(state["atlas.bank"]) == 8 and state["atlas.bank"].dtype == torch.float16
+    image = data / json.loads((data / "datalist.json").read_text())["test"][0]["image"]
+    paths = {"ckpt_path": str(models / "model.pt"), "calibration_path": str(models / "calibration.json")}
+    result = AnomalyDetector(BUNDLE, [*form.split(), "variant_atlas", "smoke"], device="cpu", **paths)(image)
+    assert 0.0 < result.p_value <= 1.0 and result.anomaly_map.max() > 0.0 and result.reconstruction is not None
+    with pytest.raises(InputError, match="weights do not fit"):
+        AnomalyDetector(BUNDLE, [*form.split(), "smoke"], device="cpu", **paths)(image)
+
+
+def test_a_release_says_whether_it_holds_images(phantom_2d: Path, tmp_path: Path) -> None:
+    for names, holds in (("variant_atlas smoke", True), ("smoke", False)):
+        models = tmp_path / names.replace(" ", "_")
+        train_smoke_model(BUNDLE, phantom_2d, models, tmp_path / "log", f"train {names}")
+        release = export_bundle(BUNDLE, models / "dist", names.split(), models / "model.pt")
+        assert ("The weights hold the training images" in summary(release, without_weights=False)) is holds

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+from typing import Any
+
+import pytest
+import torch
+from medad.errors import InputError
+from medad.networks import NormativeAtlas
+from medad.transforms import ExpectedImaged
+from torch import Tensor
+
+SIZES = [(2, (16, 20)), (3, (8, 10, 12))]
+
+
+def _items(size: tuple[int, ...], subjects: str = "aabbccdd") -> list[dict[str, Any]]:
+    generator = torch.Generator().manual_seed(0)
+    return [
+        {
+            "image": 0.5 + torch.rand(1, *size, generator=generator),
+            "depth": torch.ones(1, *size),
+            "subject_id": subject,
+        }
+        for subject in subjects
+    ]
+
+
+def _atlas(spatial_dims: int, size: tuple[int, ...]) -> NormativeAtlas:
+    return NormativeAtlas(spatial_dims, 1, size, num_neighbors=5, num_bases=4, feature_size=4)
+
+
+def _of(items: list[dict[str, Any]], spatial_dims: int, size: tuple[int, ...], image: Tensor) -> tuple[Tensor, Tensor]:
+    """What an atlas of these images alone expects."""
+    atlas = _atlas(spatial_dims, size)
+    atlas.forget()
+    for item in items:
+        atlas.remember(item["image"][None], item["depth"][None])
+    expectation = atlas.expect(atlas.smooth(image[None]))
+    return expectation.image[0], expectation.spread[0]
+
+
+@pytest.mark.parametrize(("spatial_dims", "size"), SIZES)
+def test_images_of_other_subjects_are_asked(spatial_dims: int, size: tuple[int, ...]) -> None:
+    items, atlas = _items(size), _atlas(spatial_dims, size)
+    transform = ExpectedImaged(atlas)
+    transform.fit(items)
+    assert len(atlas.bank) == len(items)
+    for item in items:
+        others = [other for other in items if other["subject_id"] != item["subject_id"]]
+        result = transform(item)
+        expected, spread = _of(others, spatial_dims, size, item["image"])
+        torch.testing.assert_close(result["expected"], expected)
+        torch.testing.assert_close(result["spread"], spread)
+        assert "expected" not in item
+
+
+def test_what_the_atlas_held_is_forgotten() -> None:
+    items, atlas = _items((16, 20)), _atlas(2, (16, 20))
+    atlas.remember(torch.rand(3, 1, 16, 20), torch.ones(3, 1, 16, 20))
+    transform = ExpectedImaged(atlas)
+    for _ in range(2):
+        transform.fit(items)
+        assert len(atlas.bank) == len(items)
+
+
+def test_one_subject_is_not_enough() -> None:
+    with pytest.raises(InputError, match="2 subjects"):
+        ExpectedImaged(_atlas(2, (16, 20))).fit(_items((16, 20), "aaa"))
