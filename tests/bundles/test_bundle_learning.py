@@ -154,17 +154,17 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
     },
     "synthetic_anomaly": {
         2: {
-            "image_size": [32, 32],
+            "image_size": [48, 48],
             "channels": [16, 32],
-            "max_epochs": 8,
+            "max_epochs": 20,
             "learning_rate": 0.01,
             "foreground_erosion": 1,
             "score_fraction": 0.02,
         },
         3: {
-            "image_size": [16, 16, 16],
-            "channels": [16, 32],
-            "max_epochs": 12,
+            "image_size": [32, 32, 32],
+            "channels": [8, 16, 32],
+            "max_epochs": 40,
             "batch_size": 8,
             "learning_rate": 0.01,
             "foreground_erosion": 1,
