@@ -70,7 +70,9 @@ for number in (0, 1, 0):
 def release(smoke_model: SmokeModel, tmp_path_factory: pytest.TempPathFactory) -> Release:
     """The trained bundle with its overlay baked in, and its network as TorchScript."""
     out = tmp_path_factory.mktemp("dist")
-    return export_bundle(smoke_model.bundle, out, ["smoke"], smoke_model.models / "model.pt", torchscript=True)
+    return export_bundle(
+        smoke_model.bundle, out, ["smoke"], smoke_model.models / "model.pt", torchscript=True, include_bank=True
+    )
 
 
 @pytest.fixture
@@ -123,14 +125,19 @@ def test_the_zip_unpacks_to_the_folder_and_depends_on_contents_alone(
 @pytest.mark.one_bundle
 def test_equal_input_gives_equal_bytes(smoke_model: SmokeModel, tmp_path: Path) -> None:
     weights = smoke_model.models / "model.pt"
-    first = export_bundle(smoke_model.bundle, tmp_path / "first", ["smoke"], weights)
+    first = export_bundle(smoke_model.bundle, tmp_path / "first", ["smoke"], weights, include_bank=True)
     copied = Path(shutil.copytree(smoke_model.models, tmp_path / "copied")) / "model.pt"
     os.utime(copied, (0, 0))
     calibration = copied.with_name("calibration.json").rename(tmp_path / "another_name.json")
-    again = export_bundle(smoke_model.bundle, tmp_path / "again", ["smoke.json"], copied, calibration)
+    again = export_bundle(
+        smoke_model.bundle, tmp_path / "again", ["smoke.json"], copied, calibration, include_bank=True
+    )
     assert again.sha256 == first.sha256
     assert (
-        export_bundle(smoke_model.bundle, tmp_path / "other", ["smoke", "output_bins"], copied).sha256 != first.sha256
+        export_bundle(
+            smoke_model.bundle, tmp_path / "other", ["smoke", "output_bins"], copied, include_bank=True
+        ).sha256
+        != first.sha256
     )
 
 
@@ -239,7 +246,7 @@ def _other_version(release: Release, folder: Path) -> Path:
 @pytest.mark.each_kind
 def test_weights_that_do_not_fit_are_refused(smoke_model: SmokeModel, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--overlay"):
-        export_bundle(smoke_model.bundle, tmp_path, [], smoke_model.models / "model.pt")
+        export_bundle(smoke_model.bundle, tmp_path, [], smoke_model.models / "model.pt", include_bank=True)
     assert not list(tmp_path.iterdir())
 
 
@@ -259,7 +266,7 @@ def test_a_calibration_of_other_weights_or_another_score_is_refused(smoke_model:
         ),
     ):
         with pytest.raises(CalibrationError, match=what) as refused:
-            export_bundle(smoke_model.bundle, tmp_path / "out", overlays, weights)
+            export_bundle(smoke_model.bundle, tmp_path / "out", overlays, weights, include_bank=True)
         assert "--calibration" in str(refused.value) and "--threshold" not in str(refused.value)
     assert not (tmp_path / "out").exists()
 
@@ -267,6 +274,6 @@ def test_a_calibration_of_other_weights_or_another_score_is_refused(smoke_model:
 @pytest.mark.one_bundle
 def test_a_release_without_weights_is_asked_for(smoke_model: SmokeModel, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"train.json.*--weights.*--without_weights"):
-        export_bundle(smoke_model.bundle, tmp_path, ["smoke"], tmp_path / "nothing.pt")
+        export_bundle(smoke_model.bundle, tmp_path, ["smoke"], tmp_path / "nothing.pt", include_bank=True)
     release = export_bundle(smoke_model.bundle, tmp_path, ["smoke"], without_weights=True)
     assert not list((release.folder / "models").iterdir()) and not release.calibrated

@@ -44,13 +44,15 @@ def _gate(form: str, bundle: Path, overlays: list[str], models: Path, data: Path
     can = detector.inferer.uses_forward_only and getattr(detector.network, "onnx_can", True)
     if form == "onnx" and not can:
         with pytest.raises(InputError, match="not exportable"):
-            export_bundle(bundle, out, overlays, weights, onnx=True)
+            export_bundle(bundle, out, overlays, weights, onnx=True, include_bank=True)
         return
     images = [str(data / row["image"]) for row in json.loads((data / "datalist.json").read_text())["test"]]
     expected = list(detector.map(images))
     span = max(float(np.ptp(result.anomaly_map)) for result in expected)
     before = weights_hash(detector.network.state_dict())
-    exported = export_bundle(bundle, out, overlays, weights, torchscript=form == "ts", onnx=form == "onnx").folder
+    exported = export_bundle(
+        bundle, out, overlays, weights, torchscript=form == "ts", onnx=form == "onnx", include_bank=True
+    ).folder
     path = exported / "models" / f"model.{form}"
     assert weights_hash(exported / "models" / "model.pt") == before
     if form == "ts":
@@ -95,7 +97,12 @@ def test_exported_variants_decide_as_the_network(
 @pytest.mark.each_kind
 def test_inference_runs_from_torchscript_alone(smoke_model: SmokeModel, infer: Any, tmp_path: Path) -> None:
     release = export_bundle(
-        smoke_model.bundle, tmp_path / "dist", ["smoke"], smoke_model.models / "model.pt", torchscript=True
+        smoke_model.bundle,
+        tmp_path / "dist",
+        ["smoke"],
+        smoke_model.models / "model.pt",
+        torchscript=True,
+        include_bank=True,
     )
     models = shutil.copytree(release.folder / "models", tmp_path / "models")
     (models / "model.pt").unlink()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from bundle_tools import ROOT, build, train_smoke_model
-from medad.errors import CalibrationError
+from medad.errors import CalibrationError, InputError
 from medad.export import export_bundle
 from medad.export.__main__ import summary
 from medad.predict import AnomalyDetector
@@ -103,7 +103,12 @@ def test_head_mri_finds_heads_and_the_base_does_not() -> None:
 def test_a_release_says_that_it_holds_images(phantom_2d: Path, tmp_path: Path) -> None:
     models = tmp_path / "models"
     train_smoke_model(BUNDLE, phantom_2d, models, tmp_path / "log", "train head_mri smoke")
-    release = export_bundle(BUNDLE, tmp_path / "dist", ["head_mri", "smoke"], models / "model.pt")
+    arguments = BUNDLE, tmp_path / "dist", ["head_mri", "smoke"], models / "model.pt"
+    with pytest.raises(InputError, match="--include_bank"):
+        export_bundle(*arguments)
+    release = export_bundle(*arguments, include_bank=True)
+    metadata = json.loads((release.folder / "configs" / "metadata.json").read_text())
+    assert metadata["data_source"] == "The weights hold the training images"
     assert "The weights hold the training images" in summary(release, without_weights=False)
     empty = export_bundle(BUNDLE, tmp_path / "empty", ["head_mri", "smoke"], without_weights=True)
     assert "training images" not in summary(empty, without_weights=True)

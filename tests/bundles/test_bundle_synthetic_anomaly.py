@@ -48,5 +48,5 @@ def test_a_release_says_whether_it_holds_images(phantom_2d: Path, tmp_path: Path
     for names, holds in (("variant_atlas smoke", True), ("smoke", False)):
         models = tmp_path / names.replace(" ", "_")
         train_smoke_model(BUNDLE, phantom_2d, models, tmp_path / "log", f"train {names}")
-        release = export_bundle(BUNDLE, models / "dist", names.split(), models / "model.pt")
+        release = export_bundle(BUNDLE, models / "dist", names.split(), models / "model.pt", include_bank=holds)
         assert ("The weights hold the training images" in summary(release, without_weights=False)) is holds

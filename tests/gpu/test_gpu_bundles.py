@@ -76,7 +76,7 @@ def test_torchscript_from_the_processor_runs_on_the_device(
 ) -> None:
     model, overlays = trained
     weights = Path(model.paths["ckpt_path"])
-    exported = export_bundle(model.bundle, tmp_path, overlays, weights, torchscript=True).folder
+    exported = export_bundle(model.bundle, tmp_path, overlays, weights, torchscript=True, include_bank=True).folder
     detector = _detector(trained, "cuda")
     expected = _maps(detector, model.data)
     detector.network = torch.jit.load(str(exported / "models" / "model.ts"), map_location="cuda")

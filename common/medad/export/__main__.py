@@ -52,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     weights.add_argument("--without_weights", action="store_true", help="leave weights and calibration out")
     parser.add_argument("--torchscript", action="store_true", help="add the network as models/model.ts")
     parser.add_argument("--onnx", action="store_true", help="add the network as models/model.onnx")
+    parser.add_argument(
+        "--include_bank", action="store_true", help="write a release although its weights hold the training images"
+    )
     given = parser.parse_args(arguments)
     with door():
         release = export_bundle(
@@ -63,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             without_weights=given.without_weights,
             torchscript=given.torchscript,
             onnx=given.onnx,
+            include_bank=given.include_bank,
         )
     print(summary(release, given.without_weights))
 

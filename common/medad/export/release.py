@@ -68,6 +68,7 @@ def export_bundle(
     without_weights: bool = False,
     torchscript: bool = False,
     onnx: bool = False,
+    include_bank: bool = False,
 ) -> Release:
     """Write a self-contained release of a bundle.
 
@@ -83,13 +84,14 @@ def export_bundle(
         without_weights: whether to leave both out.
         torchscript: whether the network is added as ``models/model.ts``, which ``inference_ts.json`` runs.
         onnx: whether it is added as ``models/model.onnx``.
+        include_bank: whether weights that hold training images may leave; ``metadata.json`` says so then.
 
     Returns:
         What was written.
 
     Raises:
-        InputError: if the bundle or an overlay cannot be used, if weights are missing or do not fit, if the network
-            cannot be exported, or if ``out`` cannot be written to or holds something else under the name of the bundle.
+        InputError: if the bundle or an overlay cannot be used, if weights are missing, do not fit, or hold training
+            images that were not asked for, if the network cannot be exported, or if ``out`` cannot be written to or holds something else under the name of the bundle.
         CalibrationError: if the calibration belongs to other weights or settings.
         ValueError: if weights or calibration are both named and left out.
     """
@@ -116,9 +118,21 @@ def export_bundle(
             expected="a method whose map needs nothing but the result of its network",
             remedy="Leave --torchscript and --onnx out, or normative_spread out of --overlay.",
         )
+    holds_images = source.weights is not None and any(
+        getattr(part, "holds_images", False) for part in source.network.modules()
+    )
+    if holds_images and not include_bank:
+        raise InputError(
+            "these weights hold the training images",
+            where=source.weights,
+            expected="weights without images, or --include_bank",
+            remedy="Give --include_bank where those images may go, or --without_weights.",
+        )
     configs = release_configs(root, overlays)
     metadata = read_json(root / "configs" / "metadata.json")
     configs["metadata.json"] = release_metadata(metadata, source.image_shape, source.out_channels(), source.backbone())
+    if holds_images:
+        configs["metadata.json"]["data_source"] = "The weights hold the training images"
     archive = folder.with_name(f"{root.name}_v{metadata['version']}.zip")
     forms: list[tuple[bool, str, Callable[..., None]]]
     forms = [(torchscript, "model.ts", export_torchscript), (onnx, "model.onnx", export_onnx)]
@@ -132,9 +146,6 @@ def export_bundle(
                 if wanted:
                     described = {"metadata": configs["metadata.json"], "config": configs["inference.json"]}
                     export(source.network, partial / "models" / name, source.image_shape, **described)
-        holds_images = source.weights is not None and any(
-            getattr(part, "holds_images", False) for part in source.network.modules()
-        )
         return Release(folder, archive, write_zip(folder, archive), source.calibration is not None, holds_images)
 
 

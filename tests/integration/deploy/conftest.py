@@ -43,8 +43,8 @@ def export(
         lower_thresholds(model.models / "calibration.json", 0.25)  # heatmaps reach 255
         overlays.append(str(settings))
         weights = model.models / "model.pt"
-        mask = export_bundle(bundle, folders[2], overlays, weights).folder
-        heatmap = export_bundle(bundle, folders[3], [*overlays, "output_heatmap"], weights).folder
+        mask = export_bundle(bundle, folders[2], overlays, weights, include_bank=True).folder
+        heatmap = export_bundle(bundle, folders[3], [*overlays, "output_heatmap"], weights, include_bank=True).folder
         return Exported(model, overlays, mask, heatmap)
 
     return trained_and_exported

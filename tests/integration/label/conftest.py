@@ -61,10 +61,10 @@ def models(
         lower_thresholds(model.models / "calibration.json", 0.75)
         weights = model.models / "model.pt"
         name = bundle.name if dimension == 2 else f"{bundle.name}_3d"
-        release = export_bundle(bundle, folders[2], overlays, weights)
+        release = export_bundle(bundle, folders[2], overlays, weights, include_bank=True)
         served[name] = Served(bundle, dimension, tuple(overlays), release.folder)
     for form in FORMS:
-        release = export_bundle(bundle, tmp_path_factory.mktemp(form), [*overlays, form], weights)
+        release = export_bundle(bundle, tmp_path_factory.mktemp(form), [*overlays, form], weights, include_bank=True)
         served[form] = Served(bundle, dimension, (*overlays, form), release.folder)
     return served
 
