@@ -91,7 +91,8 @@ def export_bundle(
 
     Raises:
         InputError: if the bundle or an overlay cannot be used, if weights are missing, do not fit, or hold training
-            images that were not asked for, if the network cannot be exported, or if ``out`` cannot be written to or holds something else under the name of the bundle.
+            images that were not asked for, if the network cannot be exported, or if ``out`` cannot be written to or
+            holds something else under the name of the bundle.
         CalibrationError: if the calibration belongs to other weights or settings.
         ValueError: if weights or calibration are both named and left out.
     """
