@@ -23,9 +23,6 @@ class AtlasRestoration(nn.Module):
     onnx_can: ClassVar[bool] = False
     """ONNX has no solver of linear equations, and no median."""
 
-    holds_images: ClassVar[bool] = True
-    """The bank of the atlas holds training images: whoever has the weights can look at them."""
-
     def __init__(self, atlas: NormativeAtlas, network: nn.Module) -> None:
         super().__init__()
         self.atlas = atlas
