@@ -12,6 +12,8 @@ class RestorationInferer(AnomalyInferer):
 
     Args:
         spatial_dims: spatial axes of the network, 2 or 3.
+        mirror: whether map and healed image are means with those of the image mirrored along its first axis, which
+            takes twice as long.
         slice_batch_size: how many slices of a volume go through a 2D network together.
 
     Returns:
@@ -22,8 +24,18 @@ class RestorationInferer(AnomalyInferer):
         ValueError: if an argument does not fit.
     """
 
+    def __init__(self, spatial_dims: int, mirror: bool = False, slice_batch_size: int = 32) -> None:
+        super().__init__(spatial_dims, slice_batch_size)
+        self.mirror = mirror
+
     def infer(self, images: Tensor, network: nn.Module) -> Tensor:
         """Find and heal lesions in ``images``."""
+        result = self._healed(images, network)
+        if self.mirror:
+            result = (result + self._healed(images.flip(2), network).flip(2)) / 2
+        return result
+
+    def _healed(self, images: Tensor, network: nn.Module) -> Tensor:
         prediction = network(images)
         logit, change = prediction[:, :1], prediction[:, 1:]
         anomaly_map = (torch.sigmoid(logit) * change.abs().mean(dim=1, keepdim=True)).sqrt()

@@ -31,3 +31,19 @@ def test_volumes_go_slice_by_slice() -> None:
     result = inferer(volume, _Known())
     for number in range(4):
         assert torch.equal(result[..., number], inferer(volume[..., number], _Known()))
+
+
+@pytest.mark.parametrize("size", [(6, 5), (4, 5, 6)])
+def test_the_mean_with_the_mirror_image(size: tuple[int, ...]) -> None:
+    class Sided(nn.Module):
+        """Sees more on one side."""
+
+        def forward(self, images: Tensor) -> Tensor:
+            side = torch.arange(images.shape[2]).view(1, 1, -1, *[1] * (images.ndim - 3))
+            return torch.cat([images * side, images * side], dim=1)
+
+    images = torch.rand(2, 1, *size)
+    one, mirrored = (RestorationInferer(len(size))(each, Sided()) for each in (images, images.flip(2)))
+    result = RestorationInferer(len(size), mirror=True)(images, Sided())
+    torch.testing.assert_close(result, (one + mirrored.flip(2)) / 2)
+    assert not torch.allclose(result, one)
