@@ -163,10 +163,10 @@ SETTINGS: dict[str, dict[int, dict[str, Any]]] = {
         },
         3: {
             "image_size": [32, 32, 32],
-            "channels": [8, 16, 32],
-            "max_epochs": 40,
+            "channels": [16, 32],
+            "max_epochs": 30,
             "batch_size": 8,
-            "learning_rate": 0.01,
+            "learning_rate": 0.005,
             "foreground_erosion": 1,
             "score_fraction": 0.02,
         },
