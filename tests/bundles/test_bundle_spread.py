@@ -86,11 +86,11 @@ def test_slices_of_volumes_fill_a_2d_network(phantom_3d: Path, tmp_path: Path) -
 def test_a_release_holds_what_images_left_over_and_exports_nothing_less(phantom_2d: Path, tmp_path: Path) -> None:
     models, overlays = tmp_path / "models", ["normative_spread", "smoke"]
     train_smoke_model(ONE, phantom_2d, models, tmp_path / "log", "train normative_spread smoke")
-    release = export_bundle(ONE, tmp_path / "dist", overlays, models / "model.pt")
+    release = export_bundle(ONE, tmp_path / "dist", overlays, models / "model.pt", include_bank=True)
     assert release.calibrated and "The weights hold the training images" in summary(release, without_weights=False)
     for form in ("torchscript", "onnx"):
         with pytest.raises(InputError, match="the normative spread is no part of what the network computes"):
-            export_bundle(ONE, tmp_path / form, overlays, models / "model.pt", **{form: True})
+            export_bundle(ONE, tmp_path / form, overlays, models / "model.pt", include_bank=True, **{form: True})
 
 
 @pytest.mark.slow

@@ -23,9 +23,9 @@ def test_items_are_normal_images_with_lesions(phantom_2d: Path, phantom_3d: Path
     dataset = parser.get_parsed_content("train#dataset")
     assert len(dataset) == 8 and len(parser.get_parsed_content("atlas").bank) == 8
     items = [dataset[number] for number in range(8)]
-    assert any(bool((item["target"] == 1).any()) for item in items)
+    assert any(bool((item["lesions"] == 1).any()) for item in items)
     for item in items:
-        assert set(item) == {"image", "depth", "subject_id", "expected", "spread", "change", "target"}
+        assert set(item) == {"image", "depth", "subject_id", "expected", "spread", "change", "lesions"}
         assert all(item[key].shape == (1, *[32] * axes) for key in set(item) - {"subject_id"})
         assert float(item["change"].max()) <= 1e-6  # bright lesions are healed by taking away
 
@@ -50,3 +50,20 @@ def test_a_release_says_whether_it_holds_images(phantom_2d: Path, tmp_path: Path
         train_smoke_model(BUNDLE, phantom_2d, models, tmp_path / "log", f"train {names}")
         release = export_bundle(BUNDLE, models / "dist", names.split(), models / "model.pt", include_bank=holds)
         assert ("The weights hold the training images" in summary(release, without_weights=False)) is holds
+
+
+def test_weights_with_images_leave_only_when_asked(phantom_2d: Path, tmp_path: Path) -> None:
+    train_smoke_model(BUNDLE, phantom_2d, tmp_path, tmp_path / "log", "train variant_atlas smoke")
+    with pytest.raises(InputError, match="--include_bank"):
+        export_bundle(BUNDLE, tmp_path / "dist", ["variant_atlas", "smoke"], tmp_path / "model.pt")
+
+
+def test_more_epochs_than_the_configuration_has(phantom_2d: Path, tmp_path: Path) -> None:
+    """As a labeling application gives a trainer."""
+    workflow = build(BUNDLE, "train smoke", dataset_dir=phantom_2d, ckpt_dir=tmp_path, output_dir=tmp_path / "log")
+    workflow.parser["train#trainer#max_epochs"] = 2
+    trainer = workflow.parser.get_parsed_content("train#trainer")
+    trainer.run()
+    trainer.state.max_epochs = 3
+    trainer.run()
+    assert trainer.state.epoch == 3

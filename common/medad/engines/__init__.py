@@ -5,6 +5,7 @@ from .atlas_builder import AtlasBuilder
 from .calibrator import Calibrator
 from .candidate_crops import CandidateCrops
 from .evaluator import AnomalyEvaluator, CohortError
+from .one_cycle import OneCycle
 from .postprocess import postprocess_case
 from .prepare_batch import (
     PrepareDenoising,
@@ -30,6 +31,7 @@ __all__ = [
     "Calibrator",
     "CandidateCrops",
     "CohortError",
+    "OneCycle",
     "PrepareConditionedDiffusion",
     "PrepareDenoising",
     "PrepareDiffusion",

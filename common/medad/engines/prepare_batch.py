@@ -15,7 +15,7 @@ from ..keys import Keys
 from ..morphology import gray_dilation
 from ..noise import CoarseNoise
 from ..transforms.depth import DEPTH
-from ..transforms.synthetic_lesions import CHANGE
+from ..transforms.synthetic_lesions import CHANGE, LESIONS
 
 TARGET = "target"
 """Entry of a training item: the image as it was before a corruption."""
@@ -164,7 +164,7 @@ class PrepareRestoration(PrepareImages):
         context: further entries that the network gets by their names, such as ``expected`` and ``spread``.
 
     Shape:
-        image and change: ``(B, C, *spatial)``; target and depth: ``(B, 1, *spatial)``, for
+        image and change: ``(B, C, *spatial)``; lesions and depth: ``(B, 1, *spatial)``, for
         :class:`medad.losses.LesionRestorationLoss`.
 
     Raises:
@@ -177,7 +177,7 @@ class PrepareRestoration(PrepareImages):
 
     def prepare(self, images: Tensor, entries: Entries) -> tuple[Any, ...]:
         """Give images; change, lesions and depth; nothing by position, and the context by name."""
-        target = (entries(CHANGE), entries(TARGET), entries(DEPTH))
+        target = (entries(CHANGE), entries(LESIONS), entries(DEPTH))
         return images, target, (), {name: entries(name) for name in self.context}
 
 

@@ -9,6 +9,7 @@ from .checkpoint_loader import ModelCheckpointLoader
 from .detection_table import DetectionTable, detection_rows
 from .dicom_results import DicomResults
 from .evaluation_run import EvaluationRun
+from .fitted_atlas import FittedAtlas
 from .froc import detection_record, froc_table
 from .gradient_clip import GradientClip
 from .inference_run import InferenceRun
@@ -32,6 +33,7 @@ __all__ = [
     "DicomResults",
     "EvaluationRun",
     "FailureTable",
+    "FittedAtlas",
     "GradientClip",
     "InferenceRun",
     "MeanScore",

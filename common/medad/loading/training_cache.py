@@ -118,13 +118,20 @@ def _sliced(
     return slices, Compose(steps[last + 1 :])
 
 
-def _fitted(items: Sequence[Any], transform: Compose, threads: int, progress: bool) -> tuple[Any, Callable[[Any], Any]]:
-    """Fit what has to see all images before it can say something about one; then what is left to do with each."""
+def _fitted(
+    items: Sequence[Any], transform: Compose, threads: int, progress: bool
+) -> tuple[Sequence[Any], Callable[[Any], Any]]:
+    """Fit the transform that has to see all images before it can say something about one.
+
+    Returns:
+        The images as that transform takes them, and the transforms from it on; what was given, if there is none.
+    """
     steps = transform.transforms
     place = next((number for number, step in enumerate(steps) if isinstance(step, ExpectedImaged)), None)
     if place is None:
         return items, transform
-    images = TrainingCache(items, Compose(steps[:place]), num_workers=threads, progress=progress)
+    cache = TrainingCache(items, Compose(steps[:place]), num_workers=threads, copy_cache=False, progress=progress)
+    images = [cache[number] for number in range(len(cache))]
     steps[place].fit(images)
     return images, Compose(steps[place:])
 

@@ -16,6 +16,8 @@ from .depth import DEPTH
 EXPECTED, SPREAD = "expected", "spread"
 """Entries of a training item: expected image, and the spread of normal ones around it, each ``(C, *spatial)``."""
 
+_TOGETHER = 64
+
 
 class ExpectedImaged(Transform):
     """Add to a normal image what those of other subjects let an atlas expect of it.
@@ -29,6 +31,7 @@ class ExpectedImaged(Transform):
     def __init__(self, atlas: NormativeAtlas) -> None:
         self.atlas = atlas
         self.subjects: list[str] = []
+        self._entries: dict[str, Tensor] = {}
 
     def fit(self, items: Sequence[Mapping[Hashable, Any]]) -> None:
         """Put normal images into the atlas, which forgets those it had.
@@ -39,12 +42,7 @@ class ExpectedImaged(Transform):
         Raises:
             InputError: if all images are of one subject.
         """
-        self.subjects = []
-        self.atlas.forget()
-        for number in range(len(items)):
-            item = items[number]
-            self.subjects.append(str(item[Keys.SUBJECT_ID]))
-            self.atlas.remember(self._one(item[Keys.IMAGE]), self._one(item[DEPTH]))
+        self.subjects = [str(item[Keys.SUBJECT_ID]) for item in items]
         if len(set(self.subjects)) < 2:
             raise InputError(
                 f"{len(self.subjects)} images of {len(set(self.subjects))} subject",
@@ -52,17 +50,26 @@ class ExpectedImaged(Transform):
                 expected="normal images of at least 2 subjects: what is expected of an image comes from the others",
                 remedy="Give images of more subjects, or leave variant_atlas out.",
             )
+        self.atlas.forget()
+        for first in range(0, len(items), _TOGETHER):
+            part = items[first : first + _TOGETHER]
+            images, depths = (torch.stack([item[key].float() for item in part]) for key in (Keys.IMAGE, DEPTH))
+            self.atlas.remember(images.to(self.atlas.bank.device), depths.to(self.atlas.bank.device))
+        self._entries = self.atlas.entries()
+
+    def restore(self) -> None:
+        """Put the images back into the atlas, which may have loaded those of another training."""
+        device = self.atlas.bank.device
+        self.atlas.forget()
+        self.atlas.append(**{name: value.to(device) for name, value in self._entries.items()})
 
     @torch.no_grad()
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Add expected image and spread to one item."""
         item = dict(data)
-        subject = str(item[Keys.SUBJECT_ID])
-        others = self.atlas.part([number for number, name in enumerate(self.subjects) if name != subject])
-        expectation = others.expect(others.smooth(self._one(item[Keys.IMAGE])))
+        device = self.atlas.bank.device
+        allowed = torch.tensor([name != str(item[Keys.SUBJECT_ID]) for name in self.subjects], device=device)
+        smooth = self.atlas.smooth(item[Keys.IMAGE][None].float().to(device))
+        expectation = self.atlas.expect(smooth, allowed)
         item[EXPECTED], item[SPREAD] = expectation.image[0].cpu(), expectation.spread[0].cpu()
         return item
-
-    def _one(self, image: Tensor) -> Tensor:
-        """Make a batch of one image where the atlas is."""
-        return image[None].float().to(self.atlas.bank.device)

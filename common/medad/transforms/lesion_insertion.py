@@ -41,7 +41,7 @@ class LesionedImage(NamedTuple):
     """``(C, *spatial)``."""
     change: Tensor
     """What heals the image: that without lesions less that with them, ``(C, *spatial)``."""
-    target: Tensor
+    lesions: Tensor
     """``(1, *spatial)``: 1 in a lesion, 0 outside, -1 where it is too faint for either."""
 
 
@@ -51,7 +51,7 @@ def insert_lesions(
     """Put lesions into an image.
 
     Centers are deeper than 0.17, and nothing changes at a depth below 0.12. The reference is the median of what is
-    deeper than 0.35. A lesion counts where its blob is above 0.3 and it is seen: where the change, averaged over 3
+    deeper than 0.35. A lesion counts where its blob is above 0.3 and it is visible: where the change, averaged over 3
     voxels along each axis, is above 0.07 of the reference in a channel. What else is above 0.05 of a blob is too faint
     to call.
 
@@ -76,13 +76,13 @@ def insert_lesions(
     for lesion in lesions:
         center = allowed[min(int(lesion.place * len(allowed)), len(allowed) - 1)]
         membership = lesion_blob(image.shape[1:], center, lesion) * changeable
-        texture = 1.0 + enlarged(lesion.texture, image.shape[1:])
+        texture = 1.0 + enlarged(lesion.texture, image.shape[1:]).to(image.device)
         lesioned = (lesioned + membership * (lesion.contrast * reference) * texture).clamp(min=0.0)
         blob = torch.maximum(blob, membership)
     change = image - lesioned
     seen = _mean_of_neighbors((change / reference.clamp(min=_BLACK)).abs().amax(dim=0, keepdim=True)) > _VISIBLE
-    target = torch.where((blob > _SURE) & seen, 1.0, torch.where(blob > _FAINT, -1.0, 0.0))
-    return LesionedImage(lesioned, change, target)
+    marks = torch.where((blob > _SURE) & seen, 1.0, torch.where(blob > _FAINT, -1.0, 0.0))
+    return LesionedImage(lesioned, change, marks)
 
 
 def lesion_blob(spatial: Sequence[int], center: Tensor, lesion: SyntheticLesion) -> Tensor:
@@ -99,11 +99,11 @@ def lesion_blob(spatial: Sequence[int], center: Tensor, lesion: SyntheticLesion)
         ``(1, *spatial)`` in (0, 1).
     """
     lines = [(torch.arange(size) - at) / size for size, at in zip(spatial, center.tolist(), strict=True)]
-    offset = torch.stack(torch.meshgrid(*lines, indexing="ij"))
-    radius = torch.tensordot(lesion.shape, offset, dims=1).norm(dim=0, keepdim=True)
+    offset = torch.stack(torch.meshgrid(*lines, indexing="ij")).to(center.device)
+    radius = torch.tensordot(lesion.shape.to(center.device), offset, dims=1).norm(dim=0, keepdim=True)
     height = 1.0 - radius
     for noise in lesion.border:
-        height = height + enlarged(noise, spatial)
+        height = height + enlarged(noise, spatial).to(center.device)
     return torch.sigmoid(height / lesion.softness)
 
 

@@ -17,8 +17,9 @@ from ..keys import Keys
 from .depth import DEPTH
 from .lesion_insertion import LesionedImage, SyntheticLesion, insert_lesions
 
-CHANGE = "change"
-"""Entry of a training item: what heals the image, ``(C, *spatial)``."""
+CHANGE, LESIONS = "change", "lesions"
+"""Entries of a training item: what heals the image, ``(C, *spatial)``; where lesions are, ``(1, *spatial)``: 1 in them,
+0 outside, -1 where they are too faint for either."""
 
 _MORE = (0.35, 0.2)
 """Probabilities of a second and a third lesion."""
@@ -128,8 +129,7 @@ class RandSyntheticLesionsd(Randomizable, MapTransform):
     """Dictionary form of :class:`RandSyntheticLesions`; the item needs a depth, see :class:`RelativeDepthd`.
 
     Args:
-        keys: key of the image; one only, as a target belongs to it.
-        target_key: key that the marks get: 1 in a lesion, 0 outside, -1 where it is too faint for either.
+        keys: key of the image; one only, as the marks belong to it.
         prob: see :class:`RandSyntheticLesions`, like all that follows.
         radius: see there.
         contrast: see there.
@@ -143,7 +143,6 @@ class RandSyntheticLesionsd(Randomizable, MapTransform):
     def __init__(
         self,
         keys: KeysCollection = Keys.IMAGE,
-        target_key: str = "target",
         prob: float = 0.75,
         radius: Sequence[float] = (0.03, 0.28),
         contrast: Sequence[float] = (0.12, 1.2),
@@ -153,7 +152,6 @@ class RandSyntheticLesionsd(Randomizable, MapTransform):
         super().__init__(keys)
         if len(self.keys) != 1:
             raise ValueError(f"keys={self.keys}: one key is expected.")
-        self.target_key = target_key
         self.rand_lesions = RandSyntheticLesions(prob, radius, contrast, bright_share, spare_dark_prob)
 
     def set_random_state(self, seed: int | None = None, state: np.random.RandomState | None = None) -> Self:
@@ -166,5 +164,5 @@ class RandSyntheticLesionsd(Randomizable, MapTransform):
         """Put lesions into the image of one item, and add what heals it and where they are."""
         item = dict(data)
         key = self.keys[0]
-        item[key], item[CHANGE], item[self.target_key] = self.rand_lesions(item[key].clamp(min=0.0), item[DEPTH])
+        item[key], item[CHANGE], item[LESIONS] = self.rand_lesions(item[key].clamp(min=0.0), item[DEPTH])
         return item

@@ -72,11 +72,11 @@ def test_wrong_input_of_a_separation_is_named() -> None:
 
 @pytest.mark.parametrize("size", [(8, 8), (4, 6, 8)])
 def test_images_with_lesions_what_heals_them_and_the_context_by_name(size: tuple[int, ...]) -> None:
-    names = ("image", "change", "target", "depth", "expected", "spread")
+    names = ("image", "change", "lesions", "depth", "expected", "spread")
     batch = {name: torch.rand(2, 1, *size) for name in names}
     images, target, positional, named = PrepareRestoration(len(size))(batch)
     assert torch.equal(images, batch["image"]) and positional == () and named == {}
-    for given, name in zip(target, ("change", "target", "depth"), strict=True):
+    for given, name in zip(target, ("change", "lesions", "depth"), strict=True):
         assert torch.equal(given, batch[name])
     *_, named = PrepareRestoration(len(size), ["expected", "spread"])(batch)
     assert set(named) == {"expected", "spread"} and torch.equal(named["spread"], batch["spread"])

@@ -77,9 +77,20 @@ def test_arguments_out_of_range(argument: dict[str, float]) -> None:
 
 
 @pytest.mark.parametrize(("spatial_dims", "size"), SIZES)
-def test_a_part_of_the_bank_is_a_bank(spatial_dims: int, size: tuple[int, ...]) -> None:
-    bank, images = _Bank(spatial_dims, size), _images(5, size)
+@pytest.mark.parametrize("mirror", [True, False])
+def test_images_that_do_not_count_are_never_nearest(spatial_dims: int, size: tuple[int, ...], mirror: bool) -> None:
+    bank, images = _Bank(spatial_dims, size, mirror), _images(5, size)
     bank.remember(images)
-    part = bank.part([1, 4])
-    assert part.nearest(images, 1)[[1, 4], 0].tolist() == [0, 1] and part.nearest(images, 9).shape == (5, 4)
-    assert torch.equal(part.bank, bank.bank[[1, 4]]) and len(bank.bank) == 5
+    allowed = torch.tensor([False, True, False, False, True])
+    found = bank.nearest(images, 9, allowed)
+    assert found.shape == (5, 4 if mirror else 2) and set((found % 5).flatten().tolist()) == {1, 4}
+    assert found[[1, 4], 0].tolist() == [1, 4]
+    assert torch.equal(bank.nearest(images, 3, torch.ones(5, dtype=torch.bool)), bank.nearest(images, 3))
+
+
+@pytest.mark.parametrize(("spatial_dims", "size"), SIZES)
+def test_entries_fill_another_bank(spatial_dims: int, size: tuple[int, ...]) -> None:
+    bank, other = _Bank(spatial_dims, size), _Bank(spatial_dims, size)
+    bank.remember(_images(3, size))
+    other.append(**bank.entries())
+    assert torch.equal(other.bank, bank.bank) and torch.equal(other.features, bank.features)

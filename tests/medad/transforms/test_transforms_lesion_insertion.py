@@ -49,7 +49,7 @@ def test_a_ball_by_its_formula(shape: tuple[int, ...]) -> None:
 def test_what_counts_as_a_lesion(shape: tuple[int, ...], contrast: float) -> None:
     image, depth = torch.ones(shape), _depth(shape)
     lesion = _lesion(len(shape) - 1, contrast=contrast)
-    target = insert_lesions(image, depth, [lesion]).target
+    target = insert_lesions(image, depth, [lesion]).lesions
     allowed = (depth[0] > 0.17).nonzero()
     blob = lesion_blob(shape[1:], allowed[len(allowed) // 2], lesion) * (depth > 0.12)
     size = np.pad(np.abs(contrast * blob[0].double().numpy()), 1, mode="edge")
@@ -69,7 +69,7 @@ def test_nothing_changes_at_the_rim(shape: tuple[int, ...]) -> None:
     rim = (depth <= 0.12).expand_as(image)
     assert torch.equal(result.image[rim], image[rim])
     assert not torch.equal(result.image[~rim], image[~rim])
-    assert not result.target[depth <= 0.12].any()
+    assert not result.lesions[depth <= 0.12].any()
 
 
 def test_fluid_may_be_spared() -> None:
@@ -89,7 +89,7 @@ def test_contrast_counts_in_units_of_the_tissue() -> None:
     lesions = [_lesion(2, contrast=-0.8), _lesion(2, place=0.1)]
     one, other = insert_lesions(image, depth, lesions), insert_lesions(250.0 * image, depth, lesions)
     torch.testing.assert_close(250.0 * one.image, other.image)
-    assert torch.equal(one.target, other.target)
+    assert torch.equal(one.lesions, other.lesions)
 
 
 def test_a_dark_lesion_ends_at_black() -> None:
@@ -101,13 +101,13 @@ def test_a_dark_lesion_ends_at_black() -> None:
 def test_an_image_that_is_nowhere_deep_enough_stays(depth: float) -> None:
     image = torch.rand(1, 16, 16)
     result = insert_lesions(image, torch.full((1, 16, 16), depth), [_lesion(2)])
-    assert torch.equal(result.image, image) and not result.change.any() and not result.target.any()
+    assert torch.equal(result.image, image) and not result.change.any() and not result.lesions.any()
 
 
 def test_without_lesions_the_image_stays() -> None:
     image = torch.rand(1, 16, 16)
     result = insert_lesions(image, torch.ones(1, 16, 16), [])
-    assert torch.equal(result.image, image) and not result.change.any() and not result.target.any()
+    assert torch.equal(result.image, image) and not result.change.any() and not result.lesions.any()
 
 
 @pytest.mark.parametrize("size", [(9, 13), (5, 9, 7)])

@@ -33,10 +33,10 @@ def test_lesions_and_what_heals_them(shape: tuple[int, ...]) -> None:
     for _ in range(20):
         result = transform(image, depth)
         assert result.image.shape == shape and result.image.dtype == torch.float32
-        assert set(result.target.unique().tolist()) <= {-1.0, 0.0, 1.0}
+        assert set(result.lesions.unique().tolist()) <= {-1.0, 0.0, 1.0}
         torch.testing.assert_close(result.image + result.change, image, atol=1e-6, rtol=0)
         assert float(result.image.min()) >= 0.0
-        marked += bool((result.target == 1).any())
+        marked += bool((result.lesions == 1).any())
     assert torch.equal(image, before) and marked > 10
 
 
@@ -108,8 +108,8 @@ def test_the_dictionary_form_is_the_array_form() -> None:
     item = {"image": torch.rand(1, 32, 32), "depth": torch.ones(1, 32, 32), "label": 0}
     result = RandSyntheticLesionsd(prob=1.0).set_random_state(7)(item)
     lesioned = _always(7)(item["image"], item["depth"])  # type: ignore[arg-type]
-    assert set(result) == {*item, "change", "target"} and set(item) == {"image", "depth", "label"}
-    for key, value in zip(("image", "change", "target"), lesioned, strict=True):
+    assert set(result) == {*item, "change", "lesions"} and set(item) == {"image", "depth", "label"}
+    for key, value in zip(("image", "change", "lesions"), lesioned, strict=True):
         assert torch.equal(result[key], value)
 
 

@@ -2,14 +2,12 @@
 """Bank of normal images: what is known of each, and which of them are most similar to a new one."""
 
 from collections.abc import Sequence
-from copy import deepcopy
 from typing import Any, ClassVar
 
 import ignite.distributed as idist
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from typing_extensions import Self
 
 from ...checks import check_at_least, check_positive, check_spatial_dims
 
@@ -76,12 +74,9 @@ class ImageBank(nn.Module):
             setattr(self, name, torch.cat([own, value.to(own.dtype)]))
 
     @torch.jit.unused
-    def part(self, places: Sequence[int]) -> Self:
-        """Give a copy with some images of the bank only."""
-        copy = deepcopy(self)
-        for name in self._entries:
-            setattr(copy, name, getattr(self, name)[list(places)])
-        return copy
+    def entries(self) -> dict[str, Tensor]:
+        """Give the buffers by their names, as :meth:`append` takes them."""
+        return {name: getattr(self, name) for name in self._entries}
 
     @torch.jit.unused
     def forget(self) -> None:
@@ -113,9 +108,19 @@ class ImageBank(nn.Module):
         """Take the means of the cells of smoothed images."""
         return F.interpolate(smooth.clamp(0.0, 1.0), size=[self.feature_size] * self.spatial_dims, mode="area")
 
-    def nearest(self, smooth: Tensor, count: int) -> Tensor:
-        """Rank the images of the bank, and behind them the mirrored ones, by their distance ``(B, count)``."""
+    def nearest(self, smooth: Tensor, count: int, allowed: Tensor | None = None) -> Tensor:
+        """Rank the images of the bank, and behind them the mirrored ones, by their distance ``(B, count)``.
+
+        Args:
+            smooth: ``(B, C, *image_size)``.
+            count: how many to give, or all if there are fewer.
+            allowed: ``(N,)`` boolean: which images of the bank count; all by default.
+        """
         distances = distances_between(self.features_of(smooth), self.known())
+        if allowed is not None:
+            whole = torch.cat([allowed, allowed]) if self.mirror else allowed
+            distances = distances.masked_fill(~whole, float("inf"))
+            count = min(count, int(whole.sum()))
         return distances.topk(min(count, distances.shape[1]), largest=False).indices
 
     def known(self) -> Tensor:

@@ -113,16 +113,17 @@ class NormativeAtlas(ImageBank):
         self.append(bank=smooth, depth=coarse, features=features)
         return distance
 
-    def expect(self, smooth: Tensor) -> Expectation:
+    def expect(self, smooth: Tensor, allowed: Tensor | None = None) -> Expectation:
         """Say what is expected of images.
 
         Args:
             smooth: ``(B, C, *image_size)``, see :meth:`smooth`.
+            allowed: ``(N,)`` boolean: which images of the bank count; all by default.
 
         Returns:
             Expected images, and how much normal ones differ.
         """
-        places = self.nearest(smooth, max(self.num_neighbors, self.num_bases))
+        places = self.nearest(smooth, max(self.num_neighbors, self.num_bases), allowed)
         similar = turned(self.bank, places).float()
         nearest = similar[:, : self.num_neighbors]
         median, spread = nearest.median(dim=1).values, _deviation(nearest) + self.floor
