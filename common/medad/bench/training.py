@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader as TorchLoader
 from torch.utils.data import TensorDataset
 
 from ..errors import InputError
+from ..transforms import RandSyntheticLesionsd
 from .bundle import add_bundle_arguments, build, parameters, settings, write_phantoms
 from .timing import Stopwatch, machine
 
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> list[dict[str, object]]:
         args: options of :func:`add_arguments`.
 
     Returns:
-        Two rows for each kind of augmentation.
+        Two rows for each kind of augmentation; a method that learns from synthetic lesions has no other kind.
 
     Raises:
         InputError: if the bundle has no such config, or trains on kept features.
@@ -60,8 +61,11 @@ def run(args: argparse.Namespace) -> list[dict[str, object]]:
         counts = {"training": args.images, "training_abnormal": 2, "calibration": 2}
         write_phantoms(Path(folder) / "data", dims, args.image_size, args.seed, **counts)
         rows = []
-        if random_part(workflow.parser.get_parsed_content("train#preprocessing")):
+        random = random_part(workflow.parser.get_parsed_content("train#preprocessing"))
+        if random:
             rows += _measure(workflow, args, "as configured")
+        if any(isinstance(step, RandSyntheticLesionsd) for step in random):
+            return rows  # without them there is nothing to learn
         fixed = {"_target_": f"{__name__}.deterministic_part", "transform": "@train#preprocessing"}
         workflow = _workflow(args, Path(folder))
         workflow.parser["train#dataset#transform"] = fixed
