@@ -61,9 +61,8 @@ def test_weights_with_images_leave_only_when_asked(phantom_2d: Path, tmp_path: P
 def test_more_epochs_than_the_configuration_has(phantom_2d: Path, tmp_path: Path) -> None:
     """As a labeling application gives a trainer."""
     workflow = build(BUNDLE, "train smoke", dataset_dir=phantom_2d, ckpt_dir=tmp_path, output_dir=tmp_path / "log")
-    workflow.parser["train#trainer#max_epochs"] = 2
+    workflow.parser["train#trainer#max_epochs"] = 3
     trainer = workflow.parser.get_parsed_content("train#trainer")
     trainer.run()
-    trainer.state.max_epochs = 3
-    trainer.run()
     assert trainer.state.epoch == 3
+    assert workflow.parser.get_parsed_content("lr_scheduler").total_steps == trainer.state.epoch_length
