@@ -66,3 +66,10 @@ def test_more_epochs_than_the_configuration_has(phantom_2d: Path, tmp_path: Path
     trainer.run()
     assert trainer.state.epoch == 3
     assert workflow.parser.get_parsed_content("lr_scheduler").total_steps == trainer.state.epoch_length
+
+
+@pytest.mark.parametrize("mirror", [True, False])
+def test_mirror_images_count_in_map_and_atlas_or_in_neither(mirror: bool) -> None:
+    parser = build(BUNDLE, "inference variant_atlas smoke", "infer", mirror=mirror).parser
+    assert parser.get_parsed_content("inferer").mirror is mirror
+    assert parser.get_parsed_content("network_def").atlas.mirror is mirror
