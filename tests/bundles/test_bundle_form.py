@@ -182,7 +182,7 @@ def _identifiers(value: Any, prefix: str = "") -> Iterator[str]:
 
 def test_overlays_override_what_is_there(bundle: Path) -> None:
     base = {"output_heatmap": "inference", "output_bins": "inference", "inference_ts": "inference"}
-    both = ("volume_3d", "cpu", "smoke", "demo", "head_mri", "normative_spread")
+    both = ("volume_3d", "cpu", "smoke", "demo", "head_mri", "normative_spread", "shared_bank")
     for path in sorted((bundle / "configs").glob("*.json")):
         if path.stem in ("metadata", "train", "inference") or path.stem.startswith("train_"):
             continue

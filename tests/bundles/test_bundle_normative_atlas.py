@@ -112,3 +112,16 @@ def test_a_release_says_that_it_holds_images(phantom_2d: Path, tmp_path: Path) -
     assert "The weights hold the training images" in summary(release, without_weights=False)
     empty = export_bundle(BUNDLE, tmp_path / "empty", ["head_mri", "smoke"], without_weights=True)
     assert "training images" not in summary(empty, without_weights=True)
+
+
+@pytest.mark.parametrize("form", ["", "volume_3d "])
+def test_a_bank_of_means_leaves_without_asking(phantom_2d: Path, phantom_3d: Path, tmp_path: Path, form: str) -> None:
+    models, data = tmp_path / "models", phantom_3d if form else phantom_2d
+    train_smoke_model(BUNDLE, data, models, tmp_path / "log", f"train {form}head_mri shared_bank smoke")
+    state = torch.load(models / "model.pt", weights_only=True)
+    assert len(state["bank"]) == len(state["deviation"]) == 1
+    overlays = [*form.split(), "head_mri", "smoke"]
+    with pytest.raises(InputError, match="do not fit"):
+        export_bundle(BUNDLE, tmp_path / "dist", overlays, models / "model.pt")
+    release = export_bundle(BUNDLE, tmp_path / "dist", [*overlays, "shared_bank"], models / "model.pt")
+    assert release.calibrated and not release.holds_images

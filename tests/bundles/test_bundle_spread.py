@@ -93,6 +93,14 @@ def test_a_release_holds_what_images_left_over_and_exports_nothing_less(phantom_
             export_bundle(ONE, tmp_path / form, overlays, models / "model.pt", include_bank=True, **{form: True})
 
 
+def test_maps_of_five_subjects_together_leave_without_asking(phantom_2d: Path, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    train_smoke_model(ONE, phantom_2d, models, tmp_path / "log", "train normative_spread shared_bank smoke")
+    assert len(_state(models)[f"{PREFIX}bank"]) == 1
+    release = export_bundle(ONE, tmp_path / "dist", ["normative_spread", "shared_bank", "smoke"], models / "model.pt")
+    assert release.calibrated and not release.holds_images
+
+
 @pytest.mark.slow
 def test_two_ranks_fill_what_one_does(phantom_2d: Path, tmp_path: Path) -> None:
     def work() -> None:

@@ -10,7 +10,6 @@ import torch
 from ignite.engine import Engine, Events
 from monai.engines import Trainer
 from monai.utils import CommonKeys
-from torch import Tensor
 
 from ..keys import Keys
 from ..morphology import relative_depth
@@ -23,13 +22,16 @@ _logger = logging.getLogger(__name__)
 class AtlasBuilder(Trainer):
     """Put every training image into the bank of an atlas; the bank of an earlier epoch is emptied.
 
+    At the end of an epoch similar images become one, if the atlas has groups.
+
     ``state.output`` is ``[{"loss": distance}]``, the mean distance of the images of a batch to the most similar ones
     that were known before: it falls while the bank comes to hold what there is.
 
     Args:
         device: where the network is.
         max_epochs: passes over the images; more than one is of no use unless they are augmented.
-        train_data_loader: batches with ``image`` ``(B, C, *spatial)`` and ``foreground`` ``(B, 1, *spatial)``.
+        train_data_loader: batches with ``image`` ``(B, C, *spatial)``, ``foreground`` ``(B, 1, *spatial)`` and
+            ``subject_id``, a text for each.
         network: the atlas.
         train_handlers: what happens beside.
     """
@@ -49,19 +51,26 @@ class AtlasBuilder(Trainer):
             decollate=False,
         )
         self.network = network
-        self.add_event_handler(Events.EPOCH_STARTED, network.forget)
+        self._subjects: list[str] = []
+        self.add_event_handler(Events.EPOCH_STARTED, self._forget)
         self.add_event_handler(Events.EPOCH_COMPLETED, self._complete)
         self._register_handlers(train_handlers or [])  # they find the whole bank
 
+    def _forget(self) -> None:
+        self.network.forget()
+        self._subjects.clear()
+
     def _complete(self) -> None:
+        subjects = self._subjects
         if idist.get_world_size() > 1:
             self.network.gather()
-        bank = self.network.bank
-        size = bank.numel() * bank.element_size() / 1e6
-        _logger.info("atlas: %d normal images, %.1f MB", len(bank), size)
+            subjects = [name for (part,) in idist.all_gather([subjects]) for name in part]
+        self.network.pool(subjects)
+        _logger.info("atlas: %s", self.network.summary(len(subjects)))
 
-    def _iteration(self, engine: Engine, batchdata: dict[str, Tensor]) -> Any:
+    def _iteration(self, engine: Engine, batchdata: dict[str, Any]) -> Any:
         images = on_device(batchdata[Keys.IMAGE], engine.state.device, False)
         depths = [relative_depth(mask, self.network.spatial_dims) for mask in batchdata[Keys.FOREGROUND]]
         depth = on_device(torch.stack(depths), engine.state.device, False)
+        self._subjects += [str(name) for name in batchdata[Keys.SUBJECT_ID]]
         return [{CommonKeys.LOSS: self.network.remember(images, depth).mean()}]

@@ -29,7 +29,8 @@ class SpreadBuilder:
     """Run the trained network over the training images and add what its maps look like there to its weights.
 
     Uses the inference path itself, so that residuals are those that a new image has. Of a volume those slices count
-    that a 2D network is trained on. Residuals of an earlier run are replaced.
+    that a 2D network is trained on. Residuals of an earlier run are replaced. If the spread has groups, similar ones
+    become one at the end.
 
     Args:
         dataloader: a :class:`medad.loading.CaseLoader` of all normal training images.
@@ -74,6 +75,7 @@ class SpreadBuilder:
             amp=amp,
         )
         self.evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._remember)
+        self._subjects: list[str] = []
 
     def run(self) -> None:
         """Fill the spread and write the weights.
@@ -85,15 +87,17 @@ class SpreadBuilder:
         idist.barrier()  # the first rank may still be writing the weights
         load_weights(self.network, self.weights_path, self.device, with_spread=False)
         self.spread.forget()
+        self._subjects.clear()
         self.evaluator.run()
+        subjects = self._subjects
         if idist.get_world_size() > 1:
             self.spread.gather()
+            subjects = [name for (part,) in idist.all_gather([subjects]) for name in part]
+        self.spread.pool(subjects)
         if idist.get_rank() == 0:
             with atomic_path(self.weights_path) as partial:
                 torch.save(self.network.state_dict(), partial)
-            bank = self.spread.bank
-            size = bank.numel() * bank.element_size() / 1e6
-            _logger.info("normative spread: residuals of %d normal images, %.1f MB", len(bank), size)
+            _logger.info("normative spread: residuals of %s", self.spread.summary(len(subjects)))
         idist.barrier()
 
     def _remember(self, engine: Engine) -> None:
@@ -106,3 +110,4 @@ class SpreadBuilder:
                 chosen = self.slices.chosen(case)
                 image, residual = image[chosen], residual[chosen]
             self.spread.remember(image, residual)
+            self._subjects += [str(case[Keys.SUBJECT_ID])] * len(image)

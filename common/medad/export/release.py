@@ -15,7 +15,7 @@ from pathlib import Path
 from ..configuration import PathLike, build
 from ..errors import InputError
 from ..files import atomic_path, user_path
-from ..networks import spread_of
+from ..networks import holds_images, spread_of
 from .archive import write_zip
 from .configs import read_json, release_configs
 from .destination import require_outside, require_replaceable, writing_to
@@ -119,20 +119,18 @@ def export_bundle(
             expected="a method whose map needs nothing but the result of its network",
             remedy="Leave --torchscript and --onnx out, or normative_spread out of --overlay.",
         )
-    holds_images = source.weights is not None and any(
-        getattr(part, "holds_images", False) for part in source.network.modules()
-    )
-    if holds_images and not include_bank:
+    with_images = source.weights is not None and holds_images(source.network)
+    if with_images and not include_bank:
         raise InputError(
             "these weights hold the training images",
             where=source.weights,
-            expected="weights without images, or --include_bank",
-            remedy="Give --include_bank where those images may go, or --without_weights.",
+            expected="weights whose bank has means of several subjects, as shared_bank makes them, or --include_bank",
+            remedy="Train with shared_bank.json, too, and name it here; or give --include_bank if images may go there.",
         )
     configs = release_configs(root, overlays)
     metadata = read_json(root / "configs" / "metadata.json")
     configs["metadata.json"] = release_metadata(metadata, source.image_shape, source.out_channels(), source.backbone())
-    if holds_images:
+    if with_images:
         configs["metadata.json"]["data_source"] = "The weights hold the training images"
     archive = folder.with_name(f"{root.name}_v{metadata['version']}.zip")
     forms: list[tuple[bool, str, Callable[..., None]]]
@@ -147,7 +145,7 @@ def export_bundle(
                 if wanted:
                     described = {"metadata": configs["metadata.json"], "config": configs["inference.json"]}
                     export(source.network, partial / "models" / name, source.image_shape, **described)
-        return Release(folder, archive, write_zip(folder, archive), source.calibration is not None, holds_images)
+        return Release(folder, archive, write_zip(folder, archive), source.calibration is not None, with_images)
 
 
 def _copy(source: Source, folder: Path) -> None:

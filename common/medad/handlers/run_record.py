@@ -16,6 +16,7 @@ from ..files import write_json
 from ..loading import CaseLoader
 from ..loading.case_fingerprint import case_fingerprints
 from ..loading.earlier_run import RUN_FILE, EarlierRun, read_earlier_run
+from ..networks import holds_images
 from .earlier_results import foreign_results, forget_unfinished, remove_results
 from .first_rank import on_first_rank
 
@@ -73,11 +74,15 @@ class RunRecord:
             InputError: if the folder holds a run that is neither continued nor replaced, or it was made with something
                 else.
         """
-        on_first_rank(lambda: self._write(engine.data_loader, bool(getattr(engine, "amp", False))))
+        facts = {"amp": bool(getattr(engine, "amp", False))}
+        network = getattr(engine, "network", None)
+        if network is not None and holds_images(network):
+            facts["weights_hold_images"] = True
+        on_first_rank(lambda: self._write(engine.data_loader, facts))
 
-    def _write(self, loader: CaseLoader, amp: bool) -> None:
+    def _write(self, loader: CaseLoader, facts: Mapping[str, bool]) -> None:
         cases = case_fingerprints(loader.dataset.data)
-        settings = {**self._settings(), "amp": amp}
+        settings = {**self._settings(), **facts}
         run = EarlierRun(settings, cases, loader.batch_size or 1, idist.get_world_size())
         earlier = read_earlier_run(self.folder)
         if earlier is not None and not (self.resume or self.overwrite):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks: plain modules, ``spatial_dims`` first, 2D and 3D from one class."""
 
+from .atlas.image_bank import holds_images
 from .atlas.normative_atlas import NormativeAtlas
 from .atlas.normative_spread import NormativeSpread, spread_of
 from .autoencoders.autoencoder import Autoencoder
@@ -56,6 +57,7 @@ __all__ = [
     "SpatialLPIPS",
     "UniAD",
     "VariationalAutoencoder",
+    "holds_images",
     "load_weights",
     "perceptual_distance",
     "place_network",

@@ -30,7 +30,8 @@ class ExpectedImaged(Transform):
 
     def __init__(self, atlas: NormativeAtlas) -> None:
         self.atlas = atlas
-        self.subjects: list[str] = []
+        self.subjects: list[set[str]] = []
+        """Whose images each of the bank comes from."""
         self._entries: dict[str, Tensor] = {}
 
     def fit(self, items: Sequence[Mapping[Hashable, Any]]) -> None:
@@ -40,21 +41,23 @@ class ExpectedImaged(Transform):
             items: images with their depth and ``subject_id``, on the grid of the atlas.
 
         Raises:
-            InputError: if all images are of one subject.
+            InputError: if one subject is in each image of the bank.
         """
-        self.subjects = [str(item[Keys.SUBJECT_ID]) for item in items]
-        if len(set(self.subjects)) < 2:
-            raise InputError(
-                f"{len(self.subjects)} images of {len(set(self.subjects))} subject",
-                where="training data",
-                expected="normal images of at least 2 subjects: what is expected of an image comes from the others",
-                remedy="Give images of more subjects, or leave variant_atlas out.",
-            )
+        subjects = [str(item[Keys.SUBJECT_ID]) for item in items]
         self.atlas.forget()
         for first in range(0, len(items), _TOGETHER):
             part = items[first : first + _TOGETHER]
             images, depths = (torch.stack([item[key].float() for item in part]) for key in (Keys.IMAGE, DEPTH))
             self.atlas.remember(images.to(self.atlas.bank.device), depths.to(self.atlas.bank.device))
+        self.subjects = [{subjects[number] for number in group} for group in self.atlas.pool(subjects)]
+        if set.intersection(*self.subjects):
+            raise InputError(
+                f"{len(subjects)} normal images of {len(set(subjects))} subjects",
+                where="training data",
+                expected=f"at least {self.atlas.group_size + 1} subjects, none of whom is in each image of the bank: "
+                "what is expected of an image comes from others",
+                remedy="Give images of more subjects, lower group_size, or leave variant_atlas out.",
+            )
         self._entries = self.atlas.entries()
 
     def restore(self) -> None:
@@ -68,7 +71,7 @@ class ExpectedImaged(Transform):
         """Add expected image and spread to one item."""
         item = dict(data)
         device = self.atlas.bank.device
-        allowed = torch.tensor([name != str(item[Keys.SUBJECT_ID]) for name in self.subjects], device=device)
+        allowed = torch.tensor([str(item[Keys.SUBJECT_ID]) not in names for names in self.subjects], device=device)
         smooth = self.atlas.smooth(item[Keys.IMAGE][None].float().to(device))
         expectation = self.atlas.expect(smooth, allowed)
         item[EXPECTED], item[SPREAD] = expectation.image[0].cpu(), expectation.spread[0].cpu()

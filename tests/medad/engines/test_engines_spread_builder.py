@@ -29,14 +29,19 @@ def _load(item: dict[str, Any]) -> dict[str, Any]:
     return {**item, "image": MetaTensor(image), "foreground": foreground}
 
 
-def _builder(folder: Path, values: tuple[float, ...] = VALUES, shape: tuple[int, ...] = (4, 4)) -> SpreadBuilder:
+def _builder(
+    folder: Path, values: tuple[float, ...] = VALUES, shape: tuple[int, ...] = (4, 4), group_size: int = 1
+) -> SpreadBuilder:
     """A network whose file, not its memory, has the weights that halve: the residual is half the image."""
     if not (folder / "model.pt").exists():
         halving = nn.Conv2d(1, 1, 1, bias=False)
         nn.init.constant_(halving.weight, 0.5)
         torch.save(halving.state_dict(), folder / "model.pt")
-    items = [{"image": f"c{i}.png", "case": f"c{i}", "value": value, "shape": shape} for i, value in enumerate(values)]
-    spread = NormativeSpread(2, 1, (4, 4), num_neighbors=1, feature_size=2)
+    items = [
+        {"image": f"c{i}.png", "case": f"c{i}", "subject_id": f"s{i}", "value": value, "shape": shape}
+        for i, value in enumerate(values)
+    ]
+    spread = NormativeSpread(2, 1, (4, 4), num_neighbors=1, feature_size=2, group_size=group_size)
     network = place_network(nn.Conv2d(1, 1, 1, bias=False), "cpu", spread=spread)
     loader = CaseLoader(CaseDataset(items, _load), 2, 2)
     return SpreadBuilder(loader, network, ReconstructionInferer(2), SlicesOfVolume(2), folder / "model.pt", "cpu")
@@ -59,6 +64,16 @@ def test_the_file_gets_the_residual_of_every_image_once(tmp_path: Path) -> None:
 def test_slices_of_a_volume_count_that_show_enough(tmp_path: Path) -> None:
     _builder(tmp_path, shape=(4, 4, 5)).run()
     assert len(_state(tmp_path)["normative_spread.bank"]) == 3 * 3
+
+
+@pytest.mark.parametrize(("shape", "groups"), [((4, 4), 1), ((4, 4, 5), 3)])
+def test_groups_have_one_slice_of_each_subject(tmp_path: Path, shape: tuple[int, ...], groups: int) -> None:
+    _builder(tmp_path, shape=shape).run()
+    mean = _state(tmp_path)["normative_spread.means"].mean()
+    _builder(tmp_path, shape=shape, group_size=3).run()
+    state = _state(tmp_path)
+    assert len(state["normative_spread.bank"]) == groups
+    torch.testing.assert_close(state["normative_spread.means"].mean(), mean)
 
 
 def test_a_broken_image_stops_it_and_the_weights_stay(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from medad.calibration import StoredCalibration
 from medad.errors import InputError
 from medad.files import read_csv, write_csv
 from medad.handlers import RunRecord
+from medad.networks import NormativeAtlas
 from torch import nn
 
 
@@ -27,12 +28,14 @@ def run(tmp_path: Path) -> Any:
         threshold: float | None = None,
         cases: str = "ab",
         finished: str = "",
+        network: nn.Module | None = None,
         **options: Any,
     ) -> None:
         stored = StoredCalibration(tmp_path / calibration, tmp_path / "model.pt", threshold=threshold)
         engine = Engine(lambda engine, batch: None)
         data = [{"case": name, "image": str(tmp_path / f"{name}.png")} for name in cases]
         engine.data_loader = SimpleNamespace(dataset=SimpleNamespace(data=data), batch_size=4, finished=set(finished))
+        engine.network = network
         RunRecord(tmp_path / "out", stored, {"pred_name": "mask"}, **options).attach(engine)
         engine.run([0])
 
@@ -52,6 +55,12 @@ def test_the_same_run_continues(run: Any, tmp_path: Path) -> None:
     assert str(tmp_path) not in first.decode()
     run(threshold=0.1, cases="abc", resume=True)
     assert list(json.loads((tmp_path / "out" / "run.json").read_text())["cases"]) == ["a", "b", "c"]
+
+
+def test_it_says_when_the_weights_hold_images(run: Any, tmp_path: Path) -> None:
+    for group_size, said in ((1, True), (5, None)):
+        run(network=nn.Sequential(NormativeAtlas(2, 1, (8, 8), group_size=group_size)), overwrite=True)
+        assert json.loads((tmp_path / "out" / "run.json").read_text()).get("weights_hold_images") is said
 
 
 def test_weights_saved_again_are_the_same(run: Any, tmp_path: Path) -> None:

@@ -3,15 +3,17 @@ import copy
 
 import pytest
 import torch
+from medad.networks import holds_images
 from medad.networks.atlas.image_bank import ImageBank, distances_between, turned
+from medad.networks.atlas.microaggregation import group_similar
 from torch import Tensor
 
 SIZES = [(2, (8, 12)), (3, (8, 12, 16))]
 
 
 class _Bank(ImageBank):
-    def __init__(self, spatial_dims: int, size: tuple[int, ...], mirror: bool = True) -> None:
-        super().__init__(spatial_dims, 1, size, feature_size=4, mirror=mirror)
+    def __init__(self, spatial_dims: int, size: tuple[int, ...], mirror: bool = True, group_size: int = 1) -> None:
+        super().__init__(spatial_dims, 1, size, feature_size=4, mirror=mirror, group_size=group_size)
         empty = torch.zeros(0, 1, *size)
         self.register_entries(bank=empty.half(), features=self.features_of(empty))
 
@@ -70,7 +72,7 @@ def test_a_state_dict_brings_as_many_images_as_it_has_also_into_a_copy() -> None
     assert len(bank.bank) == len(bank.features) == 0 and len(other[0].bank) == 5
 
 
-@pytest.mark.parametrize("argument", [{"spatial_dims": 1}, {"feature_size": 0}, {"sigma": 0.0}])
+@pytest.mark.parametrize("argument", [{"spatial_dims": 1}, {"feature_size": 0}, {"sigma": 0.0}, {"group_size": 0}])
 def test_arguments_out_of_range(argument: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(argument))):
         ImageBank(**{"spatial_dims": 2, "in_channels": 1, "image_size": (8, 8), **argument})  # type: ignore[arg-type]
@@ -94,3 +96,28 @@ def test_entries_fill_another_bank(spatial_dims: int, size: tuple[int, ...]) -> 
     bank.remember(_images(3, size))
     other.append(**bank.entries())
     assert torch.equal(other.bank, bank.bank) and torch.equal(other.features, bank.features)
+
+
+@pytest.mark.parametrize(("spatial_dims", "size"), SIZES)
+def test_groups_become_their_means(spatial_dims: int, size: tuple[int, ...]) -> None:
+    images, subjects = _images(12, size), list("abcdef") * 2
+    bank = _Bank(spatial_dims, size, group_size=5)
+    bank.remember(images)
+    expected = group_similar(bank.features, subjects, 5)
+    groups = bank.pool(subjects)
+    assert groups == expected and len(bank.bank) == len(bank.features) == len(groups) == 2
+    for mean, group in zip(bank.bank, groups, strict=True):
+        torch.testing.assert_close(mean.float(), images[group].mean(dim=0), atol=1e-3, rtol=0)
+    assert "2 means of images of 5 subjects each, from 12 normal images" in bank.summary(12)
+    alone = _Bank(spatial_dims, size)
+    alone.remember(images)
+    before = alone.bank
+    assert alone.pool(subjects) == [[number] for number in range(12)] and torch.equal(alone.bank, before)
+    assert alone.summary(12).startswith("12 normal images")
+
+
+@pytest.mark.parametrize(("group_size", "holds"), [(1, True), (4, True), (5, False)])
+def test_means_of_five_subjects_are_no_images(group_size: int, holds: bool) -> None:
+    bank = _Bank(2, (8, 12), group_size=group_size)
+    assert holds_images(torch.nn.Sequential(bank)) is holds and not holds_images(torch.nn.ReLU())
+    assert [bank.neighbors_for(count) for count in (1, 5, 21)] == [-(-count // group_size) for count in (1, 5, 21)]

@@ -190,3 +190,57 @@ def test_the_banks_of_several_processes_are_joined(monkeypatch: pytest.MonkeyPat
 def test_arguments_out_of_range(argument: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(argument))):
         NormativeAtlas(**{"spatial_dims": 2, "in_channels": 1, "image_size": (8, 8), **argument})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("spatial_dims", "size"), SIZES)
+def test_means_and_deviations_of_groups_give_those_of_their_images(spatial_dims: int, size: tuple[int, ...]) -> None:
+    """Of all groups together: mean and variance split into those within and those between groups."""
+    images, subjects = _images(20, size), [f"s{number}" for number in range(20)]
+    atlas = _atlas(spatial_dims, size, 0, group_size=5, num_neighbors=20, num_bases=0, mirror=False)
+    atlas.remember(images, torch.ones(20, 1, *size))
+    groups = atlas.pool(subjects)
+    assert len(groups) == 4
+    smooth = atlas.smooth(images).double()
+    means = torch.stack([smooth[group].mean(dim=0) for group in groups])
+    expected, spread = atlas.expect(atlas.smooth(images[:2]))
+    torch.testing.assert_close(expected[0].double(), means.median(dim=0).values, atol=1e-3, rtol=0)
+    torch.testing.assert_close(spread[0].double() - atlas.floor, smooth.std(dim=0, correction=0), atol=1e-3, rtol=0)
+    again = _atlas(spatial_dims, size, 0, group_size=5, num_neighbors=20, num_bases=0, mirror=False)
+    again.load_state_dict(atlas.state_dict())
+    torch.testing.assert_close(again(images), atlas(images))
+
+
+def test_images_and_means_do_not_load_into_one_another() -> None:
+    slices, means = _atlas(2, (24, 32)), _atlas(2, (24, 32), group_size=5)
+    for one, other in ((slices, means), (means, slices)):
+        with pytest.raises(RuntimeError, match="deviation"):
+            one.load_state_dict(other.state_dict())
+
+
+def test_an_image_cannot_be_read_back_from_means_of_five() -> None:
+    """How much of what only this image shows, beyond what similar images share, the best guess from the bank has.
+
+    The guess may be any image of the bank, and any sum of them: whoever knows the image, and looks for it, can choose.
+    """
+    size, count = (64, 64), 120
+    # each subject has a shape of its own that others share in part, and marks of its own, as folds of a brain are
+    shared = _images(12, size)[torch.arange(count) % 12]
+    own = 0.2 * torch.randn(count, 1, 32, 32, generator=torch.Generator().manual_seed(2)).repeat_interleave(2, 2)
+    images = shared + own.repeat_interleave(2, 3)
+    similarity = {}
+    for group_size in (1, 5):
+        atlas = _atlas(2, size, 0, group_size=group_size, mirror=False)
+        atlas.remember(images, torch.ones(count, 1, *size))
+        details = (atlas.smooth(images) - atlas.smooth(shared)).flatten(1)
+        atlas.pool([f"s{number}" for number in range(count)])
+        guesses = atlas.bank.float().flatten(1)
+        weights = torch.linalg.lstsq(guesses.T, atlas.smooth(images).flatten(1).T).solution
+        fitted = (weights.T @ guesses) - atlas.smooth(shared).flatten(1)
+        one = guesses[:, None] - atlas.smooth(shared).flatten(1)
+        similarity[group_size] = (
+            float(torch.cosine_similarity(one, details, dim=2).amax(dim=0).mean()),
+            float(torch.cosine_similarity(fitted, details, dim=1).mean()),
+        )
+    print("similarity of details, best image and best sum:", similarity)
+    assert min(similarity[1]) > 0.99
+    assert max(similarity[5]) < 0.6

@@ -77,6 +77,20 @@ def test_a_lesion_is_found_behind_a_rim_that_every_normal_image_has(spatial_dims
     assert float(scores[1][5:].min()) > float(scores[1][:5].max())
 
 
+@pytest.mark.parametrize(("spatial_dims", "size"), SIZES)
+def test_groups_keep_the_root_mean_square(spatial_dims: int, size: tuple[int, ...]) -> None:
+    """All ten images, one by one or in two groups of five."""
+    images, residuals = _images(10, size), 0.1 + torch.rand(10, 1, *size)
+    divided = []
+    for group_size in (1, 5):
+        spread = _spread(spatial_dims, size, num_neighbors=10, mirror=False, group_size=group_size)
+        spread.remember(images, residuals)
+        spread.pool([f"s{number}" for number in range(10)])
+        assert len(spread.bank) == len(spread.means) == 10 // group_size
+        divided.append(spread(images, residuals))
+    torch.testing.assert_close(divided[1], divided[0], atol=1e-3, rtol=1e-3)
+
+
 def test_without_residuals_of_normal_images_maps_stay_as_they_are() -> None:
     spread, residuals = _spread(2, (24, 32)), torch.rand(2, 1, 24, 32)
     assert torch.equal(spread(_images(2, (24, 32)), residuals), residuals)

@@ -23,8 +23,8 @@ def _items(size: tuple[int, ...], subjects: str = "aabbccdd") -> list[dict[str, 
     ]
 
 
-def _atlas(spatial_dims: int, size: tuple[int, ...]) -> NormativeAtlas:
-    return NormativeAtlas(spatial_dims, 1, size, num_neighbors=5, num_bases=4, feature_size=4)
+def _atlas(spatial_dims: int, size: tuple[int, ...], group_size: int = 1) -> NormativeAtlas:
+    return NormativeAtlas(spatial_dims, 1, size, num_neighbors=5, num_bases=4, feature_size=4, group_size=group_size)
 
 
 def _of(items: list[dict[str, Any]], spatial_dims: int, size: tuple[int, ...], image: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,6 +61,26 @@ def test_what_the_atlas_held_is_forgotten() -> None:
         assert len(atlas.bank) == len(items)
 
 
-def test_one_subject_is_not_enough() -> None:
-    with pytest.raises(InputError, match="2 subjects"):
-        ExpectedImaged(_atlas(2, (16, 20))).fit(_items((16, 20), "aaa"))
+@pytest.mark.parametrize("group_size", [1, 3])
+def test_one_subject_in_every_image_is_too_few(group_size: int) -> None:
+    names = "abc"[:group_size]
+    with pytest.raises(InputError, match=f"of {group_size} subjects.*at least {group_size + 1} subjects"):
+        ExpectedImaged(_atlas(2, (16, 20), group_size)).fit(_items((16, 20), 3 * names))
+
+
+def test_groups_that_a_subject_is_in_are_not_asked() -> None:
+    items, atlas = _items((16, 20), "abcdef"), _atlas(2, (16, 20), 3)
+    transform = ExpectedImaged(atlas)
+    transform.fit(items)
+    assert [len(names) for names in transform.subjects] == [3, 3]
+    for item in items:
+        other = next(number for number, names in enumerate(transform.subjects) if item["subject_id"] not in names)
+        torch.testing.assert_close(transform(item)["expected"], _of_group(atlas, other, item), atol=1e-5, rtol=0)
+
+
+def _of_group(atlas: NormativeAtlas, number: int, item: dict[str, Any]) -> Tensor:
+    """What an atlas of this one group expects."""
+    alone = _atlas(2, (16, 20), 3)
+    alone.forget()
+    alone.append(**{name: value[number : number + 1] for name, value in atlas.entries().items()})
+    return alone.expect(alone.smooth(item["image"][None])).image[0]

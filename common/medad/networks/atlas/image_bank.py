@@ -2,7 +2,7 @@
 """Bank of normal images: what is known of each, and which of them are most similar to a new one."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import ignite.distributed as idist
 import torch
@@ -10,10 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...checks import check_at_least, check_positive, check_spatial_dims
+from .microaggregation import group_similar
+
+_FEWEST_SUBJECTS = 5
+"""An image of the bank that is the mean of fewer subjects counts as an image of one of them."""
 
 
 class ImageBank(nn.Module):
-    """Keep normal images, part of the state dict, in half precision.
+    """Keep normal images, part of the state dict, in half precision; or means of similar ones of several subjects.
 
     Similar is what has similar means in ``feature_size`` cells along each axis, after intensities above that of tissue,
     1, are cut off. All images are smoothed first.
@@ -26,13 +30,16 @@ class ImageBank(nn.Module):
         sigma: standard deviation of the smoothing in pixels.
         mirror: whether each image of the bank counts twice, as it is and mirrored along its first axis: left and right
             of axial and coronal images.
+        group_size: how many similar images, each of another subject, become one of the bank, see :meth:`pool`; 1 keeps
+            the images themselves.
 
     Raises:
         ValueError: if an argument is out of range.
     """
 
-    holds_images: ClassVar[bool] = True
-    """The state dict holds training images: whoever has the weights can look at them."""
+    holds_images: bool
+    """Whether the state dict holds training images, or means of fewer than 5 subjects: whoever has the weights can look
+    at them."""
 
     bank: Tensor
     features: Tensor
@@ -45,10 +52,11 @@ class ImageBank(nn.Module):
         feature_size: int = 16,
         sigma: float = 1.0,
         mirror: bool = True,
+        group_size: int = 1,
     ) -> None:
         super().__init__()
         check_spatial_dims(spatial_dims)
-        check_at_least(1, feature_size=feature_size)
+        check_at_least(1, feature_size=feature_size, group_size=group_size)
         check_positive(sigma=sigma)
         self.spatial_dims = spatial_dims
         self.in_channels = in_channels
@@ -56,6 +64,8 @@ class ImageBank(nn.Module):
         self.feature_size = feature_size
         self.sigma = sigma
         self.mirror = mirror
+        self.group_size = group_size
+        self.holds_images = group_size < _FEWEST_SUBJECTS
         self._entries: list[str] = []
         self.register_load_state_dict_pre_hook(_make_room)
 
@@ -90,6 +100,50 @@ class ImageBank(nn.Module):
         for name in self._entries:
             own: Tensor = getattr(self, name)
             setattr(self, name, torch.cat([part for (part,) in idist.all_gather([own.cpu()])]).to(own.device))
+
+    @torch.jit.unused
+    def pool(self, subjects: Sequence[str]) -> list[list[int]]:
+        """Replace the images of the bank by one for each group of ``group_size`` similar images of different subjects.
+
+        Images that are in no group, at most those of ``group_size - 1`` subjects, are forgotten. With a ``group_size``
+        of 1 nothing changes.
+
+        Args:
+            subjects: whose image each is.
+
+        Returns:
+            Which images each of the bank comes from.
+
+        Raises:
+            InputError: if there are fewer subjects than images in a group.
+        """
+        if self.group_size == 1:
+            return [[number] for number in range(len(subjects))]
+        groups = group_similar(self.features, subjects, self.group_size)
+        pooled = [
+            self._pooled({name: getattr(self, name)[group].float() for name in self._entries}) for group in groups
+        ]
+        self.forget()
+        self.append(**{name: torch.stack([each[name] for each in pooled]) for name in self._entries})
+        return groups
+
+    @torch.jit.unused
+    def _pooled(self, entries: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Make one entry of those of a group."""
+        return {name: value.mean(dim=0) for name, value in entries.items()}
+
+    @torch.jit.unused
+    def summary(self, count: int) -> str:
+        """Say in a line what the bank has of ``count`` images."""
+        size = sum(value.nbytes for value in self.entries().values()) / 1e6
+        images = f"{count} normal images"
+        if self.group_size > 1:
+            images = f"{len(self.features)} means of images of {self.group_size} subjects each, from {images}"
+        return f"{images}, {size:.1f} MB"
+
+    def neighbors_for(self, count: int) -> int:
+        """Say how many entries of the bank stand for ``count`` images."""
+        return (count + self.group_size - 1) // self.group_size
 
     def smooth(self, images: Tensor) -> Tensor:
         """Convolve images ``(B, C, *spatial)`` with a Gaussian, as those of the bank are; the border is replicated."""
@@ -126,6 +180,11 @@ class ImageBank(nn.Module):
     def known(self) -> Tensor:
         """Give the features of all images, and behind them those of the mirrored ones."""
         return torch.cat([self.features, self.features.flip(2)]) if self.mirror else self.features
+
+
+def holds_images(network: nn.Module) -> bool:
+    """Say whether training images can be read from the weights of a network."""
+    return any(getattr(part, "holds_images", False) for part in network.modules())
 
 
 def distances_between(features: Tensor, known: Tensor) -> Tensor:

@@ -50,6 +50,8 @@ class NormativeAtlas(ImageBank):
         rounds: rounds of the regression, which trusts outliers less from one to the next.
         mirror: whether each image of the bank counts twice, as it is and mirrored along its first axis: left and right
             of axial and coronal images.
+        group_size: see :class:`ImageBank`; of a group the bank has mean and standard deviation, and as many groups give
+            median and spread as have ``num_neighbors`` images.
 
     Shape:
         ``(B, C, *image_size)`` to ``(B, 2 C, *image_size)``: the standardized difference, then the expected image.
@@ -62,6 +64,7 @@ class NormativeAtlas(ImageBank):
     """ONNX has no solver of linear equations, and no median."""
 
     depth: Tensor
+    deviation: Tensor
 
     def __init__(
         self,
@@ -76,8 +79,9 @@ class NormativeAtlas(ImageBank):
         ridge: float = 1.0,
         rounds: int = 4,
         mirror: bool = True,
+        group_size: int = 1,
     ) -> None:
-        super().__init__(spatial_dims, in_channels, image_size, feature_size, sigma, mirror)
+        super().__init__(spatial_dims, in_channels, image_size, feature_size, sigma, mirror, group_size)
         check_at_least(1, num_neighbors=num_neighbors, rounds=rounds)
         check_at_least(0, num_bases=num_bases)
         check_positive(floor=floor, ridge=ridge)
@@ -92,6 +96,10 @@ class NormativeAtlas(ImageBank):
         bank = torch.zeros(1, in_channels, *self.image_size, dtype=torch.float16)
         depth = torch.ones(1, 1, *[_DEPTH_SIZE] * spatial_dims, dtype=torch.float16)
         self.register_entries(bank=bank, depth=depth, features=self.features_of(bank.float()))
+        if group_size > 1:
+            self.register_entries(deviation=torch.zeros_like(bank))
+        else:
+            self.register_buffer("deviation", bank[:0], persistent=False)
 
     @torch.jit.unused
     def remember(self, images: Tensor, depth: Tensor) -> Tensor:
@@ -110,8 +118,15 @@ class NormativeAtlas(ImageBank):
         known = self.known() if len(self.bank) else torch.zeros_like(features[:1])
         distance = distances_between(features, known).amin(dim=1)
         coarse = F.interpolate(depth, size=[_DEPTH_SIZE] * self.spatial_dims, mode="area")
-        self.append(bank=smooth, depth=coarse, features=features)
+        entries = {"bank": smooth, "depth": coarse, "features": features}
+        if self.group_size > 1:
+            entries["deviation"] = torch.zeros_like(smooth)
+        self.append(**entries)
         return distance
+
+    @torch.jit.unused
+    def _pooled(self, entries: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {**super()._pooled(entries), "deviation": entries["bank"].std(dim=0, correction=0)}
 
     def expect(self, smooth: Tensor, allowed: Tensor | None = None) -> Expectation:
         """Say what is expected of images.
@@ -123,13 +138,17 @@ class NormativeAtlas(ImageBank):
         Returns:
             Expected images, and how much normal ones differ.
         """
-        places = self.nearest(smooth, max(self.num_neighbors, self.num_bases), allowed)
+        neighbors = self.neighbors_for(self.num_neighbors)
+        places = self.nearest(smooth, max(neighbors, self.num_bases), allowed)
         similar = turned(self.bank, places).float()
-        nearest = similar[:, : self.num_neighbors]
-        median, spread = nearest.median(dim=1).values, _deviation(nearest) + self.floor
+        median, spread = similar[:, :neighbors].median(dim=1).values, _deviation(similar[:, :neighbors])
+        if self.group_size > 1:
+            within = turned(self.deviation, places[:, :neighbors]).float().square().mean(dim=1)
+            spread = (spread.square() + within).sqrt()
+        spread = spread + self.floor
         if self.num_bases == 0:
             return Expectation(median, spread)
-        depth = turned(self.depth, places[:, : self.num_neighbors]).float().mean(dim=1)
+        depth = turned(self.depth, places[:, :neighbors]).float().mean(dim=1)
         inside = F.interpolate(depth, size=self.image_size, mode=self._mode) > self._rim
         bases = (similar[:, : self.num_bases] - median[:, None]) / spread[:, None]
         # every second pixel along each axis is enough: smoothed neighbors say the same

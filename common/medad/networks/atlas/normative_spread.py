@@ -37,6 +37,7 @@ class NormativeSpread(ImageBank):
         floor: what is added to the spread, in units of the mean of all maps in the bank.
         mirror: see :class:`ImageBank`.
         clip: intensity above which images are not compared.
+        group_size: see :class:`ImageBank`; the map of a group is the root mean square of its maps.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -56,8 +57,9 @@ class NormativeSpread(ImageBank):
         floor: float = 0.1,
         mirror: bool = True,
         clip: float = 1.0,
+        group_size: int = 1,
     ) -> None:
-        super().__init__(spatial_dims, in_channels, image_size, feature_size, sigma, mirror)
+        super().__init__(spatial_dims, in_channels, image_size, feature_size, sigma, mirror, group_size)
         check_at_least(1, num_neighbors=num_neighbors)
         check_positive(floor=floor, clip=clip)
         self.num_neighbors = num_neighbors
@@ -82,9 +84,12 @@ class NormativeSpread(ImageBank):
         """Divide the residual maps ``(B, 1, *image_size)`` of images ``(B, C, *image_size)``."""
         if not len(self.bank):
             return residuals
-        places = self.nearest(self.smooth(images / self.clip), self.num_neighbors)
+        places = self.nearest(self.smooth(images / self.clip), self.neighbors_for(self.num_neighbors))
         spread = turned(self.bank, places).float().square().mean(dim=1).sqrt()
         return residuals / (spread + self.floor * self.means.mean()).clamp(min=_LEAST)
+
+    def _pooled(self, entries: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {**super()._pooled(entries), "bank": entries["bank"].square().mean(dim=0).sqrt()}
 
 
 def attach_spread(network: nn.Module, spread: NormativeSpread) -> None:
