@@ -8,7 +8,7 @@ components of the slices; slices of volumes that everybody may have, of another 
 pixel AP are those of the validation split on the grid of the network. Similarity is the cosine between what a slice has
 beyond the mean of the most similar slices of other subjects, and what the bank has of it: in the best of its images,
 and in the best sum of all of them; of training slices, and, for comparison, of validation slices, which no bank has
-seen.
+seen. The last column is that of all slices of a subject together and the mean of the images that the subject is in.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from medad.datalists import load_datalist
 from medad.keys import Keys
 from medad.morphology import erode, relative_depth
 from medad.networks import NormativeAtlas
+from medad.networks.atlas.microaggregation import group_similar
 from medad.networks.atlas.robust_ridge import robust_ridge
 from medad.phantom import healthy_phantom
 from medad.transforms import FitObjectToGridd, HeadMaskd, ScaleByTissued, SlicesOfVolume, case_preprocessing
@@ -88,13 +89,31 @@ def gather(found: list[dict[Any, Any]]) -> Slices:
     )
 
 
-def atlas_of(slices: Slices, group_size: int = 1) -> NormativeAtlas:
-    """Fill an atlas."""
+def atlas_of(slices: Slices, group_size: int = 1) -> tuple[NormativeAtlas, list[list[int]]]:
+    """Fill an atlas, and say which slices each of its images comes from."""
     atlas = NormativeAtlas(2, 1, SIZE, group_size=group_size)
     atlas.forget()
     atlas.remember(slices.images, torch.stack([relative_depth(mask, 2) for mask in slices.foreground]))
-    atlas.pool(slices.subjects)
-    return atlas
+    return atlas, atlas.pool(slices.subjects)
+
+
+def same_subjects(slices: Slices, size: int) -> tuple[NormativeAtlas, list[list[int]]]:
+    """Fill an atlas with means in which always the same subjects are together."""
+    plain, _ = atlas_of(slices)
+    names = list(dict.fromkeys(slices.subjects))
+    whose = torch.tensor([names.index(name) for name in slices.subjects])
+    usual = torch.stack([plain.features[whose == number].mean(dim=0) for number in range(len(names))])
+    parts, groups = [], []
+    for together in group_similar(usual, names, size):
+        chosen = torch.isin(whose, torch.tensor(together)).nonzero()[:, 0].tolist()
+        part = Slices(*(v[chosen] if isinstance(v, Tensor) else [v[number] for number in chosen] for v in slices))
+        atlas, found = atlas_of(part, size)
+        parts.append(atlas.entries())
+        groups += [[chosen[number] for number in group] for group in found]
+    joined = NormativeAtlas(2, 1, SIZE, group_size=size)
+    joined.forget()
+    joined.append(**{name: torch.cat([part[name] for part in parts]) for name in parts[0]})
+    return joined, groups
 
 
 class Components(torch.nn.Module):
@@ -102,7 +121,7 @@ class Components(torch.nn.Module):
 
     def __init__(self, slices: Slices, count: int) -> None:
         super().__init__()
-        self.atlas = atlas_of(slices)
+        self.atlas, _ = atlas_of(slices)
         bank = self.atlas.bank.float()
         self.bank = torch.cat([bank, bank.flip(2)]).flatten(1)
         self.mean = self.bank.mean(dim=0)
@@ -134,17 +153,36 @@ def quality(network: torch.nn.Module, slices: Slices) -> Iterator[float]:
         yield float(average_precision_score(slices.masks.flatten(), maps.flatten()))
 
 
+def expected(image: Tensor, subject: str, others: NormativeAtlas, subjects: list[str]) -> tuple[Tensor, Tensor]:
+    """A smoothed slice, and the mean of the most similar slices of other subjects."""
+    smooth = others.smooth(image[None])
+    allowed = torch.tensor([name != subject for name in subjects])
+    places = others.nearest(smooth, others.num_neighbors, allowed)[0]
+    both = torch.cat([others.bank, others.bank.flip(2)])
+    return smooth.flatten(), both[places].float().mean(dim=0).flatten()
+
+
+def of_subjects(bank: Tensor, groups: list[list[int]], slices: Slices, others: NormativeAtlas) -> float:
+    """How much of what only a subject has is in the mean of the images of the bank that the subject is in."""
+    found = []
+    for subject in list(dict.fromkeys(slices.subjects))[::4]:
+        own = [number for number, name in enumerate(slices.subjects) if name == subject]
+        known = {number: expected(slices.images[number], subject, others, slices.subjects) for number in own}
+        detail = torch.stack([smooth - usual for smooth, usual in known.values()]).mean(dim=0)
+        within = [(image, number) for image, group in enumerate(groups) for number in group if number in known]
+        if within:
+            guess = torch.stack([bank[image] - known[number][1] for image, number in within]).mean(dim=0)
+            found.append(float(torch.cosine_similarity(guess, detail, dim=0)))
+    return sum(found) / len(found)
+
+
 def similarity(bank: Tensor, slices: Slices, others: NormativeAtlas, subjects: list[str]) -> tuple[float, float]:
     """How much of what only a slice has is in the best image of a bank, and in the best sum of all."""
     best, sums = [], []
     for image, subject in zip(slices.images, slices.subjects, strict=True):
-        smooth = others.smooth(image[None])
-        allowed = torch.tensor([name != subject for name in subjects])
-        places = others.nearest(smooth, others.num_neighbors, allowed)[0]
-        both = torch.cat([others.bank, others.bank.flip(2)])
-        usual = both[places].float().mean(dim=0).flatten()
-        detail = smooth.flatten() - usual
-        weights = torch.linalg.lstsq(bank.T, smooth.flatten()[:, None]).solution[:, 0]
+        smooth, usual = expected(image, subject, others, subjects)
+        detail = smooth - usual
+        weights = torch.linalg.lstsq(bank.T, smooth[:, None]).solution[:, 0]
         best.append(float(torch.cosine_similarity(bank - usual, detail[None]).max()))
         sums.append(float(torch.cosine_similarity(weights @ bank - usual, detail, dim=0)))
     return sum(best) / len(best), sum(sums) / len(sums)
@@ -158,31 +196,34 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     training, validation = load(args.dataset_dir, "training"), load(args.dataset_dir, "validation")
-    plain = atlas_of(training)
+    plain, single = atlas_of(training)
     some = Slices(*(value[::10] for value in training))
     normal = [number for number, label in enumerate(validation.labels) if label == 0]
     unseen = Slices(*(v[normal] if isinstance(v, Tensor) else [v[number] for number in normal] for v in validation))
-    forms: dict[str, torch.nn.Module] = {"training slices": plain}
+    forms: dict[str, tuple[torch.nn.Module, list[list[int]]]] = {"training slices": (plain, single)}
     forms |= {f"means of {size} subjects": atlas_of(training, size) for size in (3, 5, 8)}
-    forms |= {f"{count} principal components": Components(training, count) for count in (32, 64)}
-    forms["slices of volumes of another contrast"] = atlas_of(load(args.other_dir, "training", EVERY_SLICE_OF_A_VOLUME))
-    forms["phantom heads"] = atlas_of(phantoms(600))
+    forms |= {f"means of always the same {size} subjects": same_subjects(training, size) for size in (3, 5)}
+    forms |= {f"{count} principal components": (Components(training, count), []) for count in (32, 64)}
+    other, _ = atlas_of(load(args.other_dir, "training", EVERY_SLICE_OF_A_VOLUME))
+    forms |= {"slices of volumes of another contrast": (other, []), "phantom heads": (atlas_of(phantoms(600))[0], [])}
     names = ["form", "images", "image_auroc", "pixel_ap", "image_auroc_bright", "pixel_ap_bright"]
     names += [f"{what}_{whose}" for whose in ("training", "unseen") for what in ("best_image", "best_sum")]
     with args.out.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(names)
-        for form, network in forms.items():
-            if isinstance(network, Components):
-                bank = torch.cat([network.mean[None], network.vectors])
+        writer.writerow([*names, "mean_of_a_subject"])
+        for form, (network, groups) in forms.items():
+            row = [f"{value:.3f}" for value in quality(network, validation)]
+            if isinstance(network, Components):  # no image is in there
+                row += [""] * 5
             else:
                 bank = network.get_buffer("bank").float().flatten(1)
-            row = [*quality(network, validation)]
-            for slices in (some, unseen):
-                row += similarity(bank, slices, plain, training.subjects)
-            writer.writerow([form, len(bank), *(f"{value:.3f}" for value in row)])
+                for slices in (some, unseen):
+                    row += [f"{value:.3f}" for value in similarity(bank, slices, plain, training.subjects)]
+                row.append(f"{of_subjects(bank, groups, training, plain):.3f}" if groups else "")
+            images = len(network.vectors) if isinstance(network, Components) else len(bank)
+            writer.writerow([form, images, *row])
             file.flush()
-            print(form, len(bank), *(f"{value:.3f}" for value in row), flush=True)
+            print(form, images, *row, flush=True)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def test_weights_trained_without_it_get_it_later(
     build_in(ONE, data, folder, f"train calibrate_spread {names}normative_spread smoke").run()
     after = _state(folder)
     assert all(torch.equal(after[name], before[name]) for name in before)
-    assert len(after[f"{PREFIX}bank"]) > 1 and len(after) == len(before) + 3
+    assert len(after[f"{PREFIX}bank"]) > 1 and len(after) == len(before) + 4
     assert load_calibration(folder / "calibration.json").settings != settings
     build_in(ONE, data, folder, f"train evaluate {names}normative_spread smoke", output_dir=tmp_path / "out").run()
     with fails_with(InputError, "Unexpected key"):
@@ -102,9 +102,10 @@ def test_maps_of_five_subjects_together_leave_without_asking(phantom_2d: Path, t
 
 
 @pytest.mark.slow
-def test_two_ranks_fill_what_one_does(phantom_2d: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", ["", "shared_bank "])
+def test_two_ranks_fill_what_one_does(phantom_2d: Path, tmp_path: Path, names: str) -> None:
     def work() -> None:
-        workflow = build(ONE, "train normative_spread smoke multi_gpu_train", **options)
+        workflow = build(ONE, f"train normative_spread {names}smoke multi_gpu_train", **options)
         workflow.run()
         workflow.finalize()
 
@@ -112,7 +113,7 @@ def test_two_ranks_fill_what_one_does(phantom_2d: Path, tmp_path: Path) -> None:
     done = on_ranks(work, tmp_path / "ranks.log")
     assert not done.failed, done.said
     joined = _state(tmp_path)
-    build_in(ONE, phantom_2d, tmp_path, "train calibrate_spread normative_spread smoke").run()
+    build_in(ONE, phantom_2d, tmp_path, f"train calibrate_spread normative_spread {names}smoke").run()
     alone = _state(tmp_path)
     for name in ("bank", "features", "means"):
         one, two = (state[PREFIX + name].float().flatten(1).sum(dim=1) if name != "means" else state[PREFIX + name]

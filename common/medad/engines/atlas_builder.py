@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Atlas builder: normal images into the bank of an atlas."""
 
-import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 from monai.engines import Trainer
@@ -16,13 +14,11 @@ from ..morphology import relative_depth
 from ..networks import NormativeAtlas
 from .prepare_batch import on_device
 
-_logger = logging.getLogger(__name__)
-
 
 class AtlasBuilder(Trainer):
     """Put every training image into the bank of an atlas; the bank of an earlier epoch is emptied.
 
-    At the end of an epoch similar images become one, if the atlas has groups.
+    At the end of an epoch, if the atlas has groups, each group of similar images is averaged into one.
 
     ``state.output`` is ``[{"loss": distance}]``, the mean distance of the images of a batch to the most similar ones
     that were known before: it falls while the bank comes to hold what there is.
@@ -31,7 +27,7 @@ class AtlasBuilder(Trainer):
         device: where the network is.
         max_epochs: passes over the images; more than one is of no use unless they are augmented.
         train_data_loader: batches with ``image`` ``(B, C, *spatial)``, ``foreground`` ``(B, 1, *spatial)`` and
-            ``subject_id``, a text for each.
+            ``subject_id``, one string per image.
         network: the atlas.
         train_handlers: what happens beside.
     """
@@ -61,12 +57,7 @@ class AtlasBuilder(Trainer):
         self._subjects.clear()
 
     def _complete(self) -> None:
-        subjects = self._subjects
-        if idist.get_world_size() > 1:
-            self.network.gather()
-            subjects = [name for (part,) in idist.all_gather([subjects]) for name in part]
-        self.network.pool(subjects)
-        _logger.info("atlas: %s", self.network.summary(len(subjects)))
+        self.network.pool(self.network.gather(self._subjects))
 
     def _iteration(self, engine: Engine, batchdata: dict[str, Any]) -> Any:
         images = on_device(batchdata[Keys.IMAGE], engine.state.device, False)

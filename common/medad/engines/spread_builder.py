@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Spread builder: the residuals of the trained network in normal training images, into its normative spread."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,18 +18,17 @@ from ..files import atomic_path
 from ..keys import Keys
 from ..loading import CaseLoader
 from ..networks import load_weights, spread_of, unwrap_network
+from ..networks.atlas.microaggregation import require_subjects
 from ..transforms import SlicesOfVolume
 from .evaluator import AnomalyEvaluator
-
-_logger = logging.getLogger(__name__)
 
 
 class SpreadBuilder:
     """Run the trained network over the training images and add what its maps look like there to its weights.
 
     Uses the inference path itself, so that residuals are those that a new image has. Of a volume those slices count
-    that a 2D network is trained on. Residuals of an earlier run are replaced. If the spread has groups, similar ones
-    become one at the end.
+    that a 2D network is trained on. Residuals of an earlier run are replaced. At the end, if the spread has groups,
+    each group of maps of similar images is averaged into one.
 
     Args:
         dataloader: a :class:`medad.loading.CaseLoader` of all normal training images.
@@ -62,6 +60,7 @@ class SpreadBuilder:
             raise ValueError("the network has no normative spread to fill")
         self.spread = spread
         self.network = unwrap_network(network)
+        self.items = dataloader.dataset.data
         self.slices = slices
         self.weights_path = Path(weights_path)
         self.device = device
@@ -81,23 +80,19 @@ class SpreadBuilder:
         """Fill the spread and write the weights.
 
         Raises:
-            InputError: if there are no weights.
+            InputError: if there are no weights, or fewer subjects than images in a group.
             CohortError: if a training image could not be processed.
         """
         idist.barrier()  # the first rank may still be writing the weights
         load_weights(self.network, self.weights_path, self.device, with_spread=False)
+        require_subjects({str(item[Keys.SUBJECT_ID]) for item in self.items}, self.spread.group_size)
         self.spread.forget()
         self._subjects.clear()
         self.evaluator.run()
-        subjects = self._subjects
-        if idist.get_world_size() > 1:
-            self.spread.gather()
-            subjects = [name for (part,) in idist.all_gather([subjects]) for name in part]
-        self.spread.pool(subjects)
+        self.spread.pool(self.spread.gather(self._subjects))
         if idist.get_rank() == 0:
             with atomic_path(self.weights_path) as partial:
                 torch.save(self.network.state_dict(), partial)
-            _logger.info("normative spread: residuals of %s", self.spread.summary(len(subjects)))
         idist.barrier()
 
     def _remember(self, engine: Engine) -> None:

@@ -125,7 +125,7 @@ def export_bundle(
             "these weights hold the training images",
             where=source.weights,
             expected="weights whose bank has means of several subjects, as shared_bank makes them, or --include_bank",
-            remedy="Train with shared_bank.json, too, and name it here; or give --include_bank if images may go there.",
+            remedy="Train with shared_bank.json and give it as --overlay; or give --include_bank, if images may go.",
         )
     configs = release_configs(root, overlays)
     metadata = read_json(root / "configs" / "metadata.json")

@@ -20,6 +20,7 @@ from ..networks import holds_images
 from .earlier_results import foreign_results, forget_unfinished, remove_results
 from .first_rank import on_first_rank
 
+_HOLD_IMAGES = "weights_hold_images"
 _MOST = 4
 """How many differences are told."""
 
@@ -74,10 +75,9 @@ class RunRecord:
             InputError: if the folder holds a run that is neither continued nor replaced, or it was made with something
                 else.
         """
-        facts = {"amp": bool(getattr(engine, "amp", False))}
         network = getattr(engine, "network", None)
-        if network is not None and holds_images(network):
-            facts["weights_hold_images"] = True
+        held = network is not None and holds_images(network)
+        facts = {"amp": bool(getattr(engine, "amp", False)), _HOLD_IMAGES: held}
         on_first_rank(lambda: self._write(engine.data_loader, facts))
 
     def _write(self, loader: CaseLoader, facts: Mapping[str, bool]) -> None:
@@ -115,7 +115,7 @@ class RunRecord:
             )
 
     def _require_same_settings(self, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        changed = [(name, now[name], earlier.get(name)) for name in now if name != "score"]
+        changed = [(name, now[name], earlier.get(name)) for name in now if name not in ("score", _HOLD_IMAGES)]
         changed = [each for each in changed if each[1] != each[2]]
         changed += changed_settings(now["score"] or {}, earlier.get("score") or {})
         if changed:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn, uint8
 
 from ..errors import InputError, calibration_error
-from .atlas.normative_spread import spread_of
+from .atlas.normative_spread import spread_of, without_spread
 from .unwrapping import unwrap_network
 
 
@@ -125,7 +125,8 @@ def load_weights(
         network: the method's network.
         path: file with a plain state dict, or with the network as TorchScript.
         device: where to load the tensors.
-        with_spread: whether a network with a normative spread must find the residuals of normal images in the file.
+        with_spread: whether a network with a normative spread must find the residuals of normal images in the file;
+            if not, those that are there are left out.
 
     Raises:
         InputError: if the file is missing, is no tensor-only state dict or belongs to another network, or
@@ -141,6 +142,8 @@ def load_weights(
         )
     try:
         state = read_weights(path, device)
+        if not with_spread:
+            state = without_spread(state)
         unwrap_network(network).load_state_dict(state, strict=True)
     except InputError:
         raise

@@ -41,7 +41,7 @@ class ExpectedImaged(Transform):
             items: images with their depth and ``subject_id``, on the grid of the atlas.
 
         Raises:
-            InputError: if one subject is in each image of the bank.
+            InputError: if one subject is in each image of the bank, or there are fewer subjects than images in a group.
         """
         subjects = [str(item[Keys.SUBJECT_ID]) for item in items]
         self.atlas.forget()
@@ -50,12 +50,11 @@ class ExpectedImaged(Transform):
             images, depths = (torch.stack([item[key].float() for item in part]) for key in (Keys.IMAGE, DEPTH))
             self.atlas.remember(images.to(self.atlas.bank.device), depths.to(self.atlas.bank.device))
         self.subjects = [{subjects[number] for number in group} for group in self.atlas.pool(subjects)]
-        if set.intersection(*self.subjects):
+        if not self.subjects or set.intersection(*self.subjects):
             raise InputError(
                 f"{len(subjects)} normal images of {len(set(subjects))} subjects",
                 where="training data",
-                expected=f"at least {self.atlas.group_size + 1} subjects, none of whom is in each image of the bank: "
-                "what is expected of an image comes from others",
+                expected=f"at least {2 * self.atlas.group_size} subjects: what to expect of one comes from others",
                 remedy="Give images of more subjects, lower group_size, or leave variant_atlas out.",
             )
         self._entries = self.atlas.entries()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from medad.engines import CohortError, SpreadBuilder
+from medad.errors import InputError
 from medad.inferers import ReconstructionInferer
 from medad.loading import CaseDataset, CaseLoader
 from medad.networks import NormativeSpread, place_network
@@ -72,8 +73,13 @@ def test_groups_have_one_slice_of_each_subject(tmp_path: Path, shape: tuple[int,
     mean = _state(tmp_path)["normative_spread.means"].mean()
     _builder(tmp_path, shape=shape, group_size=3).run()
     state = _state(tmp_path)
-    assert len(state["normative_spread.bank"]) == groups
-    torch.testing.assert_close(state["normative_spread.means"].mean(), mean)
+    # each mean has a slice of each subject, whose values tell them apart
+    torch.testing.assert_close(state["normative_spread.means"], mean.expand(groups))
+
+
+def test_too_few_subjects_are_told_before_the_pass(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"of 3 subjects.*at least 5"):
+        _builder(tmp_path, values=(0.5, -1.0, 0.25), group_size=5).run()
 
 
 def test_a_broken_image_stops_it_and_the_weights_stay(tmp_path: Path) -> None:

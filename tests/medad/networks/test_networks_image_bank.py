@@ -99,7 +99,8 @@ def test_entries_fill_another_bank(spatial_dims: int, size: tuple[int, ...]) -> 
 
 
 @pytest.mark.parametrize(("spatial_dims", "size"), SIZES)
-def test_groups_become_their_means(spatial_dims: int, size: tuple[int, ...]) -> None:
+def test_groups_become_their_means(spatial_dims: int, size: tuple[int, ...], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     images, subjects = _images(12, size), list("abcdef") * 2
     bank = _Bank(spatial_dims, size, group_size=5)
     bank.remember(images)
@@ -108,16 +109,59 @@ def test_groups_become_their_means(spatial_dims: int, size: tuple[int, ...]) -> 
     assert groups == expected and len(bank.bank) == len(bank.features) == len(groups) == 2
     for mean, group in zip(bank.bank, groups, strict=True):
         torch.testing.assert_close(mean.float(), images[group].mean(dim=0), atol=1e-3, rtol=0)
-    assert "2 means of images of 5 subjects each, from 12 normal images" in bank.summary(12)
+    assert bank.members.tolist() == [5, 5] and not holds_images(bank)
+    assert (
+        "2 means, each of images of 5 subjects, from 12 normal images of 6 subjects, of which 2 are in none"
+        in caplog.text
+    )
+    assert "subject of its own" not in caplog.text
     alone = _Bank(spatial_dims, size)
     alone.remember(images)
     before = alone.bank
     assert alone.pool(subjects) == [[number] for number in range(12)] and torch.equal(alone.bank, before)
-    assert alone.summary(12).startswith("12 normal images")
+    with pytest.raises(ValueError, match="3 subjects for 12 images"):
+        alone.pool(subjects[:3])
+
+
+def test_images_without_subjects_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    bank = _Bank(2, (8, 12), group_size=2)
+    bank.remember(_images(4, (8, 12)))
+    bank.pool(list("abcd"))
+    assert "each image counts as a subject of its own" in caplog.text
+
+
+@pytest.mark.parametrize(("had", "wanted"), [(1, 5), (5, 1), (2, 5)])
+def test_a_bank_of_fewer_or_more_subjects_is_refused(had: int, wanted: int) -> None:
+    bank, other = _Bank(2, (8, 12), group_size=had), _Bank(2, (8, 12), group_size=wanted)
+    bank.remember(_images(10, (8, 12)))
+    bank.pool(list("abcdefghij"))
+    with pytest.raises(RuntimeError, match=f"means of {had} subjects, not of {wanted}"):
+        other.load_state_dict(bank.state_dict())
+
+
+def test_images_that_are_not_averaged_yet_are_images() -> None:
+    bank = _Bank(2, (8, 12), group_size=5)
+    bank.remember(_images(10, (8, 12)))
+    assert holds_images(bank)
+    with pytest.raises(RuntimeError, match="means of 1 subjects, not of 5"):
+        _Bank(2, (8, 12), group_size=5).load_state_dict(bank.state_dict())
+
+
+def test_a_bank_of_the_first_version_has_images() -> None:
+    bank, other = _Bank(2, (8, 12)), _Bank(2, (8, 12))
+    bank.remember(_images(3, (8, 12)))
+    state = {name: value for name, value in bank.state_dict().items() if name != "members"}
+    other.load_state_dict(state)
+    assert other.members.tolist() == [1, 1, 1] and holds_images(other)
+    with pytest.raises(RuntimeError, match="means of 1 subjects"):
+        _Bank(2, (8, 12), group_size=5).load_state_dict(state)
 
 
 @pytest.mark.parametrize(("group_size", "holds"), [(1, True), (4, True), (5, False)])
 def test_means_of_five_subjects_are_no_images(group_size: int, holds: bool) -> None:
     bank = _Bank(2, (8, 12), group_size=group_size)
-    assert holds_images(torch.nn.Sequential(bank)) is holds and not holds_images(torch.nn.ReLU())
+    assert not holds_images(bank) and not holds_images(torch.nn.ReLU())
+    bank.remember(_images(10, (8, 12)))
+    bank.pool(list("abcdefghij"))
+    assert holds_images(torch.nn.Sequential(bank)) is holds
     assert [bank.neighbors_for(count) for count in (1, 5, 21)] == [-(-count // group_size) for count in (1, 5, 21)]

@@ -105,7 +105,11 @@ def test_the_weights_of_a_network_bring_its_spread(tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     network = place_network(nn.Conv2d(1, 1, 1), "cpu", spread=_spread(2, (24, 32)))
     names = set(network.state_dict())
-    assert names == {"weight", "bias", *(f"normative_spread.{name}" for name in ("bank", "features", "means"))}
+    assert names == {
+        "weight",
+        "bias",
+        *(f"normative_spread.{name}" for name in ("bank", "features", "means", "members")),
+    }
     averaged = copy.deepcopy(network)
     torch.save(network.state_dict(), path)
     with pytest.raises(InputError, match=r"no residuals of normal images.*calibrate_spread\.json"):
@@ -129,6 +133,21 @@ def test_earlier_weights_have_no_spread_yet(tmp_path: Path) -> None:
         load_weights(network, tmp_path / "model.pt")
     load_weights(network, tmp_path / "model.pt", with_spread=False)
     assert torch.equal(network.get_parameter("weight"), plain.weight) and spread_of(plain) is None
+
+
+def test_residuals_of_an_earlier_spread_can_be_left_out(tmp_path: Path) -> None:
+    """As when the same weights get a spread of groups."""
+    networks = [
+        place_network(nn.Conv2d(1, 1, 1), "cpu", spread=_spread(2, (24, 32), group_size=size)) for size in (1, 5)
+    ]
+    spread = spread_of(networks[0])
+    assert spread is not None
+    spread.remember(_images(5, (24, 32)), torch.rand(5, 1, 24, 32))
+    torch.save(networks[0].state_dict(), tmp_path / "model.pt")
+    with pytest.raises(InputError, match="means of 1 subjects, not of 5"):
+        load_weights(networks[1], tmp_path / "model.pt")
+    load_weights(networks[1], tmp_path / "model.pt", with_spread=False)
+    assert torch.equal(networks[1].get_parameter("weight"), networks[0].get_parameter("weight"))
 
 
 def test_an_exported_network_is_refused() -> None:

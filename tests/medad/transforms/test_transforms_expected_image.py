@@ -64,7 +64,7 @@ def test_what_the_atlas_held_is_forgotten() -> None:
 @pytest.mark.parametrize("group_size", [1, 3])
 def test_one_subject_in_every_image_is_too_few(group_size: int) -> None:
     names = "abc"[:group_size]
-    with pytest.raises(InputError, match=f"of {group_size} subjects.*at least {group_size + 1} subjects"):
+    with pytest.raises(InputError, match=f"of {group_size} subjects.*at least {2 * group_size} subjects"):
         ExpectedImaged(_atlas(2, (16, 20), group_size)).fit(_items((16, 20), 3 * names))
 
 

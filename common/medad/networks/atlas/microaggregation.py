@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Microaggregation: groups of similar images of different subjects, of which only statistics are kept."""
+"""Microaggregation: only the means of groups are kept, each of k similar images of k different subjects.
 
-from collections.abc import Sequence
+The image x with the largest |f(x) - mean f| of those left is joined by its k - 1 nearest by features f, one of each
+other subject, until those left have fewer than k subjects. The published algorithm forms two groups a round, does not
+know subjects, and puts the rest into the last group.
+"""
+
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor
@@ -10,52 +15,53 @@ from ...errors import InputError
 
 
 def group_similar(features: Tensor, subjects: Sequence[str], size: int) -> list[list[int]]:
-    """Form groups of ``size`` images of as many subjects; an image is in one group at most.
-
-    The image that is farthest from the mean of those left is joined by the most similar ones of other subjects, until
-    the images that are left have too few subjects. Those are in no group.
+    """Form groups of ``size`` similar images of as many subjects; an image is in one group at most.
 
     Args:
         features: ``(N, ...)``: similar images have similar ones.
-        subjects: whose image each is.
+        subjects: the subject of each image.
         size: images of a group.
 
     Returns:
-        The groups, as numbers of images.
+        The groups, as numbers of images. Images that are left are in none.
 
     Raises:
         InputError: if there are fewer subjects than images in a group.
 
     References:
         Domingo-Ferrer and Mateo-Sanz, "Practical Data-Oriented Microaggregation for Statistical Disclosure Control",
-        IEEE Transactions on Knowledge and Data Engineering 2002.
+        IEEE Transactions on Knowledge and Data Engineering 2002, section III (maximum distance).
     """
+    require_subjects(subjects, size)
     numbers = {name: number for number, name in enumerate(dict.fromkeys(subjects))}
-    if len(numbers) < size:
-        raise InputError(
-            f"normal images of {len(numbers)} subjects",
-            where="training data",
-            expected=f"at least {size} subjects: {size} images of different subjects become one of the bank",
-            remedy="Give images of more subjects, or lower group_size.",
-        )
     vectors = features.flatten(1).float().cpu()
     whose = torch.tensor([numbers[name] for name in subjects])
     left = torch.arange(len(vectors))
     groups: list[list[int]] = []
     while len(whose[left].unique()) >= size:
-        seed = left[_distances(vectors[left], vectors[left].mean(dim=0)).argmax()]
-        group: list[int] = []
-        taken: set[int] = set()
-        for number in left[_distances(vectors[left], vectors[seed]).argsort(stable=True)].tolist():
-            if int(whose[number]) not in taken:
-                group.append(number)
-                taken.add(int(whose[number]))
+        remaining = vectors[left]
+        seed = (remaining - remaining.mean(dim=0)).norm(dim=1).argmax()
+        nearest = left[(remaining - remaining[seed]).norm(dim=1).argsort(stable=True)].tolist()
+        group: dict[int, int] = {}
+        for number in nearest:
+            group.setdefault(int(whose[number]), number)
             if len(group) == size:
                 break
-        groups.append(group)
-        left = left[~torch.isin(left, torch.tensor(group))]
+        groups.append(list(group.values()))
+        left = left[~torch.isin(left, torch.tensor(groups[-1]))]
     return groups
 
 
-def _distances(vectors: Tensor, center: Tensor) -> Tensor:
-    return (vectors - center).norm(dim=1)
+def require_subjects(subjects: Collection[str], size: int) -> None:
+    """Refuse fewer subjects than images in a group.
+
+    Raises:
+        InputError: if there are.
+    """
+    if (count := len(set(subjects))) < size:
+        raise InputError(
+            f"normal images of {count} subjects",
+            where="training data",
+            expected=f"at least {size} subjects, as many as images of the bank are means of",
+            remedy="Give images of more subjects, or lower group_size.",
+        )

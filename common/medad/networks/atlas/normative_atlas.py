@@ -118,15 +118,12 @@ class NormativeAtlas(ImageBank):
         known = self.known() if len(self.bank) else torch.zeros_like(features[:1])
         distance = distances_between(features, known).amin(dim=1)
         coarse = F.interpolate(depth, size=[_DEPTH_SIZE] * self.spatial_dims, mode="area")
-        entries = {"bank": smooth, "depth": coarse, "features": features}
-        if self.group_size > 1:
-            entries["deviation"] = torch.zeros_like(smooth)
-        self.append(**entries)
+        self.append(bank=smooth, depth=coarse, features=features)
         return distance
 
     @torch.jit.unused
-    def _pooled(self, entries: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {**super()._pooled(entries), "deviation": entries["bank"].std(dim=0, correction=0)}
+    def _averaged(self, entries: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {**super()._averaged(entries), "deviation": entries["bank"].std(dim=0, correction=0)}
 
     def expect(self, smooth: Tensor, allowed: Tensor | None = None) -> Expectation:
         """Say what is expected of images.

@@ -5,7 +5,7 @@
 ``m`` the mean of all normal ones: a residual of twice the usual size counts as much at the scalp as in white matter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -88,8 +88,8 @@ class NormativeSpread(ImageBank):
         spread = turned(self.bank, places).float().square().mean(dim=1).sqrt()
         return residuals / (spread + self.floor * self.means.mean()).clamp(min=_LEAST)
 
-    def _pooled(self, entries: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {**super()._pooled(entries), "bank": entries["bank"].square().mean(dim=0).sqrt()}
+    def _averaged(self, entries: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {**super()._averaged(entries), "bank": entries["bank"].square().mean(dim=0).sqrt()}
 
 
 def attach_spread(network: nn.Module, spread: NormativeSpread) -> None:
@@ -114,7 +114,13 @@ def spread_of(network: nn.Module) -> NormativeSpread | None:
     return found
 
 
+def without_spread(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Leave out what a state dict has of a normative spread."""
+    return {name: value for name, value in state.items() if not name.startswith(f"{_NAME}.")}
+
+
 def _allow_none(module: NormativeSpread, state: dict[str, Any], prefix: str, *_: Any) -> None:
     """Take the weights of a network that was trained without it: the bank is then empty."""
-    for name in module._entries:
-        state.setdefault(prefix + name, getattr(module, name)[:0])
+    if prefix + "features" not in state:
+        module.forget()
+        state.update({prefix + name: value for name, value in module.entries().items()})
