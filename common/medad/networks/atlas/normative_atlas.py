@@ -99,7 +99,7 @@ class NormativeAtlas(ImageBank):
         if group_size > 1:
             self.register_entries(deviation=torch.zeros_like(bank))
         else:
-            self.register_buffer("deviation", bank[:0], persistent=False)
+            self.deviation = bank[:0]  # no buffer: TorchScript would count it among the weights
 
     @torch.jit.unused
     def remember(self, images: Tensor, depth: Tensor) -> Tensor:
